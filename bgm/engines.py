@@ -1,0 +1,171 @@
+"""How an engine is named, found, chosen ("auto") and explained to the user.
+
+An engine is one implementation of a stage. The catalogue names each by the module and class that hold it, so listing
+engines imports no heavy library; a module listed here must import in milliseconds and do the heavy imports inside.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from bgm.errors import BadInput, EngineUnavailable
+
+
+class Stage(StrEnum):
+    """The four stages that have engines, in the order in which they run."""
+
+    SEPARATE = "separate"
+    TRANSCRIBE = "transcribe"
+    CLASSIFY = "classify"
+    MUSIC = "music"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """All that may decide whether and how an engine runs. Hashable: a loaded engine is shared by equal options."""
+
+    model: str | None = None
+    """Size, hub id or path, as in ``whisper:base``."""
+    offline: bool = False
+    """Make no network call at all."""
+    device: str = "auto"
+    """auto, cuda, cpu or mps."""
+    lora: str | None = None
+    """riffusion only: hub id, file, or ``none``; None is the default LoRA."""
+    language: str | None = None
+    """transcribe only: ISO 639-1 code of the speech, None to detect it."""
+    subtitles: Path | None = None
+    """subtitles only: the file to read (the user's or a sidecar), or the video that carries a text track."""
+
+
+class Engine(Protocol):
+    """What every engine class has, beside its stage's own method."""
+
+    name: ClassVar[str]
+
+    def __init__(self, options: EngineOptions) -> None: ...
+
+    @classmethod
+    def missing(cls, options: EngineOptions) -> str | None:
+        """Why it can't run here, in a few words (``weights not reachable``), or None. Answers within 5 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSpec:
+    """A line of the catalogue."""
+
+    stage: Stage
+    name: str
+    target: str
+    """``module:Class``"""
+    summary: str
+    pretrained: bool = False
+    auto: bool = True
+    """False: only used when named."""
+
+    def load_class(self) -> type[Any]:
+        module, _, name = self.target.partition(":")
+        loaded: type[Any] = getattr(importlib.import_module(module), name)
+        return loaded
+
+
+CATALOGUE: tuple[EngineSpec, ...] = (
+    EngineSpec(Stage.SEPARATE, "spleeter", "bgm.voice.spleeter:Spleeter", "vocals by Spleeter 2stems", pretrained=True),
+    EngineSpec(Stage.SEPARATE, "embedded", "bgm.voice.embedded:EmbeddedSeparator", "three masks averaged, gated"),
+    EngineSpec(Stage.SEPARATE, "original", "bgm.voice.original:Original", "the sound as it is", auto=False),
+    EngineSpec(Stage.TRANSCRIBE, "subtitles", "bgm.speech.subtitles:Subtitles", "a subtitle file or text track"),
+    EngineSpec(Stage.TRANSCRIBE, "whisper", "bgm.speech.whisper:Whisper", "openai-whisper", pretrained=True),
+    EngineSpec(Stage.TRANSCRIBE, "pocketsphinx", "bgm.speech.pocketsphinx:PocketSphinx", "rough, English only"),
+    EngineSpec(
+        Stage.CLASSIFY, "distilroberta", "bgm.emotion.distilroberta:DistilRoberta", "j-hartmann's", pretrained=True
+    ),
+    EngineSpec(Stage.CLASSIFY, "minilm", "bgm.emotion.minilm:MiniLM", "our heads, trained on GoEmotions"),
+    EngineSpec(Stage.MUSIC, "riffusion", "bgm.music.riffusion:Riffusion", "diffusion on spectrograms", pretrained=True),
+    EngineSpec(Stage.MUSIC, "embedded", "bgm.music.embedded:EmbeddedComposer", "a composer and a soundfont"),
+)
+
+_EMBEDDED = {Stage.TRANSCRIBE: "pocketsphinx", Stage.CLASSIFY: "minilm"}
+"""What the name ``embedded`` means where the embedded engine has a name of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The engine that a stage will use, and why, in words for the user."""
+
+    stage: Stage
+    name: str
+    reason: str
+    options: EngineOptions
+
+    @property
+    def label(self) -> str:
+        """``whisper:base``, or just the name."""
+        return f"{self.name}:{self.options.model}" if self.options.model else self.name
+
+
+def specs(stage: Stage) -> tuple[EngineSpec, ...]:
+    """The engines of one stage, the preferred one first."""
+    return tuple(spec for spec in CATALOGUE if spec.stage == stage)
+
+
+def choose(stage: Stage, wanted: str = "auto", options: EngineOptions | None = None) -> Choice:
+    """Choose an engine: ``auto`` takes the first that can run here, a named one must be able to.
+
+    ``wanted`` is ``auto`` or ``NAME[:MODEL]``. Raises BadInput for an unknown name and EngineUnavailable, saying what
+    to do, when the named engine can't run here.
+    """
+    options = options or EngineOptions()
+    if wanted == "auto":
+        return _first_that_runs(stage, options)
+    name, _, model = wanted.partition(":")
+    spec = _named(stage, name)
+    options = _with_model(options, model or None)
+    missing = spec.load_class().missing(options)
+    if missing:
+        raise EngineUnavailable(f"{stage}: {spec.name} can't run here: {missing}")
+    return Choice(stage, spec.name, "named by the user", options)
+
+
+def load(choice: Choice) -> Any:
+    """The engine itself, loaded once per process for equal options and shared by all who ask."""
+    return _load(choice.stage, choice.name, choice.options)
+
+
+@lru_cache(maxsize=8)
+def _load(stage: Stage, name: str, options: EngineOptions) -> Any:
+    return _named(stage, name).load_class()(options)
+
+
+def _named(stage: Stage, name: str) -> EngineSpec:
+    wanted = _EMBEDDED.get(stage, name) if name == "embedded" else name
+    for spec in specs(stage):
+        if spec.name == wanted:
+            return spec
+    known = ", ".join(spec.name for spec in specs(stage))
+    raise BadInput(f"{stage}: there is no engine {name!r}; choose auto, {known}")
+
+
+def _first_that_runs(stage: Stage, options: EngineOptions) -> Choice:
+    passed: list[str] = []
+    for spec in specs(stage):
+        if not spec.auto:
+            continue
+        missing = spec.load_class().missing(options)
+        if missing is None:
+            return Choice(stage, spec.name, _reason(passed, spec), options)
+        passed.append(f"{spec.name}: {missing}")
+    raise EngineUnavailable(f"no engine for {stage} can run here ({'; '.join(passed)})")
+
+
+def _reason(passed: Sequence[str], chosen: EngineSpec) -> str:
+    return " → ".join([*passed, chosen.name]) if passed else "first choice"
+
+
+def _with_model(options: EngineOptions, model: str | None) -> EngineOptions:
+    return replace(options, model=model)

@@ -1,0 +1,1 @@
+"""Probe, decode, remux: everything that touches containers and codecs."""

@@ -1,0 +1,35 @@
+"""What a transcriber is given and gives back.
+
+A transcriber is a class with ``transcribe(recording: Recording, progress: Progress) -> Transcript``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bgm.timeline import Utterance
+
+Spans = tuple[tuple[float, float], ...]
+"""Stretches of speech, (start, end) in seconds, in order, disjoint."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """The voice stem (FLAC, 48 kHz, mono or stereo; None where there is no sound) and where speech was heard in it."""
+
+    audio: Path | None
+    speech: Spans
+    duration: float
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """``language`` is ISO 639-1 or ``und``; utterances lie inside [0, duration], in order, disjoint, none empty.
+
+    ``notes`` are sentences for the user's log (what was dropped, what to expect).
+    """
+
+    language: str
+    utterances: tuple[Utterance, ...]
+    notes: tuple[str, ...] = ()

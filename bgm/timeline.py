@@ -1,0 +1,242 @@
+"""The words of the studio as values: Emotion, Utterance, Take, Segment, Timeline.
+
+Everything here is immutable; each edit gives a new Timeline, so undo is a list. This module imports nothing of ours.
+Times are float seconds from the start of the video.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Literal
+
+MIN_LENGTH = 0.25
+"""Shortest segment that an edit may leave, in seconds (a video shorter than this is one segment)."""
+
+
+class Emotion(StrEnum):
+    """The seven labels of j-hartmann/emotion-english-distilroberta-base, in its order."""
+
+    ANGER = "anger"
+    DISGUST = "disgust"
+    FEAR = "fear"
+    JOY = "joy"
+    NEUTRAL = "neutral"
+    SADNESS = "sadness"
+    SURPRISE = "surprise"
+
+
+EMOTIONS: tuple[Emotion, ...] = tuple(Emotion)
+Scores = Mapping[Emotion, float]
+"""One probability for each of the seven emotions; they sum to 1."""
+Source = Literal["auto", "user"]
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """A stretch of speech. ``text`` is in the original language, ``english`` is what the classifier reads."""
+
+    start: float
+    end: float
+    text: str
+    english: str = ""
+    scores: Scores | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """One generated clip. ``id`` is the digest of all that it was made from; ``file`` is relative to the project."""
+
+    id: str
+    engine: str
+    seed: int
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of the timeline with one emotion; ``chosen`` is the id of one of ``takes``, or None."""
+
+    id: str
+    start: float
+    end: float
+    emotion: Emotion
+    confidence: float = 1.0
+    source: Source = "auto"
+    prompt: str = ""
+    seed: int = 0
+    gain_db: float = 0.0
+    locked: bool = False
+    silent: bool = False
+    chosen: str | None = None
+    takes: tuple[Take, ...] = ()
+
+    @property
+    def length(self) -> float:
+        """Seconds."""
+        return self.end - self.start
+
+    @property
+    def chosen_take(self) -> Take | None:
+        """The take that will be heard, if one is chosen."""
+        return next((take for take in self.takes if take.id == self.chosen), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """Ordered segments that cover [0, duration] with no gap and no overlap.
+
+    Raises ValueError, in one sentence, when they don't.
+    """
+
+    duration: float
+    segments: tuple[Segment, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        problem = _problem(self.duration, self.segments)
+        if problem:
+            raise ValueError(problem)
+
+    def index(self, segment_id: str) -> int:
+        """Position of a segment; KeyError when there is none of that id."""
+        for i, segment in enumerate(self.segments):
+            if segment.id == segment_id:
+                return i
+        raise KeyError(f"there is no segment {segment_id!r}")
+
+    def __getitem__(self, segment_id: str) -> Segment:
+        return self.segments[self.index(segment_id)]
+
+    def at(self, time: float) -> Segment:
+        """The segment that sounds at ``time`` (the last one at the very end)."""
+        return next((s for s in self.segments if s.start <= time < s.end), self.segments[-1])
+
+    def update(self, segment_id: str, **changes: Any) -> Timeline:
+        """Change fields of one segment (not its times)."""
+        i = self.index(segment_id)
+        return self._put(i, i + 1, replace(self.segments[i], **changes))
+
+    def set_emotion(self, segment_id: str, emotion: Emotion) -> Timeline:
+        """The creator's word is certain: source becomes user and confidence 1; an own prompt stays."""
+        return self.update(segment_id, emotion=Emotion(emotion), source="user", confidence=1.0)
+
+    def move_boundary(self, index: int, time: float) -> Timeline:
+        """Move the boundary between segments ``index - 1`` and ``index``; it stops MIN_LENGTH before either end."""
+        if not 0 < index < len(self.segments):
+            raise ValueError(f"there is no boundary {index}")
+        if not math.isfinite(time):
+            raise ValueError("a boundary needs a time")
+        left, right = self.segments[index - 1], self.segments[index]
+        low, high = left.start + MIN_LENGTH, right.end - MIN_LENGTH
+        if low > high:
+            raise ValueError("these segments are too short to move the boundary between them")
+        time = min(max(time, low), high)
+        moved = replace(left, end=time, source="user"), replace(right, start=time, source="user")
+        return self._put(index - 1, index + 1, *moved)
+
+    def split(self, segment_id: str, time: float) -> Timeline:
+        """Cut a segment in two; the first part keeps the id, both keep emotion and settings, the second has no take."""
+        i = self.index(segment_id)
+        whole = self.segments[i]
+        if not (whole.start + MIN_LENGTH <= time <= whole.end - MIN_LENGTH):
+            raise ValueError(f"a segment can be split only {MIN_LENGTH} s or more from its ends")
+        first = replace(whole, end=time, source="user")
+        second = replace(whole, id=self.free_id(), start=time, source="user", chosen=None, takes=())
+        return self._put(i, i + 1, first, second)
+
+    def merge(self, segment_id: str) -> Timeline:
+        """Join a segment with the next one; it keeps its own id, emotion and settings."""
+        i = self.index(segment_id)
+        if i + 1 >= len(self.segments):
+            raise ValueError("the last segment has no next one to merge with")
+        joined = replace(self.segments[i], end=self.segments[i + 1].end, source="user")
+        return self._put(i, i + 2, joined)
+
+    def insert(self, start: float, end: float, emotion: Emotion) -> Timeline:
+        """Lay a new segment over [start, end]; what it covers wholly goes, what it covers partly shrinks."""
+        if not 0.0 <= start < end <= self.duration or end - start < min(MIN_LENGTH, self.duration):
+            raise ValueError(f"a new segment needs {MIN_LENGTH} s or more inside the video")
+        new = Segment(self.free_id(), start, end, Emotion(emotion), source="user")
+        return overlay(self, [new])
+
+    def free_id(self) -> str:
+        """An id that no segment has: s1, s2, …"""
+        numbers = [int(m[1]) for s in self.segments if (m := re.fullmatch(r"s(\d+)", s.id))]
+        return f"s{max(numbers, default=0) + 1}"
+
+    def _put(self, first: int, last: int, *segments: Segment) -> Timeline:
+        return replace(self, segments=(*self.segments[:first], *segments, *self.segments[last:]))
+
+
+def overlay(base: Timeline, kept: Sequence[Segment]) -> Timeline:
+    """Lay ``kept`` (disjoint, in order) over ``base``: the creator's segments survive a new analysis.
+
+    Slivers shorter than MIN_LENGTH that would be left of the base go to the kept segment beside them.
+    """
+    pieces = list(kept)
+    for segment in base.segments:
+        pieces += _uncovered(segment, kept)
+    pieces.sort(key=lambda s: s.start)
+    pieces = _unique_ids(_without_slivers(pieces), {s.id for s in kept})
+    return Timeline(base.duration, tuple(pieces))
+
+
+def _uncovered(segment: Segment, kept: Sequence[Segment]) -> list[Segment]:
+    spans = [(segment.start, segment.end)]
+    for k in kept:
+        spans = [(a, b) for s, e in spans for a, b in ((s, min(e, k.start)), (max(s, k.end), e)) if b > a]
+    return [replace(segment, start=a, end=b) for a, b in spans]
+
+
+def _without_slivers(pieces: list[Segment]) -> list[Segment]:
+    out: list[Segment] = []
+    for i, piece in enumerate(pieces):
+        sliver = piece.length < MIN_LENGTH and piece.source == "auto" and len(pieces) > 1
+        if sliver and out:
+            out[-1] = replace(out[-1], end=piece.end)
+        elif sliver:
+            pieces[i + 1] = replace(pieces[i + 1], start=piece.start)
+        else:
+            out.append(piece)
+    return out
+
+
+def _unique_ids(pieces: list[Segment], reserved: set[str]) -> list[Segment]:
+    taken = {s.id for s in pieces} | reserved
+    seen: set[str] = set()
+    out = []
+    for piece in sorted(pieces, key=lambda s: s.source != "user"):
+        own = piece if piece.id not in seen else replace(piece, id=_next_id(taken), chosen=None, takes=())
+        seen.add(own.id)
+        taken.add(own.id)
+        out.append(own)
+    return sorted(out, key=lambda s: s.start)
+
+
+def _next_id(taken: set[str]) -> str:
+    n = 1
+    while f"s{n}" in taken:
+        n += 1
+    return f"s{n}"
+
+
+def _problem(duration: float, segments: Sequence[Segment]) -> str | None:
+    if not (math.isfinite(duration) and duration > 0):
+        return "a timeline needs a duration above zero"
+    if not segments:
+        return "a timeline needs at least one segment"
+    checks: tuple[tuple[Callable[[], bool], str], ...] = (
+        (lambda: len({s.id for s in segments}) == len(segments), "two segments have the same id"),
+        (lambda: segments[0].start == 0, "the first segment must start at 0"),
+        (lambda: segments[-1].end == duration, "the last segment must end where the video ends"),
+        (lambda: all(s.end > s.start for s in segments), "a segment must end after it starts"),
+        (
+            lambda: all(a.end == b.start for a, b in itertools.pairwise(segments)),
+            "each segment must start where the one before it ends",
+        ),
+    )
+    return next((sentence for holds, sentence in checks if not holds()), None)

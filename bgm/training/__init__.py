@@ -1,0 +1,1 @@
+"""Scripts that make what we ship: emotion heads, data sets, LoRA."""

@@ -1,0 +1,1 @@
+"""The Gradio page. Gradio is imported here and in app.py only."""
