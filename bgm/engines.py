@@ -111,7 +111,7 @@ class Choice:
 
 def specs(stage: Stage) -> tuple[EngineSpec, ...]:
     """The engines of one stage, the preferred one first."""
-    return tuple(spec for spec in CATALOGUE if spec.stage == stage)
+    return tuple(listed for listed in CATALOGUE if listed.stage == stage)
 
 
 def choose(stage: Stage, wanted: str = "auto", options: EngineOptions | None = None) -> Choice:
@@ -124,12 +124,22 @@ def choose(stage: Stage, wanted: str = "auto", options: EngineOptions | None = N
     if wanted == "auto":
         return _first_that_runs(stage, options)
     name, _, model = wanted.partition(":")
-    spec = _named(stage, name)
-    options = _with_model(options, model or None)
-    missing = spec.load_class().missing(options)
+    named = spec(stage, name)
+    options = replace(options, model=model or None)
+    missing = named.load_class().missing(options)
     if missing:
-        raise EngineUnavailable(f"{stage}: {spec.name} can't run here: {missing}")
-    return Choice(stage, spec.name, "named by the user", options)
+        raise EngineUnavailable(f"{stage}: {named.name} can't run here: {missing}")
+    return Choice(stage, named.name, "named by the user", options)
+
+
+def survey(options: EngineOptions) -> list[dict[str, Any]]:
+    """Every engine with whether it can run here and, if not, why: for the page and for ``python -m bgm engines``."""
+    found = []
+    for listed in CATALOGUE:
+        missing = listed.load_class().missing(options)
+        line = {"stage": str(listed.stage), "name": listed.name, "summary": listed.summary}
+        found.append({**line, "pretrained": listed.pretrained, "available": missing is None, "reason": missing or ""})
+    return found
 
 
 def load(choice: Choice) -> Any:
@@ -139,33 +149,30 @@ def load(choice: Choice) -> Any:
 
 @lru_cache(maxsize=8)
 def _load(stage: Stage, name: str, options: EngineOptions) -> Any:
-    return _named(stage, name).load_class()(options)
+    return spec(stage, name).load_class()(options)
 
 
-def _named(stage: Stage, name: str) -> EngineSpec:
+def spec(stage: Stage, name: str) -> EngineSpec:
+    """The engine of that name; BadInput, with the known names, when there is none."""
     wanted = _EMBEDDED.get(stage, name) if name == "embedded" else name
-    for spec in specs(stage):
-        if spec.name == wanted:
-            return spec
-    known = ", ".join(spec.name for spec in specs(stage))
+    for listed in specs(stage):
+        if listed.name == wanted:
+            return listed
+    known = ", ".join(listed.name for listed in specs(stage))
     raise BadInput(f"{stage}: there is no engine {name!r}; choose auto, {known}")
 
 
 def _first_that_runs(stage: Stage, options: EngineOptions) -> Choice:
     passed: list[str] = []
-    for spec in specs(stage):
-        if not spec.auto:
+    for candidate in specs(stage):
+        if not candidate.auto:
             continue
-        missing = spec.load_class().missing(options)
+        missing = candidate.load_class().missing(options)
         if missing is None:
-            return Choice(stage, spec.name, _reason(passed, spec), options)
-        passed.append(f"{spec.name}: {missing}")
+            return Choice(stage, candidate.name, _reason(passed, candidate), options)
+        passed.append(f"{candidate.name}: {missing}")
     raise EngineUnavailable(f"no engine for {stage} can run here ({'; '.join(passed)})")
 
 
 def _reason(passed: Sequence[str], chosen: EngineSpec) -> str:
     return " → ".join([*passed, chosen.name]) if passed else "first choice"
-
-
-def _with_model(options: EngineOptions, model: str | None) -> EngineOptions:
-    return replace(options, model=model)

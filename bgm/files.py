@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -9,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PART_PREFIX = ".bgm-part-"
+_open_parts: set[Path] = set()
+"""What this process is writing just now, so that a hard stop can clean up behind it."""
 
 
 @contextmanager
@@ -17,7 +20,8 @@ def beside(target: Path) -> Iterator[Path]:
 
     On any exception (a full disk and Ctrl-C among them) the part is deleted and ``target`` is left as it was.
     """
-    part = target.with_name(f"{PART_PREFIX}{secrets.token_hex(6)}{target.suffix}")
+    part = target.with_name(f"{_part_prefix(target)}{secrets.token_hex(6)}{target.suffix}")
+    _open_parts.add(part)
     try:
         yield part
         _flush_to_disk(part)
@@ -25,6 +29,8 @@ def beside(target: Path) -> Iterator[Path]:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+    finally:
+        _open_parts.discard(part)
 
 
 def write_text(target: Path, text: str) -> None:
@@ -34,9 +40,25 @@ def write_text(target: Path, text: str) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Delete the parts that a killed run left in ``folder`` (not below it)."""
+    """Delete the parts that a killed run left in ``folder`` (not below it): only where no other run writes."""
     for stale in folder.glob(f"{PART_PREFIX}*"):
         stale.unlink(missing_ok=True)
+
+
+def sweep_target(target: Path) -> None:
+    """Delete the parts of ``target`` that a killed run left beside it."""
+    for stale in target.parent.glob(f"{_part_prefix(target)}*"):
+        stale.unlink(missing_ok=True)
+
+
+def drop_open_parts() -> None:
+    """Delete what this process is writing: for a stop that can't wait for the writers."""
+    for part in list(_open_parts):
+        part.unlink(missing_ok=True)
+
+
+def _part_prefix(target: Path) -> str:
+    return f"{PART_PREFIX}{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:8]}-"
 
 
 def _flush_to_disk(path: Path) -> None:

@@ -2,10 +2,14 @@
 
 A stage calls ``progress(fraction, note)`` often (at least twice a second where it can). Whoever listens may raise
 :class:`bgm.errors.Cancelled` from it; the stage lets that pass through and leaves no half-written file.
+The studio turns the stages' fractions into steps of the whole call, with the remaining time.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 
@@ -26,3 +30,63 @@ def part(progress: Progress, start: float, end: float) -> Progress:
         progress(start + (end - start) * min(1.0, max(0.0, fraction)), note)
 
     return inner
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Where a call of the studio stands. ``fraction`` is of ``stage``, ``overall`` of the whole call, both 0..1."""
+
+    stage: str
+    fraction: float
+    overall: float
+    remaining: float | None
+    """Seconds, as far as can be told from what was done; None at the start."""
+    note: str = ""
+
+
+Listener = Callable[[Step], None]
+
+
+def unheard(step: Step) -> None:
+    """Listen to nothing."""
+
+
+class Journey:
+    """The stages of one call of the studio, each weighing what it usually costs."""
+
+    def __init__(self, weights: Mapping[str, float], listen: Listener) -> None:
+        self._weights = dict(weights)
+        self._listen = listen
+        self._done = 0.0
+        self._started = time.monotonic()
+        self.seconds: dict[str, float] = {}
+        """How long each finished stage took."""
+
+    def skip(self, stage: str) -> None:
+        """``stage`` needs no work."""
+        self._weights[stage] = 0.0
+
+    def stage(self, stage: str) -> Progress:
+        """The progress to hand to ``stage``; it starts now."""
+        self._listen(self._step(stage, 0.0, ""))
+
+        def progress(fraction: float, note: str = "") -> None:
+            self._listen(self._step(stage, min(1.0, max(0.0, fraction)), note))
+
+        self.seconds[stage] = -time.monotonic()
+        return progress
+
+    def finish(self, stage: str) -> None:
+        """``stage`` is done."""
+        self.seconds[stage] += time.monotonic()
+        self._done += self._weights[stage]
+        self._weights[stage] = 0.0
+        self._listen(self._step(stage, 1.0, ""))
+
+    def _step(self, stage: str, fraction: float, note: str) -> Step:
+        weight = self._weights[stage]
+        total = self._done + sum(self._weights.values())
+        overall = (self._done + weight * fraction) / total if total else 1.0
+        elapsed = time.monotonic() - self._started
+        remaining = elapsed * (1 - overall) / overall if overall > 0.02 else None
+        return Step(stage, fraction, overall, remaining, note)

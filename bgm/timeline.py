@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 MIN_LENGTH = 0.25
 """Shortest segment that an edit may leave, in seconds (a video shorter than this is one segment)."""
@@ -34,6 +34,8 @@ EMOTIONS: tuple[Emotion, ...] = tuple(Emotion)
 Scores = Mapping[Emotion, float]
 """One probability for each of the seven emotions; they sum to 1."""
 Source = Literal["auto", "user"]
+_STRICT: dict[str, Any] = {"extra": "forbid", "strict": True}
+"""Read by pydantic, where a project file is read: a misspelt field is an error, not a lost edit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class Utterance:
     english: str = ""
     scores: Scores | None = None
 
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
+
 
 @dataclass(frozen=True, slots=True)
 class Take:
@@ -55,6 +59,8 @@ class Take:
     engine: str
     seed: int
     file: str
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,8 @@ class Segment:
     silent: bool = False
     chosen: str | None = None
     takes: tuple[Take, ...] = ()
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
     @property
     def length(self) -> float:

@@ -1,0 +1,254 @@
+"""The steps from a video to its emotion timeline, each done only when what it is made from has changed."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bgm import engines
+from bgm.cues import Moments
+from bgm.digest import digest, fingerprint, seed_of
+from bgm.engines import Choice, EngineOptions, Stage
+from bgm.files import beside, write_text
+from bgm.media import audio
+from bgm.media.decode import decode
+from bgm.media.probe import MediaInfo, probe
+from bgm.progress import Journey
+from bgm.project import LANGUAGE_UNKNOWN, EngineUse, Project
+from bgm.timeline import Segment, Timeline, overlay
+
+log = logging.getLogger("bgm")
+
+WEIGHTS = {"decode": 1.0, "activity": 1.0, "separate": 10.0, "transcribe": 20.0, "classify": 4.0, "timeline": 0.1}
+"""What each stage costs beside the others on a CPU; only the progress bar believes them."""
+
+
+def analyze(project: Project, journey: Journey) -> Project:
+    """Decode, find the speech, separate the voice, transcribe it, read its emotions, smooth them into a timeline."""
+    info = probe(project.video_path)
+    for step in (_decode, _find_activity, _separate):
+        project = step(project, info, journey)
+    project = _transcribe(project, info, journey)
+    return read_emotions(project, journey)
+
+
+def read_emotions(project: Project, journey: Journey) -> Project:
+    """Classify the utterances that have no scores yet and smooth all of them; the creator's segments stay."""
+    return _segment(_classify(project, journey), journey)
+
+
+def moments(project: Project) -> Moments:
+    """Where the voice speaks and the picture cuts, as the analysis found."""
+    try:
+        found = json.loads(project.activity.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Moments()
+    cuts = tuple(found.get("cuts", ())) if project.settings.cuts else ()
+    return Moments(tuple((start, end) for start, end in found["speech"]), cuts)
+
+
+def options(project: Project, **more: Any) -> EngineOptions:
+    """The engine options that follow from the project's settings."""
+    s = project.settings
+    return EngineOptions(offline=s.offline, device=s.device, **more)
+
+
+def choose(project: Project, stage: Stage, wanted: str, chosen_options: EngineOptions) -> Choice:
+    """As :func:`bgm.engines.choose`, but a project keeps the engine that it was begun with while that can run."""
+    used = project.engines.get(stage)
+    if wanted == "auto" and used and used.name != "none" and stage != Stage.TRANSCRIBE:
+        name, _, model = used.name.partition(":")
+        kept = replace(chosen_options, model=model or None)
+        if engines.spec(stage, name).load_class().missing(kept) is None:
+            return Choice(stage, name, used.reason, kept)
+    return engines.choose(stage, wanted, chosen_options)
+
+
+def remember(project: Project, choice: Choice) -> Project:
+    """Keep the engine and the reason in the project, and say them in the log."""
+    return _remember(project, choice.stage, choice.label, choice.reason)
+
+
+def _remember(project: Project, stage: str, name: str, reason: str) -> Project:
+    use = EngineUse(name, reason)
+    if project.engines.get(stage) != use:
+        log.info("%s: %s (%s)", stage, name, reason)
+    return replace(project, engines={**project.engines, stage: use})
+
+
+def _decode(project: Project, info: MediaInfo, journey: Journey) -> Project:
+    if info.audio is None:
+        journey.skip("decode")
+        log.info("the video has no sound: the music will have it to itself")
+        return project
+    key = digest("audio", fingerprint(project.video_path))
+
+    def work() -> None:
+        with beside(project.audio) as part:
+            decode(info, part, journey.stage("decode"))
+
+    return _once(project, journey, _Step("decode", key, (project.audio,)), work)
+
+
+def _find_activity(project: Project, info: MediaInfo, journey: Journey) -> Project:
+    key = digest("activity", _state(project, "decode"), project.settings.cuts)
+
+    def work() -> None:
+        from bgm.media.cuts import picture_cuts
+        from bgm.speech.activity import speech_spans
+
+        progress = journey.stage("activity")
+        speech = speech_spans(project.audio, progress) if info.audio else ()
+        cuts = picture_cuts(info, progress) if project.settings.cuts and info.has_video else ()
+        write_text(project.activity, json.dumps({"speech": speech, "cuts": cuts}))
+
+    return _once(project, journey, _Step("activity", key, (project.activity,)), work)
+
+
+def _separate(project: Project, info: MediaInfo, journey: Journey) -> Project:
+    if info.audio is None:
+        journey.skip("separate")
+        return _remember(project, Stage.SEPARATE, "none", "the video has no sound")
+    key = digest("voice", _state(project, "activity"), project.settings.separator)
+
+    def work() -> Project:
+        choice = choose(project, Stage.SEPARATE, project.settings.separator, options(project))
+        progress = journey.stage("separate")
+        with beside(project.voice) as part:
+            result = engines.load(choice).separate(project.audio, moments(project).speech, part, progress)
+        _log_notes(result.notes)
+        return remember(project, choice)
+
+    return _once(project, journey, _Step("separate", key, (project.voice,)), work)
+
+
+def _transcribe(project: Project, info: MediaInfo, journey: Journey) -> Project:
+    from bgm.speech.subtitles import find
+
+    settings = project.settings
+    subtitles = find(project.video_path, settings.subtitles)
+    speech = moments(project).speech
+    given = fingerprint(subtitles) if subtitles else None
+    key = digest("words", _state(project, "separate"), settings.transcriber, settings.language, given)
+
+    def work() -> Project:
+        from bgm.speech.recording import Recording
+
+        if subtitles is None and not speech:
+            return _without_speech(project, journey)
+        wanted = options(project, subtitles=subtitles, language=settings.language)
+        choice = choose(project, Stage.TRANSCRIBE, settings.transcriber, wanted)
+        recording = Recording(project.voice if info.audio else None, speech, project.duration)
+        transcript = engines.load(choice).transcribe(recording, journey.stage("transcribe"))
+        _log_notes(transcript.notes)
+        done = replace(project, language=transcript.language, utterances=transcript.utterances)
+        return remember(done, choice)
+
+    return _once(project, journey, _Step("transcribe", key), work)
+
+
+def _without_speech(project: Project, journey: Journey) -> Project:
+    journey.stage("transcribe")
+    log.info("no speech was found: the whole video is one neutral segment")
+    done = replace(project, language=LANGUAGE_UNKNOWN, utterances=())
+    return _remember(done, Stage.TRANSCRIBE, "none", "no speech was found")
+
+
+def _classify(project: Project, journey: Journey) -> Project:
+    key = digest("scores", _state(project, "transcribe"), project.settings.classifier)
+    changed = project.state().get("classify") != key
+    todo = [i for i, u in enumerate(project.utterances) if changed or u.scores is None]
+    if not todo:
+        journey.skip("classify")
+        if changed:
+            project.mark("classify", key)
+        return project
+
+    def work() -> Project:
+        choice = choose(project, Stage.CLASSIFY, project.settings.classifier, options(project))
+        engine = engines.load(choice)
+        texts = [project.utterances[i].english or project.utterances[i].text for i in todo]
+        scores = engine.classify(texts, journey.stage("classify"))
+        new = dict(zip(todo, scores, strict=True))
+        scored = (replace(u, scores=new[i]) if i in new else u for i, u in enumerate(project.utterances))
+        return remember(replace(project, utterances=tuple(scored)), choice)
+
+    return _done(work(), journey, _Step("classify", key))
+
+
+def _segment(project: Project, journey: Journey) -> Project:
+    settings = project.settings
+    words = [(u.start, u.end, u.text, dict(u.scores or {})) for u in project.utterances]
+    key = digest("timeline", words, settings.min_segment, settings.seed, project.duration)
+
+    def work() -> Project:
+        from bgm.emotion.smoothing import segment
+
+        journey.stage("timeline")
+        fresh = segment(project.utterances, project.duration, settings.min_segment)
+        return replace(project, timeline=_with_decisions(fresh, project.segments, settings.seed))
+
+    if project.timeline is None:
+        return _done(work(), journey, _Step("timeline", key))
+    return _once(project, journey, _Step("timeline", key), work)
+
+
+def _with_decisions(fresh: Timeline, old: tuple[Segment, ...], seed: int) -> Timeline:
+    """The new timeline with the creator's segments on top, and the takes of those that did not move."""
+    seeded = tuple(replace(s, seed=seed_of(seed, s.id)) for s in fresh.segments)
+    timeline = Timeline(fresh.duration, seeded)
+    kept = [s for s in old if s.source == "user" or s.locked]
+    unmoved = [s for s in old if s not in kept and any((s.start, s.end) == (n.start, n.end) for n in seeded)]
+    emotions = {(n.start, n.end): n for n in seeded}
+    refreshed = [replace(s, **_reading(emotions[s.start, s.end])) for s in unmoved]
+    return overlay(timeline, sorted([*kept, *refreshed], key=lambda s: s.start))
+
+
+def _reading(segment: Segment) -> dict[str, Any]:
+    return {"emotion": segment.emotion, "confidence": segment.confidence, "seed": segment.seed}
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A step of the analysis: what it is made from (``key``) and the files that it leaves."""
+
+    name: str
+    key: str
+    products: tuple[Path, ...] = ()
+
+    def is_done(self, project: Project) -> bool:
+        return project.state().get(self.name) == self.key and all(_whole(project, path) for path in self.products)
+
+
+def _once(project: Project, journey: Journey, step: _Step, work: Callable[[], Project | None]) -> Project:
+    """Do ``work`` unless this step is already done for what it is made from and its products are whole."""
+    if step.is_done(project):
+        journey.skip(step.name)
+        return project
+    return _done(work() or project, journey, step)
+
+
+def _done(project: Project, journey: Journey, step: _Step) -> Project:
+    project.save()
+    project.mark(step.name, step.key)
+    journey.finish(step.name)
+    return project
+
+
+def _whole(project: Project, product: Path) -> bool:
+    if not product.is_file():
+        return False
+    return product.suffix != ".flac" or audio.length(product) == audio.frames_of(project.duration)
+
+
+def _state(project: Project, step: str) -> str:
+    return project.state().get(step, "")
+
+
+def _log_notes(notes: tuple[str, ...]) -> None:
+    for note in notes:
+        log.info("%s", note)

@@ -1,0 +1,132 @@
+"""What the shell understands: the options of each step, and file names that begin with a dash."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+EXPORTS = ("srt", "vtt", "json", "audacity", "edl", "stems")
+_PATH_OPTIONS = {"-o", "--output", "--project", "--subtitles"}
+
+EPILOG = """\
+examples:
+  python -m bgm make talk.mp4 -o talk-scored.mp4
+  python -m bgm analyze talk.mp4 --project talk.bgm
+  python -m bgm score talk.bgm --segments s2,s3
+  python -m bgm render talk.bgm -o talk-scored.mp4
+
+exit status: 0 done, 1 a failure of ours, 2 bad usage or input, 130 stopped by Ctrl-C (the same command resumes)
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(
+        "python -m bgm",
+        description="Give a video its own music: emotion read from the speech, music made for each segment.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    steps = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _make(steps.add_parser("make", help="everything: VIDEO in, VIDEO with its own music out"))
+    _analyze(steps.add_parser("analyze", help="transcript and emotion timeline into a project folder"))
+    _score(steps.add_parser("score", help="generate the music of the segments that changed"))
+    _render(steps.add_parser("render", help="mix the music under the voice and write the video"))
+    _export(steps.add_parser("export", help="subtitles, labels, timeline or stems of a project"))
+    listing = steps.add_parser("engines", help="which engines can run here, and why")
+    _common(listing)
+    listing.add_argument("--offline", action="store_true", default=None, help="make no network call")
+    setup = steps.add_parser("setup", help="install what an engine needs beside the studio")
+    setup.add_argument("what", choices=["spleeter"])
+    _common(setup)
+    return top
+
+
+def guard_dashes(argv: Sequence[str]) -> list[str]:
+    """Let file names begin with a dash: what names a file (or follows -o and its like) gets ``./`` before it."""
+    out: list[str] = []
+    for i, word in enumerate(argv):
+        named = i > 0 and argv[i - 1] in _PATH_OPTIONS
+        is_file = word.startswith("-") and word not in _PATH_OPTIONS and Path(word).exists()
+        out.append(f"./{word}" if word.startswith("-") and word != "--" and (named or is_file) else word)
+    return out
+
+
+def _make(p: argparse.ArgumentParser) -> None:
+    p.add_argument("video", type=Path, help="video or sound file")
+    _output(p)
+    p.add_argument("--project", type=Path, metavar="DIR", help="project folder (default: OUT with the suffix .bgm)")
+    _analysis_options(p)
+    _music_options(p)
+    _mix_options(p)
+    _common(p)
+
+
+def _analyze(p: argparse.ArgumentParser) -> None:
+    p.add_argument("video", type=Path, help="video or sound file")
+    p.add_argument("--project", type=Path, metavar="DIR", required=True, help="project folder")
+    p.add_argument("--overwrite", action="store_true", help="replace the project of another video")
+    _analysis_options(p)
+    _music_options(p)
+    _mix_options(p)
+    _common(p)
+
+
+def _score(p: argparse.ArgumentParser) -> None:
+    p.add_argument("project", type=Path, metavar="DIR", help="project folder")
+    p.add_argument("--segments", metavar="ID,…", help="only these segments")
+    p.add_argument("--another", action="store_true", help="one more take of each of these segments")
+    _music_options(p)
+    _common(p)
+
+
+def _render(p: argparse.ArgumentParser) -> None:
+    p.add_argument("project", type=Path, metavar="DIR", help="project folder")
+    _output(p)
+    _mix_options(p)
+    _common(p)
+
+
+def _export(p: argparse.ArgumentParser) -> None:
+    p.add_argument("project", type=Path, metavar="DIR", help="project folder")
+    p.add_argument("--to", choices=EXPORTS, required=True, help="what to write")
+    _output(p)
+    _common(p)
+
+
+def _output(p: argparse.ArgumentParser) -> None:
+    p.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="file to write")
+    p.add_argument("--overwrite", action="store_true", help="replace OUT, and the project of another video")
+
+
+def _analysis_options(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--subtitles", metavar="FILE", help="an .srt or .vtt to use as the transcript")
+    p.add_argument("--transcriber", metavar="ENGINE[:MODEL]", help="auto, subtitles, whisper[:SIZE], pocketsphinx")
+    p.add_argument("--classifier", metavar="ENGINE[:MODEL]", help="auto, distilroberta, minilm")
+    p.add_argument("--separator", metavar="ENGINE", help="auto, spleeter, embedded, original")
+    p.add_argument("--language", metavar="CODE", help="of the speech (default: detected)")
+    p.add_argument("--min-segment", type=float, metavar="SECONDS", help="shortest emotion that counts (default 5)")
+
+
+def _music_options(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--music", metavar="ENGINE[:MODEL]", help="auto, riffusion, embedded")
+    p.add_argument("--lora", metavar="ID|FILE|none", help="for riffusion (default: the emotion LoRA)")
+    p.add_argument("--takes", type=int, metavar="N", help="takes per segment (default 1)")
+    p.add_argument("--seed", type=int, metavar="N", help="another seed, another piece (default 0)")
+    p.add_argument("--cuts", action="store_true", default=None, help="let the music land on the picture's cuts")
+    p.add_argument("--device", metavar="NAME", help="auto, cpu, cuda or mps")
+    p.add_argument("--offline", action="store_true", default=None, help="make no network call")
+
+
+def _mix_options(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--lufs", metavar="N", help="loudness: LUFS, youtube (-14), apple (-16), ebu (-23) or none")
+    p.add_argument("--no-duck", dest="duck", action="store_false", default=None, help="don't lower music under speech")
+    p.add_argument("--duck-depth", dest="duck_depth_db", type=float, metavar="DB", help="-4, -8, -14 (default: auto)")
+    p.add_argument("--keep-original", action="store_true", default=None, help="keep the old sound as a second track")
+
+
+def _common(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--quiet", action="store_true", help="no progress, only warnings")
+    p.add_argument("--json", action="store_true", help="print the result as one JSON object on stdout")
+    p.add_argument("--debug", action="store_true", help="show the traceback of a failure")

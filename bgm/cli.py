@@ -1,0 +1,221 @@
+"""The studio's steps from a shell: see ``python -m bgm --help``."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bgm import console
+from bgm.arguments import guard_dashes, parser
+from bgm.errors import BadInput
+from bgm.progress import Listener
+from bgm.settings import LOUDNESS_PRESETS, Settings
+
+if TYPE_CHECKING:
+    from bgm.project import Project
+
+Result = dict[str, Any]
+_SETTINGS = [
+    "subtitles",
+    "transcriber",
+    "classifier",
+    "separator",
+    "language",
+    "min_segment",
+    "music",
+    "lora",
+    "takes",
+    "seed",
+    "cuts",
+    "device",
+    "offline",
+    "duck",
+    "duck_depth_db",
+    "keep_original",
+]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status. Never a traceback, unless ``--debug`` asks for it."""
+    words = guard_dashes(sys.argv[1:] if argv is None else argv)
+    try:
+        arguments = parser().parse_args(words)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    try:
+        with console.stoppable(), console.shown(arguments.quiet) as listen:
+            result, text = COMMANDS[arguments.command](arguments, listen)
+        print(console.as_json(result) if arguments.json else text)
+    except BrokenPipeError:
+        return 1
+    except BaseException as error:
+        if arguments.debug:
+            traceback.print_exc()
+        sentence, status = console.explain(error, _folders(arguments))
+        print(f"bgm: {sentence}", file=sys.stderr)
+        return status
+    return 0
+
+
+def _make(arguments: argparse.Namespace, listen: Listener) -> tuple[Result, str]:
+    from bgm import studio
+    from bgm.media.probe import probe
+    from bgm.media.remux import check_output
+
+    check_output(probe(arguments.video), arguments.output, arguments.overwrite)
+    folder = arguments.project or arguments.output.with_suffix(".bgm")
+    journey = _Overall(listen)
+    project = studio.open_video(arguments.video, folder, _settings(arguments, folder), overwrite=arguments.overwrite)
+    project = studio.analyze(project, journey.over(0.0, 0.7))
+    project = studio.score(project, journey.over(0.7, 0.85))
+    return _rendered(studio.render(project, arguments.output, journey.over(0.85, 1.0), overwrite=arguments.overwrite))
+
+
+def _analyze(arguments: argparse.Namespace, listen: Listener) -> tuple[Result, str]:
+    from bgm import studio
+
+    folder = arguments.project
+    project = studio.open_video(arguments.video, folder, _settings(arguments, folder), overwrite=arguments.overwrite)
+    project = studio.analyze(project, listen)
+    return _described(project), _table(project)
+
+
+def _score(arguments: argparse.Namespace, listen: Listener) -> tuple[Result, str]:
+    from bgm import studio
+
+    wanted = arguments.segments.split(",") if arguments.segments else None
+    project = studio.score(_opened(arguments), listen, wanted, another=arguments.another)
+    return _described(project), _table(project)
+
+
+def _render(arguments: argparse.Namespace, listen: Listener) -> tuple[Result, str]:
+    from bgm import studio
+
+    return _rendered(studio.render(_opened(arguments), arguments.output, listen, overwrite=arguments.overwrite))
+
+
+def _export(arguments: argparse.Namespace, listen: Listener) -> tuple[Result, str]:
+    from bgm import project as projects
+    from bgm.export import export
+
+    project = projects.load(arguments.project)
+    out = export(project, arguments.to, arguments.output, overwrite=arguments.overwrite)
+    return {"output": str(out)}, str(out)
+
+
+def _engines(arguments: argparse.Namespace, listen: Listener) -> tuple[Result, str]:
+    from bgm.engines import EngineOptions, survey
+
+    found = survey(EngineOptions(offline=bool(arguments.offline)))
+    lines = [f"{e['stage']:<11} {e['name']:<14} {'yes' if e['available'] else 'no':<4} {e['reason']}" for e in found]
+    return {"engines": found}, "\n".join(lines)
+
+
+def _setup(arguments: argparse.Namespace, listen: Listener) -> tuple[Result, str]:
+    from bgm.progress import Journey
+    from bgm.voice.spleeter_env import setup
+
+    where = setup(Journey({"setup": 1.0}, listen).stage("setup"))
+    return {"environment": str(where)}, f"spleeter is ready in {where}"
+
+
+COMMANDS = {
+    "make": _make,
+    "analyze": _analyze,
+    "score": _score,
+    "render": _render,
+    "export": _export,
+    "engines": _engines,
+    "setup": _setup,
+}
+
+
+class _Overall:
+    """Show several calls of the studio as one."""
+
+    def __init__(self, listen: Listener) -> None:
+        import time
+
+        self._listen, self._clock, self._started = listen, time.monotonic, time.monotonic()
+
+    def over(self, start: float, end: float) -> Listener:
+        def inner(step: Any) -> None:
+            overall = start + (end - start) * step.overall
+            elapsed = self._clock() - self._started
+            left = elapsed * (1 - overall) / overall if overall > 0.02 else None
+            self._listen(replace(step, overall=overall, remaining=left))
+
+        return inner
+
+
+def _opened(arguments: argparse.Namespace) -> Project:
+    from bgm import project as projects
+
+    project = projects.load(arguments.project)
+    return projects.update(project, lambda p: replace(p, settings=_changed(p.settings, arguments)))
+
+
+def _settings(arguments: argparse.Namespace, folder: Path) -> Settings:
+    from bgm import project as projects
+
+    there = projects.load(folder).settings if projects.exists(folder) else Settings()
+    return _changed(there, arguments)
+
+
+def _changed(settings: Settings, arguments: argparse.Namespace) -> Settings:
+    given = {name: getattr(arguments, name, None) for name in _SETTINGS}
+    if given["subtitles"]:
+        given["subtitles"] = str(Path(given["subtitles"]).resolve())
+    lufs = getattr(arguments, "lufs", None)
+    return settings.changed(**given) if lufs is None else replace(settings.changed(**given), lufs=_lufs(lufs))
+
+
+def _lufs(text: str) -> float | None:
+    if text == "none":
+        return None
+    with contextlib.suppress(ValueError):
+        return LOUDNESS_PRESETS[text] if text in LOUDNESS_PRESETS else float(text)
+    raise BadInput(f"--lufs takes a number, none, {', '.join(LOUDNESS_PRESETS)}; not {text!r}")
+
+
+def _folders(arguments: argparse.Namespace) -> list[Path]:
+    output = getattr(arguments, "output", None)
+    project = getattr(arguments, "project", None)
+    return [folder for folder in (project, output.parent if output else None) if folder]
+
+
+def _rendered(rendered: Any) -> tuple[Result, str]:
+    measured = {name: getattr(rendered, name) for name in ("lufs", "true_peak_db", "under_speech_lu")}
+    loudness = f", {rendered.lufs:.1f} LUFS" if rendered.lufs is not None else ""
+    result = {"output": str(rendered.out), **_described(rendered.project), **measured}
+    return result, f"{rendered.out}{loudness}\nproject: {rendered.project.folder}"
+
+
+def _described(project: Project) -> Result:
+    from bgm import studio
+
+    segments = [
+        {"id": s.id, "start": s.start, "end": s.end, "emotion": s.emotion, "confidence": s.confidence}
+        | {"chosen": s.chosen, "takes": len(s.takes), "stale": studio.is_stale(project, s)}
+        for s in project.segments
+    ]
+    engines = {stage: {"name": use.name, "reason": use.reason} for stage, use in project.engines.items()}
+    return {
+        "project": str(project.folder),
+        "duration": project.duration,
+        "language": project.language,
+        "utterances": len(project.utterances),
+        "segments": segments,
+        "engines": engines,
+    }
+
+
+def _table(project: Project) -> str:
+    rows = [f"{s.id:<5} {s.start:8.2f} – {s.end:8.2f}  {s.emotion:<9} {s.confidence:4.0%}" for s in project.segments]
+    return "\n".join([*rows, f"project: {project.folder}"])

@@ -1,0 +1,151 @@
+"""What the shell shows while it works, and how it stops."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import shutil
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bgm.errors import BgmError
+from bgm.files import drop_open_parts
+from bgm.progress import Listener, Step, unheard
+
+STOP_WITHIN_S = 1.5
+"""After Ctrl-C a native call that doesn't return in this time is ended with the process."""
+INTERRUPTED = 130
+_LINE_EVERY_S = 2.0
+_NO_SPACE_BYTES = 1 << 20
+
+
+@contextmanager
+def shown(quiet: bool) -> Iterator[Listener]:
+    """Show steps on stderr: a live bar on a terminal, a line every two seconds elsewhere, nothing when ``quiet``."""
+    logging.basicConfig(format="%(message)s", level=logging.WARNING, force=True)
+    logging.getLogger("bgm").setLevel(logging.WARNING if quiet else logging.INFO)
+    if quiet:
+        yield unheard
+    elif sys.stderr.isatty():
+        with _bar() as listen:
+            yield listen
+    else:
+        yield Lines()
+
+
+class Lines:
+    """Progress as plain lines: ``separate 40 % (12 % of all, 0:31 left)``."""
+
+    def __init__(self) -> None:
+        self._last = ("", 0.0)
+
+    def __call__(self, step: Step) -> None:
+        stage, when = self._last
+        now = time.monotonic()
+        if step.stage == stage and now - when < _LINE_EVERY_S and step.fraction < 1:
+            return
+        self._last = (step.stage, now)
+        print(line(step), file=sys.stderr, flush=True)
+
+
+def line(step: Step) -> str:
+    """One step in words."""
+    left = f", {_clock(step.remaining)} left" if step.remaining is not None else ""
+    note = f" · {step.note}" if step.note else ""
+    return f"{step.stage} {step.fraction:.0%} ({step.overall:.0%} of all{left}){note}"
+
+
+@contextmanager
+def _bar() -> Iterator[Listener]:
+    from rich.console import Console
+    from rich.logging import RichHandler
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    console = Console(stderr=True)
+    handler = RichHandler(console=console, show_time=False, show_level=False, show_path=False, markup=False)
+    logging.basicConfig(format="%(message)s", handlers=[handler], level=logging.WARNING, force=True)
+    columns = (TextColumn("{task.description:<11}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+    with Progress(*columns, TextColumn("{task.fields[left]}"), console=console, transient=True) as progress:
+        task = progress.add_task("", total=1.0, left="")
+
+        def listen(step: Step) -> None:
+            left = f"{_clock(step.remaining)} left  {step.note}" if step.remaining is not None else step.note
+            progress.update(task, completed=step.overall, description=step.stage, left=left)
+
+        yield listen
+
+
+def _clock(seconds: float | None) -> str:
+    whole = round(seconds or 0)
+    return f"{whole // 60}:{whole % 60:02d}"
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Ctrl-C (or SIGTERM) ends the work within two seconds, even inside a native call that knows no signals.
+
+    Python runs its handler only between two bytecodes of the main thread; the byte that the signal writes to the
+    socket wakes a thread that can end the process meanwhile. Files are only ever renamed when whole, so nothing that
+    was finished is lost.
+    """
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    previous = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+    old = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    threading.Thread(target=_end_after_signal, args=(ours,), daemon=True).start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(previous)
+        signal.signal(signal.SIGTERM, old)
+        theirs.close()
+
+
+def _end_after_signal(wakes: socket.socket) -> None:
+    while data := wakes.recv(1):
+        if data[0] in {signal.SIGINT, signal.SIGTERM}:
+            time.sleep(STOP_WITHIN_S)
+            drop_open_parts()
+            print("stopped; the same command resumes", file=sys.stderr, flush=True)
+            os._exit(INTERRUPTED)
+
+
+def explain(error: BaseException, folders: list[Path]) -> tuple[str, int]:
+    """One sentence for the user, and the exit status. ``folders`` are those that were written to."""
+    if isinstance(error, KeyboardInterrupt):
+        return "stopped; the same command resumes", INTERRUPTED
+    if isinstance(error, BgmError):
+        return str(error), error.exit_code
+    full = next((folder for folder in folders if _is_full(folder)), None)
+    if full is not None or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
+        return f"the disk is full{f': {full}' if full else ''}; nothing half-written was left", 1
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror, 1
+    if isinstance(error, MemoryError):
+        return "there is not enough memory", 1
+    return f"an unexpected failure ({type(error).__name__}: {_first_line(error)}); --debug shows where", 1
+
+
+def _is_full(folder: Path) -> bool:
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return shutil.disk_usage(folder).free < _NO_SPACE_BYTES
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or ["no message"])[0][:200]
+
+
+def as_json(result: dict[str, Any]) -> str:
+    """One JSON object on one line."""
+    import json
+
+    return json.dumps(result, ensure_ascii=False, allow_nan=False)

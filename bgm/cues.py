@@ -1,0 +1,111 @@
+"""From a segment to the cue that asks a music engine for it, and the name of the take that answers.
+
+A take's id is the digest of all that decides how it sounds, so a take is out of date exactly when its id is no longer
+that of the segment's present inputs; nothing else has to be remembered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bgm import engines
+from bgm.digest import digest, seed_of
+from bgm.engines import Choice, Stage
+from bgm.media.audio import frames_of
+from bgm.music.cue import Cue, Piece
+from bgm.project import Project
+from bgm.timeline import Segment, Take
+
+_SPEECH_GRID_S = 0.05
+Spans = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """What happens in the video that music answers to: where the voice speaks, and where the picture cuts (seconds)."""
+
+    speech: Spans = ()
+    cuts: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Music:
+    """The engine that makes the takes, and the moments it answers to."""
+
+    choice: Choice
+    revision: str
+    moments: Moments
+
+    @classmethod
+    def of(cls, choice: Choice, moments: Moments) -> Music:
+        return cls(choice, engines.spec(Stage.MUSIC, choice.name).load_class().revision, moments)
+
+    def take_id(self, cue: Cue) -> str:
+        """The digest of what decides how a take sounds; context (the neighbours) is left out on purpose."""
+        c, engine = cue, (self.choice.label, self.revision, self.choice.options.lora)
+        brief = (c.frames, c.emotion, c.confidence, c.prompt, c.seed, c.opening, c.ending, c.speech, c.hits)
+        return digest(engine, c.piece.seed, brief)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One take to be made: for which segment, from which cue, and what it will be called."""
+
+    segment_id: str
+    take: Take
+    cue: Cue
+
+
+def order(project: Project, segment: Segment, number: int, music: Music) -> Order:
+    """What take ``number`` of ``segment`` is made from and called, for its present inputs."""
+    cue = cue_of(project, segment, take_seed(segment, number), music.moments)
+    identity = music.take_id(cue)
+    take = Take(identity, music.choice.label, cue.seed, f"takes/{segment.id}-{identity}.flac")
+    return Order(segment.id, take, cue)
+
+
+def take_seed(segment: Segment, number: int) -> int:
+    """The first take has the segment's own seed, the others follow from it."""
+    return segment.seed if number == 0 else seed_of(segment.seed, number)
+
+
+def cue_of(project: Project, segment: Segment, seed: int, moments: Moments) -> Cue:
+    """The brief for one take of ``segment``."""
+    segments, i = project.segments, project.segments.index(segment)
+    before = segments[i - 1] if i else None
+    after = segments[i + 1] if i + 1 < len(segments) else None
+    return Cue(
+        piece=Piece(project.settings.seed, project.duration),
+        frames=frames_of(segment.end) - frames_of(segment.start),
+        emotion=segment.emotion,
+        confidence=round(segment.confidence, 3),
+        prompt=segment.prompt,
+        seed=seed,
+        opening=before is None,
+        ending=after is None,
+        speech=_inside(segment, moments.speech),
+        hits=tuple(round(t - segment.start, 3) for t in moments.cuts if segment.start <= t < segment.end),
+        start=segment.start,
+        before=before.emotion if before else None,
+        after=after.emotion if after else None,
+        before_take=_chosen_path(project, before),
+        after_take=_chosen_path(project, after),
+    )
+
+
+def _inside(segment: Segment, speech: Spans) -> Spans:
+    """The spans that fall into the segment, from its start, on a grid so that a hair's breadth makes no new take."""
+    clipped = ((max(s, segment.start) - segment.start, min(e, segment.end) - segment.start) for s, e in speech)
+    on_grid = ((_to_grid(s), _to_grid(e)) for s, e in clipped if e > s)
+    return tuple((s, e) for s, e in on_grid if e > s)
+
+
+def _to_grid(seconds: float) -> float:
+    return round(round(seconds / _SPEECH_GRID_S) * _SPEECH_GRID_S, 2)
+
+
+def _chosen_path(project: Project, segment: Segment | None) -> Path | None:
+    if segment is None or segment.silent or segment.chosen_take is None:
+        return None
+    return project.take_path(segment.chosen_take)

@@ -1,0 +1,103 @@
+"""What other programs can read of a project: subtitles, timelines, labels, stems."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+from bgm.errors import BadInput
+from bgm.files import write_text
+from bgm.project import Project
+
+_EDL_FPS = 30
+"""Of the timecodes in the edit decision list (CMX 3600, non-drop)."""
+
+
+def export(project: Project, kind: str, out: Path, *, overwrite: bool = False) -> Path:
+    """Write ``kind`` (a key of KINDS) to ``out``: a file, or a folder for stems.
+
+    Raises BadInput when there is nothing to export yet, or when ``out`` is there and ``overwrite`` is not set.
+    """
+    if kind not in KINDS:
+        raise BadInput(f"there is no export {kind!r}; choose {', '.join(KINDS)}")
+    if project.timeline is None:
+        raise BadInput(f"{project.folder} was not analyzed yet; run analyze first")
+    if not out.parent.is_dir():
+        raise BadInput(f"the folder {out.parent} does not exist")
+    if out.exists() and not overwrite and not (kind == "stems" and out.is_dir()):
+        raise BadInput(f"{out} is there already; use --overwrite to replace it")
+    KINDS[kind](project, out)
+    return out
+
+
+def _srt(project: Project, out: Path) -> None:
+    from bgm.speech.writers import to_srt
+
+    write_text(out, to_srt(project.utterances))
+
+
+def _vtt(project: Project, out: Path) -> None:
+    from bgm.speech.writers import to_vtt
+
+    write_text(out, to_vtt(project.utterances))
+
+
+def _json(project: Project, out: Path) -> None:
+    timeline = {
+        "duration": project.duration,
+        "language": project.language,
+        "segments": [{k: v for k, v in asdict(s).items() if k not in {"takes", "chosen"}} for s in project.segments],
+        "utterances": [asdict(u) for u in project.utterances],
+    }
+    write_text(out, json.dumps(timeline, ensure_ascii=False, indent=1) + "\n")
+
+
+def _audacity(project: Project, out: Path) -> None:
+    """Audacity's label format: start, end (s) and text, separated by tabs."""
+    lines = (f"{s.start:.6f}\t{s.end:.6f}\t{s.emotion} ({s.id})" for s in project.segments)
+    write_text(out, "\n".join(lines) + "\n")
+
+
+def _edl(project: Project, out: Path) -> None:
+    """An edit decision list (CMX 3600): one event per segment, its take as the clip."""
+    events = ["TITLE: " + Path(project.video).stem[:60], "FCM: NON-DROP FRAME", ""]
+    for number, s in enumerate(project.segments, 1):
+        source = f"{_timecode(0)} {_timecode(s.length)} {_timecode(s.start)} {_timecode(s.end)}"
+        events.append(f"{number:03d}  AX       A     C        {source}")
+        take = s.chosen_take
+        events.append(f"* FROM CLIP NAME: {Path(take.file).name if take else s.id}")
+        events.append(f"* COMMENT: {s.emotion}")
+    write_text(out, "\n".join(events) + "\n")
+
+
+def _timecode(seconds: float) -> str:
+    frames = round(seconds * _EDL_FPS)
+    whole, rest = divmod(frames, _EDL_FPS)
+    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}:{rest:02d}"
+
+
+def _stems(project: Project, out: Path) -> None:
+    """voice.wav and bgm.wav (48 kHz, 24 bit), as they stand in the last mix."""
+    from bgm.files import beside
+    from bgm.media import audio
+
+    if not project.bgm.is_file():
+        raise BadInput("there is no mix yet; run render first")
+    out.mkdir(exist_ok=True)
+    for name, stem in (("voice.wav", project.voice), ("bgm.wav", project.bgm)):
+        if stem.is_file():
+            with beside(out / name) as part, audio.writer(part, audio.channels(stem)) as file:
+                for block in audio.blocks(stem):
+                    file.write(block)
+
+
+KINDS: dict[str, Callable[[Project, Path], None]] = {
+    "srt": _srt,
+    "vtt": _vtt,
+    "json": _json,
+    "audacity": _audacity,
+    "edl": _edl,
+    "stems": _stems,
+}

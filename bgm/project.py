@@ -1,0 +1,263 @@
+"""The Project folder: project.json, media, stems and takes. Everything resumes from it.
+
+project.json        what docs/project.md describes; a person may edit it
+state.json          what each finished step was made from, so that a step is done again only when that changed
+media/audio.flac    the video's sound, decoded once
+stems/voice.flac, bgm.flac, master.flac, activity.json
+takes/<segment>-<take id>.flac
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import Any, ClassVar
+
+from bgm.errors import BadInput
+from bgm.files import sweep, write_text
+from bgm.settings import Settings
+from bgm.timeline import EMOTIONS, Segment, Take, Timeline, Utterance
+
+VERSION = 1
+FILE = "project.json"
+LANGUAGE_UNKNOWN = "und"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineUse:
+    """The engine that did a stage, and why it was that one."""
+
+    name: str
+    reason: str
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A project as a value; the steps of the studio give a new one and save it.
+
+    ``timeline`` is None until the video was analyzed.
+    """
+
+    folder: Path
+    video: str
+    """Absolute, or relative to the folder when the video lies inside it."""
+    duration: float
+    language: str | None = None
+    utterances: tuple[Utterance, ...] = ()
+    timeline: Timeline | None = None
+    engines: Mapping[str, EngineUse] = field(default_factory=dict)
+    settings: Settings = field(default_factory=Settings)
+
+    @property
+    def video_path(self) -> Path:
+        return self.folder / self.video
+
+    @property
+    def audio(self) -> Path:
+        return self.folder / "media" / "audio.flac"
+
+    @property
+    def voice(self) -> Path:
+        return self.folder / "stems" / "voice.flac"
+
+    @property
+    def bgm(self) -> Path:
+        return self.folder / "stems" / "bgm.flac"
+
+    @property
+    def master(self) -> Path:
+        return self.folder / "stems" / "master.flac"
+
+    @property
+    def activity(self) -> Path:
+        return self.folder / "stems" / "activity.json"
+
+    def take_path(self, take: Take) -> Path:
+        return self.folder / take.file
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        return self.timeline.segments if self.timeline else ()
+
+    def save(self) -> Project:
+        """Write project.json in one step."""
+        write_text(self.folder / FILE, dumps(self))
+        return self
+
+    def state(self) -> dict[str, str]:
+        """What each finished step was made from; empty where nothing is known."""
+        try:
+            state = json.loads((self.folder / "state.json").read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return {}
+        return state if isinstance(state, dict) else {}
+
+    def mark(self, step: str, digest: str) -> None:
+        """Note that ``step`` is finished for what ``digest`` stands for."""
+        write_text(self.folder / "state.json", json.dumps({**self.state(), step: digest}, indent=1))
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep a second run out of the folder; the lock goes with the process. Raises BadInput when it is taken."""
+        from filelock import FileLock, Timeout
+
+        try:
+            with FileLock(self.folder / ".lock", timeout=0):
+                for folder in (self.folder, self.audio.parent, self.voice.parent, self.folder / "takes"):
+                    folder.mkdir(exist_ok=True)
+                    sweep(folder)
+                yield
+        except Timeout as error:
+            raise BadInput(f"another run is working on the project {self.folder}") from error
+
+
+def create(folder: Path, video: Path, duration: float, settings: Settings) -> Project:
+    """Make the folder (its parent must exist) and save a project that was not analyzed yet."""
+    try:
+        folder.mkdir(exist_ok=True)
+    except FileNotFoundError as error:
+        raise BadInput(f"the folder {folder.parent} does not exist") from error
+    except FileExistsError as error:
+        raise BadInput(f"{folder} is a file, not a project folder") from error
+    return Project(folder, relative_video(folder, video), duration, settings=settings).save()
+
+
+def relative_video(folder: Path, video: Path) -> str:
+    """How project.json names the video: relative when it lies in the folder, so that the folder can be moved."""
+    absolute, base = video.resolve(), folder.resolve()
+    return absolute.relative_to(base).as_posix() if absolute.is_relative_to(base) else str(absolute)
+
+
+def exists(folder: Path) -> bool:
+    """Whether a project lies in ``folder``."""
+    return (folder / FILE).is_file()
+
+
+def load(folder: Path) -> Project:
+    """Read project.json strictly. Raises BadInput with the place and the trouble in one sentence."""
+    file = folder / FILE
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise BadInput(f"there is no project in {folder} (no {FILE})") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{file} can't be read: {error}") from error
+    return loads(text, folder)
+
+
+def dumps(project: Project) -> str:
+    """project.json's text."""
+    document = {
+        "version": VERSION,
+        "video": project.video,
+        "duration": project.duration,
+        "language": project.language,
+        "utterances": [asdict(u) for u in project.utterances],
+        "segments": [asdict(s) for s in project.segments],
+        "engines": {stage: asdict(use) for stage, use in project.engines.items()},
+        "settings": asdict(project.settings),
+    }
+    return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+
+
+def loads(text: str, folder: Path) -> Project:
+    """Read project.json's text; see :func:`load`."""
+    from pydantic import ValidationError
+
+    name = folder / FILE
+    try:
+        document = _schema().validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise BadInput(f"{name}: {place}: {first['msg'].removeprefix('Value error, ')}") from error
+    except BadInput as error:
+        raise BadInput(f"{name}: settings: {error}") from error
+    try:
+        return _from_document(document, folder)
+    except ValueError as error:
+        raise BadInput(f"{name}: segments: {error}") from error
+
+
+@lru_cache(maxsize=1)
+def _schema() -> Any:
+    from typing import Annotated, Literal
+
+    from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter
+    from typing_extensions import TypedDict
+
+    class Document(TypedDict):
+        __pydantic_config__ = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)  # type: ignore[misc]
+
+        version: Literal[1]
+        video: Annotated[str, Field(min_length=1)]
+        duration: Annotated[float, Field(gt=0)]
+        language: str | None
+        utterances: Annotated[tuple[Utterance, ...], AfterValidator(_checked_utterances)]
+        segments: Annotated[tuple[Segment, ...], AfterValidator(_checked_segments)]
+        engines: dict[str, EngineUse]
+        settings: Settings
+
+    return TypeAdapter(Document)
+
+
+def _from_document(document: dict[str, Any], folder: Path) -> Project:
+    timeline = Timeline(document["duration"], document["segments"]) if document["segments"] else None
+    fields = ("video", "duration", "language", "utterances", "engines", "settings")
+    return Project(folder, timeline=timeline, **{name: document[name] for name in fields})
+
+
+def _checked_utterances(utterances: tuple[Utterance, ...]) -> tuple[Utterance, ...]:
+    for i, u in enumerate(utterances):
+        if not 0 <= u.start < u.end:
+            raise ValueError(f"utterance {i} must end after it starts")
+        if u.scores is not None and set(u.scores) != set(EMOTIONS):
+            raise ValueError(f"utterance {i} needs a score for each of the seven emotions")
+        if u.scores is not None and not all(0 <= score <= 1 for score in u.scores.values()):
+            raise ValueError(f"utterance {i} has a score outside 0 to 1")
+    return utterances
+
+
+def _checked_segments(segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
+    for segment in segments:
+        if not _is_name(segment.id):
+            raise ValueError(f"the segment id {segment.id!r} may have letters, digits, - and _ only, at most 64")
+        if not 0 <= segment.confidence <= 1:
+            raise ValueError(f"segment {segment.id} has a confidence outside 0 to 1")
+        if not -60 <= segment.gain_db <= 24:
+            raise ValueError(f"segment {segment.id} has a gain outside -60 to 24 dB")
+        if not 0 <= segment.seed < 2**32:
+            raise ValueError(f"segment {segment.id} has a seed outside 0 to 4294967295")
+        if segment.chosen is not None and segment.chosen_take is None:
+            raise ValueError(f"segment {segment.id} has no take {segment.chosen!r} to choose")
+        for take in segment.takes:
+            _check_take(segment, take)
+    return segments
+
+
+def _check_take(segment: Segment, take: Take) -> None:
+    path = PurePosixPath(take.file)
+    inside = len(path.parts) == 2 and path.parts[0] == "takes" and "\\" not in take.file
+    if not inside or path.name.startswith("."):
+        raise ValueError(f"segment {segment.id}: a take's file must lie in takes/, not {take.file!r}")
+
+
+def _is_name(text: str) -> bool:
+    return 0 < len(text) <= 64 and all(c.isascii() and (c.isalnum() or c in "-_") for c in text)
+
+
+def update(project: Project, change: Callable[[Project], Project]) -> Project:
+    """Read the project as it is on disk now, change it and save it, while nobody else does the same.
+
+    So that an edit made on the page while takes are being made loses neither the edit nor the takes.
+    """
+    from filelock import FileLock
+
+    with FileLock(project.folder / ".edit-lock", timeout=30):
+        return change(load(project.folder)).save()

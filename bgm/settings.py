@@ -1,0 +1,65 @@
+"""What a creator may set for a project; the same fields stand under ``settings`` in project.json."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar
+
+from bgm.errors import BadInput
+
+LOUDNESS_PRESETS = {"youtube": -14.0, "apple": -16.0, "ebu": -23.0}
+"""Integrated loudness that the platforms aim at, LUFS (EBU R 128; Apple Podcasts; YouTube's normalisation)."""
+DUCK_DEPTHS_DB = (-4.0, -8.0, -14.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Engines as ``auto`` or ``NAME[:MODEL]``; times in seconds; loudness in LUFS (None: as it comes)."""
+
+    separator: str = "auto"
+    transcriber: str = "auto"
+    classifier: str = "auto"
+    music: str = "auto"
+    subtitles: str | None = None
+    language: str | None = None
+    min_segment: float = 5.0
+    takes: int = 1
+    seed: int = 0
+    lora: str | None = None
+    cuts: bool = False
+    """Let the music land on the picture's cuts."""
+    lufs: float | None = -14.0
+    duck: bool = True
+    duck_depth_db: float | None = None
+    keep_original: bool = False
+    device: str = "auto"
+    offline: bool = False
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
+
+    def __post_init__(self) -> None:
+        problem = _problem(self)
+        if problem:
+            raise BadInput(problem)
+
+    def changed(self, **changes: Any) -> Settings:
+        """The same with every change that is not None; raises BadInput, in one sentence, for an impossible value."""
+        known = {f.name for f in fields(self)}
+        unknown = set(changes) - known
+        if unknown:
+            raise BadInput(f"there is no setting {', '.join(sorted(unknown))}")
+        return replace(self, **{name: value for name, value in changes.items() if value is not None})
+
+
+def _problem(settings: Settings) -> str | None:
+    s = settings
+    checks = (
+        (math.isfinite(s.min_segment) and 0 <= s.min_segment <= 3600, "min-segment must be 0 to 3600 seconds"),
+        (1 <= s.takes <= 16, "takes must be 1 to 16"),
+        (0 <= s.seed < 2**32, "seed must be 0 to 4294967295"),
+        (s.lufs is None or -60 <= s.lufs <= -5, "lufs must be between -60 and -5"),
+        (s.duck_depth_db is None or -40 <= s.duck_depth_db <= 0, "the ducking depth must be -40 to 0 dB"),
+        (s.device in {"auto", "cpu", "cuda", "mps"}, "device must be auto, cpu, cuda or mps"),
+    )
+    return next((sentence for holds, sentence in checks if not holds), None)

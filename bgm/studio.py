@@ -1,0 +1,223 @@
+"""The only conductor: open, analyze, score, render. The page, the shell and the tests call these and nothing deeper.
+
+Each step takes a Project and gives a new, saved one. Each tells its progress to a :data:`bgm.progress.Listener`, which
+may raise :class:`bgm.errors.Cancelled`; what was finished by then is kept, and the same call resumes.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bgm import analysis, engines, takes
+from bgm import project as projects
+from bgm.cues import Music
+from bgm.digest import digest, fingerprint
+from bgm.engines import Choice, Stage
+from bgm.errors import BadInput
+from bgm.files import beside, sweep_target, write_text
+from bgm.media import audio
+from bgm.media.probe import probe
+from bgm.media.remux import RemuxOptions, check_output, encode_audio, remux
+from bgm.mix.plan import MixPlan, MixReport, MixSettings, Placement
+from bgm.progress import Journey, Listener, silent, unheard
+from bgm.project import Project
+from bgm.settings import Settings
+from bgm.timeline import Segment, Take, Timeline
+
+log = logging.getLogger("bgm")
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """The finished file and what the mix reached (LUFS, dBTP, LU; None where there is nothing to measure)."""
+
+    project: Project
+    out: Path
+    lufs: float | None
+    true_peak_db: float | None
+    under_speech_lu: float | None
+
+
+def open_video(video: Path, folder: Path, settings: Settings | None = None, *, overwrite: bool = False) -> Project:
+    """The project of ``video`` in ``folder``: a new one, or the one that is there, with ``settings`` if given.
+
+    Raises BadInput when the video is not usable, or when the folder holds another video and ``overwrite`` is not set.
+    """
+    info = probe(video)
+    if projects.exists(folder):
+        there = projects.load(folder)
+        if there.state().get("video") == fingerprint(video):
+            name = projects.relative_video(folder, video)
+            return replace(there, video=name, settings=settings or there.settings).save()
+        if not overwrite:
+            raise BadInput(f"{folder} is the project of another video; name another folder, or overwrite it")
+        _clear(folder)
+    new = projects.create(folder, video, info.duration, settings or Settings())
+    new.mark("video", fingerprint(video))
+    return new
+
+
+def analyze(project: Project, listen: Listener = unheard) -> Project:
+    """From the video to the emotion timeline. What is done already is not done again; the creator's segments stay."""
+    with project.locked():
+        return analysis.analyze(project, Journey(analysis.WEIGHTS, listen))
+
+
+def rescore(project: Project, listen: Listener = unheard) -> Project:
+    """Read the emotions of the utterances whose scores are None (their text was edited) and smooth again."""
+    with project.locked():
+        return analysis.read_emotions(project, Journey(analysis.WEIGHTS, listen))
+
+
+def edit(project: Project, timeline: Timeline) -> Project:
+    """Put an edited timeline in the project's place. Takes made since it was drawn up are kept (undo loses none)."""
+    return projects.update(project, lambda p: replace(p, timeline=takes.with_takes_of(p.segments, timeline)))
+
+
+def choose(project: Project, segment_id: str, take_id: str) -> Project:
+    """Let one of a segment's takes be heard. BadInput when it has no such take."""
+    segment = _segment(project, segment_id)
+    if all(take.id != take_id for take in segment.takes):
+        raise BadInput(f"segment {segment_id} has no take {take_id}")
+    return edit(project, _analyzed(project).update(segment_id, chosen=take_id))
+
+
+def add_own_audio(project: Project, segment_id: str, file: Path) -> Project:
+    """Use the creator's own sound file for a segment; it becomes a take of the engine ``file``."""
+    from bgm.media.decode import decode
+
+    segment = _segment(project, segment_id)
+    info = probe(file)
+    if info.audio is None:
+        raise BadInput(f"{file.name} has no sound")
+    identity = digest(takes.OWN_FILE, fingerprint(file))
+    take = Take(identity, takes.OWN_FILE, 0, f"takes/{segment.id}-{identity}.flac")
+    with beside(project.take_path(take)) as part:
+        decode(info, part, silent)
+    timeline = takes.with_take(_analyzed(project), segment.id, take)
+    return edit(project, timeline.update(segment.id, chosen=identity, source="user"))
+
+
+def score(
+    project: Project,
+    listen: Listener = unheard,
+    segments: Collection[str] | None = None,
+    *,
+    another: bool = False,
+) -> Project:
+    """Make the takes that are missing for the segments' present inputs, of all segments or of those named.
+
+    Locked and silent segments are never touched. ``another`` asks for one more take of each named segment. The project
+    is saved after every finished take.
+    """
+    wanted = {_segment(project, s).id for s in segments} if segments is not None else None
+    with project.locked():
+        journey = Journey({"music": 1.0}, listen)
+        choice = analysis.choose(project, Stage.MUSIC, project.settings.music, _music_options(project))
+        music = Music.of(choice, analysis.moments(project))
+        project = projects.update(project, lambda p: takes.adopt(analysis.remember(p, choice), music))
+        todo = takes.missing(project, music, wanted, another=another)
+        project = takes.generate(project, music, todo, journey.stage("music"))
+        journey.finish("music")
+        return project
+
+
+def is_stale(project: Project, segment: Segment) -> bool:
+    """Whether what would be heard in this segment was not made from its present inputs."""
+    used = project.engines.get(Stage.MUSIC)
+    if used is None:
+        return not (segment.silent or segment.locked)
+    options = replace(_music_options(project), model=used.name.partition(":")[2] or None)
+    choice = Choice(Stage.MUSIC, used.name.partition(":")[0], used.reason, options)
+    return takes.is_stale(project, segment, Music.of(choice, analysis.moments(project)))
+
+
+def render(project: Project, out: Path, listen: Listener = unheard, *, overwrite: bool = False) -> Rendered:
+    """Mix the chosen takes under the voice and put the result into the video, whose picture is copied as it is."""
+    info = probe(project.video_path)
+    check_output(info, out, overwrite)
+    with project.locked():
+        journey = Journey({"mix": 2.0, "remux": 1.0}, listen)
+        sweep_target(out)
+        report = _mix(project, journey)
+        progress = journey.stage("remux")
+        if info.has_video:
+            settings = RemuxOptions(keep_original=project.settings.keep_original, language=project.language)
+            remux(info, project.master, out, settings, progress)
+        else:
+            encode_audio(project.master, out, info, progress)
+        journey.finish("remux")
+    return Rendered(project, out, report.lufs, report.true_peak_db, report.under_speech_lu)
+
+
+def mix_preview(project: Project, listen: Listener = unheard) -> Path:
+    """The final mix alone, without the remux: the project's master stem."""
+    with project.locked():
+        _mix(project, Journey({"mix": 1.0}, listen))
+    return project.master
+
+
+def _mix(project: Project, journey: Journey) -> MixReport:
+    from bgm.mix.master import mix
+
+    plan = _plan(project)
+    with beside(project.bgm) as bgm, beside(project.master) as master:
+        report = mix(plan, bgm, master, journey.stage("mix"))
+    journey.finish("mix")
+    return report
+
+
+def _plan(project: Project) -> MixPlan:
+    s = project.settings
+    return MixPlan(
+        frames=audio.frames_of(project.duration),
+        placements=tuple(_placement(project, segment) for segment in _analyzed(project).segments),
+        voice=project.voice if project.voice.is_file() else None,
+        speech=analysis.moments(project).speech,
+        settings=MixSettings(lufs=s.lufs, duck=s.duck, depth_db=s.duck_depth_db),
+    )
+
+
+def _placement(project: Project, segment: Segment) -> Placement:
+    start, end = audio.frames_of(segment.start), audio.frames_of(segment.end)
+    take = None if segment.silent else segment.chosen_take
+    if take is None and not segment.silent:
+        log.warning("segment %s has no music yet: it stays silent", segment.id)
+    return Placement(start, end - start, _existing(project, take) if take else None, segment.gain_db)
+
+
+def _existing(project: Project, take: Take) -> Path:
+    path = project.take_path(take)
+    if not path.is_file():
+        raise BadInput(f"the take {take.file} is missing from {project.folder}; run score again")
+    return path
+
+
+def _music_options(project: Project) -> engines.EngineOptions:
+    return analysis.options(project, lora=project.settings.lora)
+
+
+def _segment(project: Project, segment_id: str) -> Segment:
+    try:
+        return _analyzed(project)[segment_id]
+    except KeyError as error:
+        known = ", ".join(s.id for s in project.segments)
+        raise BadInput(f"there is no segment {segment_id}; there are {known}") from error
+
+
+def _analyzed(project: Project) -> Timeline:
+    if project.timeline is None:
+        raise BadInput(f"{project.folder} was not analyzed yet; run analyze first")
+    return project.timeline
+
+
+def _clear(folder: Path) -> None:
+    """Forget a project: only what the studio itself put there."""
+    for name in ("media", "stems", "takes"):
+        if (folder / name).is_dir():
+            shutil.rmtree(folder / name)
+    write_text(folder / "state.json", "{}")

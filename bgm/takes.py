@@ -1,0 +1,113 @@
+"""Which takes are there, which are missing, and the making of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import islice
+
+from bgm import engines
+from bgm import project as projects
+from bgm.cues import Music, Order, cue_of, order
+from bgm.files import PART_PREFIX
+from bgm.media import audio
+from bgm.progress import Progress
+from bgm.project import Project
+from bgm.timeline import Segment, Take, Timeline
+
+OWN_FILE = "file"
+"""The engine of a take that the creator brought."""
+MAX_TAKES = 64
+"""Of one segment for the same inputs."""
+
+
+def missing(project: Project, music: Music, wanted: Collection[str] | None, *, another: bool = False) -> list[Order]:
+    """The takes to make for the segments in ``wanted`` (None: all): what is not there yet, or one more of each.
+
+    Locked and silent segments need none; a segment with the creator's own sound needs one only when asked.
+    """
+    out: list[Order] = []
+    for segment in project.segments:
+        if wanted is not None and segment.id not in wanted:
+            continue
+        if segment.silent or segment.locked or (_is_own(segment.chosen_take) and not another):
+            continue
+        count = MAX_TAKES if another else project.settings.takes
+        absent = (o for n in range(count) if not _is_whole(project, o := order(project, segment, n, music)))
+        out += islice(absent, 1 if another else None)
+    return out
+
+
+def generate(project: Project, music: Music, todo: Sequence[Order], progress: Progress) -> Project:
+    """Make the takes; the project is saved after each, with whatever was edited meanwhile."""
+    if not todo:
+        return project
+    parts = [project.take_path(o.take).with_name(f"{PART_PREFIX}{o.take.id}-{i}.flac") for i, o in enumerate(todo)]
+    try:
+        for i in engines.load(music.choice).generate([o.cue for o in todo], parts, progress):
+            parts[i].replace(project.take_path(todo[i].take))
+            project = projects.update(project, partial(_arrive, arriving=todo[i], music=music))
+    finally:
+        for left in parts:
+            left.unlink(missing_ok=True)
+    return project
+
+
+def adopt(project: Project, music: Music) -> Project:
+    """Let a take that exists already be heard where it fits a segment's present inputs (after an undo, say)."""
+    for segment in project.segments:
+        if is_stale(project, segment, music):
+            numbered = (order(project, segment, n, music) for n in range(project.settings.takes))
+            fitting = next((o for o in numbered if _is_whole(project, o)), None)
+            project = _arrive(project, fitting, music) if fitting else project
+    return project
+
+
+def is_stale(project: Project, segment: Segment, music: Music) -> bool:
+    """Whether what would be heard in this segment was not made from its present inputs."""
+    take = segment.chosen_take
+    if segment.silent or segment.locked:
+        return False
+    if take is None or not project.take_path(take).is_file():
+        return True
+    return not _is_own(take) and take.id != music.take_id(cue_of(project, segment, take.seed, music.moments))
+
+
+def with_take(timeline: Timeline, segment_id: str, take: Take) -> Timeline:
+    """The take joins its segment's list."""
+    others = tuple(t for t in timeline[segment_id].takes if t.id != take.id)
+    return timeline.update(segment_id, takes=(*others, take))
+
+
+def with_takes_of(old: Sequence[Segment], timeline: Timeline) -> Timeline:
+    """``timeline`` with the takes that the segments of the same ids have in ``old``."""
+    before = {segment.id: segment for segment in old}
+    for segment in timeline.segments:
+        known = before.get(segment.id)
+        for take in known.takes if known else ():
+            timeline = with_take(timeline, segment.id, take)
+        if known and segment.chosen is None:
+            timeline = timeline.update(segment.id, chosen=known.chosen)
+    return timeline
+
+
+def _arrive(project: Project, arriving: Order, music: Music) -> Project:
+    """The take joins its segment, if that is still there, and is heard unless what is heard now is current too."""
+    timeline = project.timeline
+    if timeline is None or all(s.id != arriving.segment_id for s in timeline.segments):
+        return project
+    keep = not is_stale(project, timeline[arriving.segment_id], music)
+    timeline = with_take(timeline, arriving.segment_id, arriving.take)
+    if not keep:
+        timeline = timeline.update(arriving.segment_id, chosen=arriving.take.id)
+    return replace(project, timeline=timeline)
+
+
+def _is_whole(project: Project, wanted: Order) -> bool:
+    path = project.take_path(wanted.take)
+    return path.is_file() and audio.length(path) == wanted.cue.frames
+
+
+def _is_own(take: Take | None) -> bool:
+    return take is not None and take.engine == OWN_FILE

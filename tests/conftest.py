@@ -1,0 +1,69 @@
+"""Fixtures that all rooms share. Real speech and video come from Gradio's own package; they are read, never copied in."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+JFK_WORDS = (
+    "and so my fellow americans ask not what your country can do for you ask what you can do for your country".split()
+)
+
+
+def _gradio_asset(kind: str, name: str) -> Path:
+    spec = importlib.util.find_spec("gradio")
+    if spec is None or spec.origin is None:
+        pytest.skip("gradio is not installed")
+    path = Path(spec.origin).parent / "media_assets" / kind / name
+    if not path.is_file():
+        pytest.skip(f"gradio's package has no media_assets/{kind}/{name}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The data that lies beside a developer's checkout."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("../shared/data is not there")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def jfk(shared_data: Path) -> Path:
+    """11 s of real speech whose words are JFK_WORDS."""
+    return shared_data / "jfk.flac"
+
+
+@pytest.fixture(scope="session")
+def world_mp4() -> Path:
+    return _gradio_asset("videos", "world.mp4")
+
+
+@pytest.fixture(scope="session")
+def a_mp4() -> Path:
+    return _gradio_asset("videos", "a.mp4")
+
+
+@pytest.fixture(scope="session")
+def b_avi() -> Path:
+    return _gradio_asset("videos", "b.avi")
+
+
+@pytest.fixture(scope="session")
+def muted_mp4() -> Path:
+    return _gradio_asset("videos", "muted_b.mp4")
+
+
+@pytest.fixture(scope="session")
+def cate_mp3() -> Path:
+    return _gradio_asset("audio", "cate_blanch.mp3")
+
+
+@pytest.fixture(scope="session")
+def sample() -> Path:
+    """The bundled sample video, with its subtitles beside it."""
+    return ROOT / "assets" / "sample.mp4"

@@ -1,0 +1,143 @@
+"""project.json: read back strictly, written in one step, safe against a second run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bgm import project as projects
+from bgm.errors import BadInput
+from bgm.project import EngineUse, Project
+from bgm.settings import Settings
+from bgm.timeline import EMOTIONS, Emotion, Segment, Take, Timeline, Utterance
+
+EVEN = dict.fromkeys(EMOTIONS, 1 / 7)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    segments = (
+        Segment("s1", 0.0, 4.0, Emotion.JOY, 0.5, takes=(Take("x", "embedded", 1, "takes/x.flac"),), chosen="x"),
+        Segment("s2", 4.0, 10.0, Emotion.SADNESS, source="user", prompt="느린 피아노"),
+    )
+    words = (Utterance(0.5, 3.0, "안녕", "hello", EVEN), Utterance(4.0, 6.0, "bye", "bye"))
+    engines = {"music": EngineUse("embedded", "riffusion: weights not reachable → embedded")}
+    return Project(tmp_path, "a.mp4", 10.0, "ko", words, Timeline(10.0, segments), engines, Settings(takes=2))
+
+
+def edited(project: Project, *path: str | int, value: Any) -> str:
+    document = json.loads(projects.dumps(project))
+    place = document
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    return json.dumps(document)
+
+
+def test_a_saved_project_comes_back_equal(project: Project) -> None:
+    project.save()
+    assert projects.load(project.folder) == project
+
+
+def test_the_schema_has_the_promised_fields(project: Project) -> None:
+    document = json.loads(projects.dumps(project))
+    assert set(document) == set("version video duration language utterances segments engines settings".split())
+    assert set(document["segments"][0]) == set(
+        "id start end emotion confidence source prompt seed gain_db locked silent chosen takes".split()
+    )
+    assert set(document["segments"][0]["takes"][0]) == set("id engine seed file".split())
+    assert set(document["utterances"][0]) == set("start end text english scores".split())
+    assert set(document["utterances"][0]["scores"]) == set(EMOTIONS)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        (("version",), 2, "version"),
+        (("segments", 0, "emotion"), "happy", "segments.0.emotion"),
+        (("segments", 0, "emotoin"), "joy", "emotoin"),
+        (("segments", 0, "locked"), "no", "segments.0.locked"),
+        (("segments", 0, "end"), 5.0, "where the one before it ends"),
+        (("segments", 0, "id"), "../s1", "letters, digits"),
+        (("segments", 0, "takes", 0, "file"), "../../etc/passwd", "must lie in takes/"),
+        (("segments", 0, "takes", 0, "file"), "takes/..", "must lie in takes/"),
+        (("segments", 0, "chosen"), "y", "no take 'y'"),
+        (("segments", 0, "gain_db"), 99, "gain outside"),
+        (("utterances", 0, "end"), 0.1, "must end after it starts"),
+        (("utterances", 0, "scores"), {"joy": 1.0}, "seven emotions"),
+        (("settings", "takes"), 99, "takes must be"),
+        (("settings", "volume"), 9, "volume"),
+        (("duration",), -1, "duration"),
+        (("extra",), 1, "extra"),
+    ],
+)
+def test_a_wrong_edit_is_refused_with_its_place(project: Project, path: Any, value: Any, said: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        projects.loads(edited(project, *path, value=value), project.folder)
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_nan_is_refused(project: Project) -> None:
+    text = projects.dumps(project).replace('"gain_db": 0.0', '"gain_db": NaN', 1)
+    with pytest.raises(BadInput):
+        projects.loads(text, project.folder)
+
+
+def test_half_a_file_is_refused_in_one_line(project: Project) -> None:
+    text = projects.dumps(project)
+    with pytest.raises(BadInput) as refused:
+        projects.loads(text[: len(text) // 2], project.folder)
+    assert "\n" not in str(refused.value)
+
+
+def test_no_project_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="there is no project"):
+        projects.load(tmp_path)
+
+
+def test_a_failed_save_leaves_the_old_file(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.save()
+    before = (project.folder / projects.FILE).read_bytes()
+    monkeypatch.setattr("os.fsync", lambda fd: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(OSError, match="No space"):
+        project.save()
+    assert (project.folder / projects.FILE).read_bytes() == before
+    assert not list(project.folder.glob(".bgm-part-*"))
+
+
+def test_a_second_run_is_kept_out(project: Project) -> None:
+    with project.locked(), pytest.raises(BadInput, match="another run"), project.locked():
+        pass
+
+
+def test_what_a_killed_run_left_is_swept(project: Project) -> None:
+    with project.locked():
+        pass
+    stale = project.folder / "takes" / ".bgm-part-123.flac"
+    stale.write_bytes(b"half")
+    with project.locked():
+        assert not stale.exists()
+
+
+def test_a_change_keeps_what_was_saved_meanwhile(project: Project) -> None:
+    from dataclasses import replace
+
+    project.save()
+    replace(project, language="en").save()
+    after = projects.update(project, lambda p: replace(p, duration=p.duration))
+    assert after.language == "en"
+
+
+def test_a_project_that_was_not_analyzed_loads(tmp_path: Path) -> None:
+    (tmp_path / "v").mkdir()
+    new = projects.create(tmp_path / "v", tmp_path / "a.mp4", 3.0, Settings())
+    assert projects.load(tmp_path / "v") == new
+    assert new.timeline is None
+
+
+def test_a_video_inside_the_folder_is_named_relative(tmp_path: Path) -> None:
+    assert projects.relative_video(tmp_path, tmp_path / "media" / "v.mp4") == "media/v.mp4"
