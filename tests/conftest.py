@@ -1,11 +1,15 @@
-"""Fixtures that all rooms share. Real speech and video come from Gradio's own package; they are read, never copied in."""
+"""Fixtures that all rooms share. Real speech and video are read from Gradio's own package, never copied in."""
 
 from __future__ import annotations
 
 import importlib.util
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+NEVER_SKIPPED_IN_CI = ("browser", "checkpoint")
 
 ROOT = Path(__file__).resolve().parents[1]
 JFK_WORDS = (
@@ -67,3 +71,14 @@ def cate_mp3() -> Path:
 def sample() -> Path:
     """The bundled sample video, with its subtitles beside it."""
     return ROOT / "assets" / "sample.mp4"
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """In CI a browser or checkpoint test that can't run is a failure: its prerequisite should have been installed."""
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    must_run = any(item.get_closest_marker(name) for name in NEVER_SKIPPED_IN_CI)
+    if report.skipped and must_run and os.environ.get("CI") and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped in CI: {report.longrepr}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,7 @@ from bgm.timeline import MIN_LENGTH, Emotion, Segment, Take, Timeline, overlay
 def timeline(*cuts: float, duration: float = 30.0) -> Timeline:
     edges = (0.0, *cuts, duration)
     emotions = list(Emotion)
-    pairs = zip(edges, edges[1:], strict=False)
+    pairs = itertools.pairwise(edges)
     return Timeline(duration, tuple(Segment(f"s{i + 1}", a, b, emotions[i % 7]) for i, (a, b) in enumerate(pairs)))
 
 

@@ -1,0 +1,58 @@
+"""The house: who may know whom, and what starting may cost."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+STAGES = ("speech", "emotion", "voice", "music", "mix")
+HEAVY = ("torch", "transformers", "diffusers", "whisper", "librosa", "scipy", "gradio", "pocketsphinx", "fluidsynth")
+PRODUCT = sorted([*(ROOT / "bgm").rglob("*.py"), *ROOT.glob("app.py")])
+
+
+def imports(file: Path, *, top_level: bool = False) -> Iterator[str]:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    for node in tree.body if top_level else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def room(file: Path) -> str:
+    parts = file.relative_to(ROOT).parts
+    return parts[1] if parts[0] == "bgm" and len(parts) > 2 else ""
+
+
+@pytest.mark.parametrize("file", PRODUCT, ids=lambda f: str(f.relative_to(ROOT)))
+def test_arrows_go_one_way(file: Path) -> None:
+    names = set(imports(file))
+    if file.name != "app.py" and room(file) != "ui":
+        assert not any(name.split(".")[0] == "gradio" for name in names), "Gradio lives in app.py and bgm/ui only"
+    if room(file) in STAGES:
+        others = [s for s in STAGES if s != room(file)]
+        assert not [n for n in names for s in others if n == f"bgm.{s}" or n.startswith(f"bgm.{s}.")]
+        above = ("studio", "analysis", "takes", "cues", "project", "cli", "ui")
+        assert not [n for n in names for a in above if n == f"bgm.{a}" or n.startswith(f"bgm.{a}.")]
+    if room(file) not in ("ui", "training") and file.name != "app.py":
+        assert not {n.split(".")[0] for n in imports(file, top_level=True)} & set(HEAVY)
+
+
+def test_the_timeline_imports_nothing_of_ours() -> None:
+    assert not [n for n in imports(ROOT / "bgm" / "timeline.py") if n.startswith("bgm")]
+
+
+@pytest.mark.parametrize("command", [["--help"], ["engines", "--help"], ["make", "--help"]])
+def test_help_imports_nothing_heavy(command: list[str]) -> None:
+    check = (
+        f"import sys; from bgm.cli import main; main({command!r}); print([m for m in {HEAVY!r} if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", check], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
