@@ -1,0 +1,134 @@
+"""The main job from the shell, on the bundled sample: one video in, the same video with its own music out."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import av
+import pytest
+
+from tests.shell import ROOT, Done, bgm
+
+
+def packets(path: Path, kind: str) -> list[tuple[float, bytes]]:
+    with av.open(str(path)) as container:
+        stream = next(s for s in container.streams if s.type == kind)
+        return [(float(p.pts * p.time_base), bytes(p)) for p in container.demux(stream) if p.pts is not None]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> tuple[Path, Done]:
+    out = tmp_path_factory.mktemp("make") / "scored.mp4"
+    return out, bgm("make", sample, "-o", out, "--offline", "--json")
+
+
+def test_the_video_has_its_own_music(made: tuple[Path, Done], sample: Path) -> None:
+    out, done = made
+    assert done.status == 0, done.err
+    result = done.result
+    assert result["output"] == str(out)
+    assert abs(result["lufs"] + 14) <= 0.5
+    assert result["true_peak_db"] <= -1.0 + 0.1
+    assert len({s["emotion"] for s in result["segments"]}) >= 4
+    assert result["engines"]["transcribe"]["name"] == "subtitles"
+    assert not any(s["stale"] for s in result["segments"])
+
+
+def test_the_picture_is_copied_packet_for_packet(made: tuple[Path, Done], sample: Path) -> None:
+    out, _ = made
+    before, after = packets(sample, "video"), packets(out, "video")
+    assert [data for _, data in before] == [data for _, data in after]
+    assert [t - before[0][0] for t, _ in before] == pytest.approx([t - after[0][0] for t, _ in after], abs=1e-3)
+
+
+def test_the_sound_is_as_long_as_the_picture(made: tuple[Path, Done]) -> None:
+    out, _ = made
+    with av.open(str(out)) as container:
+        sound, picture = container.streams.audio[0], container.streams.video[0]
+        seconds = [float(s.duration * s.time_base) for s in (sound, picture)]
+    assert abs(seconds[0] - seconds[1]) <= 1024 / 48_000 + 1e-3
+
+
+def test_progress_names_stage_percentage_and_time(made: tuple[Path, Done]) -> None:
+    _, done = made
+    assert "%" in done.err
+    for stage in ("separate", "music", "mix", "remux"):
+        assert stage in done.err
+    assert "left" in done.err
+
+
+def test_after_a_hand_edit_only_that_segment_is_made_again(made: tuple[Path, Done], tmp_path: Path) -> None:
+    out, _ = made
+    project = tmp_path / "edited.bgm"
+    shutil.copytree(out.with_suffix(".bgm"), project)
+    before = {f.name: f.read_bytes() for f in (project / "takes").glob("*.flac")}
+    document = json.loads((project / "project.json").read_text(encoding="utf-8"))
+    segment = document["segments"][1]
+    segment["emotion"] = "joy" if segment["emotion"] != "joy" else "fear"
+    (project / "project.json").write_text(json.dumps(document), encoding="utf-8")
+    scored = bgm("score", project, "--json", "--offline")
+    assert scored.status == 0, scored.err
+    after = {f.name: f.read_bytes() for f in (project / "takes").glob("*.flac")}
+    assert {name: after.get(name) for name in before} == before
+    assert len(after) == len(before) + 1
+    rendered = bgm("render", project, "-o", tmp_path / "again.mp4", "--json")
+    assert rendered.status == 0, rendered.err
+    assert not any(s["stale"] for s in rendered.result["segments"])
+
+
+def test_the_same_command_again_does_no_work_twice(made: tuple[Path, Done], sample: Path) -> None:
+    out, _ = made
+    project = out.with_suffix(".bgm")
+    before = {f.name: f.stat().st_mtime_ns for f in [*(project / "takes").iterdir(), project / "stems/voice.flac"]}
+    refused = bgm("make", sample, "-o", out, "--offline")
+    assert refused.status == 2
+    assert "--overwrite" in refused.err
+    again = bgm("make", sample, "-o", out, "--offline", "--overwrite", "--quiet")
+    assert again.status == 0
+    assert again.err == ""
+    assert before == {
+        f.name: f.stat().st_mtime_ns for f in [*(project / "takes").iterdir(), project / "stems/voice.flac"]
+    }
+
+
+@pytest.mark.parametrize("kind", ["srt", "vtt", "json", "audacity", "edl", "stems"])
+def test_a_project_is_exported(made: tuple[Path, Done], tmp_path: Path, kind: str) -> None:
+    out, _ = made
+    target = tmp_path / f"exported-{kind}"
+    done = bgm("export", out.with_suffix(".bgm"), "--to", kind, "-o", target)
+    assert done.status == 0, done.err
+    if kind == "stems":
+        assert {f.name for f in target.iterdir()} == {"voice.wav", "bgm.wav"}
+    else:
+        assert target.stat().st_size > 100
+
+
+def test_stopped_by_ctrl_c_it_ends_soon_and_the_same_command_goes_on(tmp_path: Path, sample: Path) -> None:
+    out = tmp_path / "stopped.mp4"
+    command = [sys.executable, "-m", "bgm", "make", str(sample), "-o", str(out), "--offline"]
+    running = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    assert running.stderr is not None
+    for line in running.stderr:
+        if line.startswith("separate"):
+            break
+    asked = time.monotonic()
+    running.send_signal(signal.SIGINT)
+    rest = running.stderr.read()
+    status = running.wait(timeout=20)
+    assert time.monotonic() - asked < 2.5
+    assert status == 130
+    assert "resumes" in rest
+    assert "Traceback" not in rest
+    project = tmp_path / "stopped.bgm"
+    assert (project / "media" / "audio.flac").is_file()
+    assert not list(tmp_path.rglob(".bgm-part-*"))
+    decoded = (project / "media" / "audio.flac").stat().st_mtime_ns
+    resumed = bgm("make", sample, "-o", out, "--offline", "--json")
+    assert resumed.status == 0, resumed.err
+    assert (project / "media" / "audio.flac").stat().st_mtime_ns == decoded
