@@ -31,7 +31,9 @@ def _write(out: Path, seconds: float) -> None:
     with av.open(str(minute)) as source, av.open(str(out), "w") as target:
         streams = {s.index: target.add_stream_from_template(s) for s in source.streams}
         packets = [
-            (p.stream.index, p.pts, p.duration, p.is_keyframe, bytes(p)) for p in source.demux() if p.pts is not None
+            (p.stream.index, p.pts, p.duration, p.is_keyframe, bytes(p))
+            for p in source.demux()
+            if p.pts is not None and 0 <= p.pts * p.time_base < MINUTE
         ]
         bases = {s.index: s.time_base for s in source.streams}
         for number in range(-(-round(seconds) // MINUTE)):

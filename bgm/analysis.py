@@ -89,7 +89,8 @@ def _decode(project: Project, info: MediaInfo, journey: Journey) -> Project:
 
     def work() -> None:
         with beside(project.audio) as part:
-            decode(info, part, journey.stage("decode"))
+            decoded = decode(info, part, journey.stage("decode"))
+        log_notes(decoded.notes if decoded else ())
 
     return _once(project, journey, _Step("decode", key, (project.audio,)), work)
 
@@ -120,7 +121,7 @@ def _separate(project: Project, info: MediaInfo, journey: Journey) -> Project:
         progress = journey.stage("separate")
         with beside(project.voice) as part:
             result = engines.load(choice).separate(project.audio, moments(project).speech, part, progress)
-        _log_notes(result.notes)
+        log_notes(result.notes)
         return remember(project, choice)
 
     return _once(project, journey, _Step("separate", key, (project.voice,)), work)
@@ -144,7 +145,7 @@ def _transcribe(project: Project, info: MediaInfo, journey: Journey) -> Project:
         choice = choose(project, Stage.TRANSCRIBE, settings.transcriber, wanted)
         recording = Recording(project.voice if info.audio else None, speech, project.duration)
         transcript = engines.load(choice).transcribe(recording, journey.stage("transcribe"))
-        _log_notes(transcript.notes)
+        log_notes(transcript.notes)
         done = replace(project, language=transcript.language, utterances=transcript.utterances)
         return remember(done, choice)
 
@@ -249,6 +250,7 @@ def _state(project: Project, step: str) -> str:
     return project.state().get(step, "")
 
 
-def _log_notes(notes: tuple[str, ...]) -> None:
+def log_notes(notes: tuple[str, ...]) -> None:
+    """Say what a stage found worth saying."""
     for note in notes:
         log.info("%s", note)

@@ -68,7 +68,8 @@ def _make(arguments: argparse.Namespace, listen: Listener) -> tuple[Result, str]
     from bgm.media.probe import probe
     from bgm.media.remux import check_output
 
-    check_output(probe(arguments.video), arguments.output, arguments.overwrite)
+    keep_original = bool(arguments.keep_original)
+    check_output(probe(arguments.video), arguments.output, arguments.overwrite, keep_original=keep_original)
     folder = arguments.project or arguments.output.with_suffix(".bgm")
     journey = _Overall(listen)
     project = studio.open_video(arguments.video, folder, _settings(arguments, folder), overwrite=arguments.overwrite)

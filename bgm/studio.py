@@ -139,7 +139,7 @@ def is_stale(project: Project, segment: Segment) -> bool:
 def render(project: Project, out: Path, listen: Listener = unheard, *, overwrite: bool = False) -> Rendered:
     """Mix the chosen takes under the voice and put the result into the video, whose picture is copied as it is."""
     info = probe(project.video_path)
-    check_output(info, out, overwrite)
+    check_output(info, out, overwrite, keep_original=project.settings.keep_original)
     with project.locked():
         journey = Journey({"mix": 2.0, "remux": 1.0}, listen)
         sweep_target(out)
@@ -147,7 +147,7 @@ def render(project: Project, out: Path, listen: Listener = unheard, *, overwrite
         progress = journey.stage("remux")
         if info.has_video:
             settings = RemuxOptions(keep_original=project.settings.keep_original, language=project.language)
-            remux(info, project.master, out, settings, progress)
+            analysis.log_notes(remux(info, project.master, out, settings, progress))
         else:
             encode_audio(project.master, out, info, progress)
         journey.finish("remux")

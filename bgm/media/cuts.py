@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import av
 import av.filter
 
+from bgm.media.container import open_input
 from bgm.media.probe import MediaInfo
 from bgm.progress import Progress
 
@@ -20,7 +21,7 @@ def picture_cuts(info: MediaInfo, progress: Progress) -> tuple[float, ...]:
     """Times (s) at which a new shot begins, by FFmpeg's scene filter over every frame; the start is not a cut."""
     if info.video is None:
         return ()
-    with av.open(str(info.path)) as container:
+    with open_input(info.path) as container:
         stream = container.streams.video[[s.index for s in container.streams.video].index(info.video.index)]
         stream.thread_type = "AUTO"
         frames = (_told(frame, info, progress) for frame in _decoded(container.demux(stream)))
@@ -28,7 +29,7 @@ def picture_cuts(info: MediaInfo, progress: Progress) -> tuple[float, ...]:
     return tuple(time for time in times if 0 < time < info.duration)
 
 
-def _decoded(packets: Iterator[av.Packet]) -> Iterator[av.VideoFrame]:
+def _decoded(packets: Iterator[av.Packet[av.VideoStream]]) -> Iterator[av.VideoFrame]:
     for packet in packets:
         try:
             yield from (frame for frame in packet.decode() if isinstance(frame, av.VideoFrame))

@@ -1,0 +1,150 @@
+"""What we can write: one entry per suffix, and what of a given source fits into it."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import av
+from av.container import InputContainer, OutputContainer
+from av.stream import Stream
+
+from bgm.errors import BadInput
+from bgm.media.container import open_input
+from bgm.media.probe import MediaInfo, is_picture, shown
+
+
+@dataclass(frozen=True, slots=True)
+class VideoForm:
+    """How a video of one suffix is written."""
+
+    muxer: str
+    audio_codec: str
+    subtitle_codec: str | None
+    """What text subtitles become where they can't be copied; None: it holds none."""
+    trims_priming: bool = True
+    """Can it say that an encoder's first samples are not to be heard?"""
+    edit_lists: bool = False
+    """Can it hide any stretch at the start, of picture or sound?"""
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AudioForm:
+    """How a sound file of one suffix is written. ``bit_rate`` (bit/s, stereo) None: lossless."""
+
+    muxer: str
+    codec: str
+    bit_rate: int | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+VIDEO_BIT_RATE = 256_000
+"""Of the new sound in a video, bit/s in stereo; mono takes half."""
+
+_MP4_OPTIONS = {"movflags": "+faststart", "movie_timescale": "48000"}
+"""The index first. Edit lists count in the movie's time scale: FFmpeg's default moves late sound by up to 1 ms."""
+VIDEO_FORMS: Mapping[str, VideoForm] = {
+    ".mp4": VideoForm("mp4", "aac", "mov_text", edit_lists=True, options=_MP4_OPTIONS),
+    ".m4v": VideoForm("mp4", "aac", "mov_text", edit_lists=True, options=_MP4_OPTIONS),
+    ".mov": VideoForm("mov", "aac", "mov_text", edit_lists=True, options=_MP4_OPTIONS),
+    ".mkv": VideoForm("matroska", "aac", "subrip"),
+    ".webm": VideoForm("webm", "libopus", "webvtt"),
+    ".avi": VideoForm("avi", "aac", None, trims_priming=False),
+}
+AUDIO_FORMS: Mapping[str, AudioForm] = {
+    ".mp3": AudioForm("mp3", "libmp3lame", 256_000),
+    ".wav": AudioForm("wav", "pcm_s24le", options={"rf64": "auto"}),
+    ".m4a": AudioForm("ipod", "aac", 256_000, _MP4_OPTIONS),
+    ".flac": AudioForm("flac", "flac"),
+    ".ogg": AudioForm("ogg", "libopus", 192_000),
+    ".opus": AudioForm("opus", "libopus", 192_000),
+}
+
+
+def suggest_suffix(info: MediaInfo) -> str:
+    """The suffix to write: the source's own where it can hold the result, else .mp4, else .mkv; for sound .wav."""
+    own = info.path.suffix.lower()
+    if info.video is None:
+        return own if own in AUDIO_FORMS else ".wav"
+    with open_input(info.path) as source:
+        candidates = [own, ".mp4", ".mkv"] if own in VIDEO_FORMS else [".mp4", ".mkv"]
+        return next((suffix for suffix in candidates if _holds_picture(source, VIDEO_FORMS[suffix])), ".mkv")
+
+
+def container_for(info: MediaInfo, out: Path, *, keep_original: bool = False) -> VideoForm:
+    """How to write ``out``. Raises BadInput where its suffix is unknown or can't hold the source's streams."""
+    suffix = out.suffix.lower()
+    if suffix not in VIDEO_FORMS:
+        raise BadInput(f"{shown(out)}: a video is written as {', '.join(VIDEO_FORMS)}, not as {suffix or 'no suffix'}")
+    form = VIDEO_FORMS[suffix]
+    with open_input(info.path) as source:
+        if not _holds_picture(source, form):
+            codec = info.video.codec if info.video else "no picture"
+            raise BadInput(f"{shown(out)}: {suffix} can't hold this picture ({codec}); use {suggest_suffix(info)}")
+        if keep_original and info.audio and not fits(form, source, source.streams[info.audio.index]):
+            raise BadInput(f"{shown(out)}: {suffix} can't hold the original sound ({info.audio.codec}); use .mkv")
+    return form
+
+
+def check_output(info: MediaInfo, out: Path, overwrite: bool = False, *, keep_original: bool = False) -> None:
+    """Refuse, before any work, a target that could not be written. Raises BadInput, one sentence that names it."""
+    known = VIDEO_FORMS if info.has_video else AUDIO_FORMS
+    if out.is_dir():
+        raise BadInput(f"{shown(out)} is a folder; name a file")
+    if out.suffix.lower() not in known:
+        what = "a video" if info.has_video else "sound"
+        raise BadInput(f"{shown(out)}: {what} is written as {', '.join(known)}")
+    if not out.parent.is_dir():
+        raise BadInput(f"{shown(out)}: its folder does not exist")
+    if out.exists() and out.samefile(info.path):
+        raise BadInput(f"{shown(out)} is the input itself; name another file")
+    if out.exists() and not overwrite:
+        raise BadInput(f"{shown(out)} exists already; choose another name or allow overwriting")
+    if not os.access(out.parent, os.W_OK | os.X_OK):
+        raise BadInput(f"{shown(out)}: its folder can't be written to")
+    if info.has_video:
+        container_for(info, out, keep_original=keep_original)
+
+
+def fits(form: VideoForm, source: InputContainer, *streams: Stream) -> bool:
+    """Would the muxer take these streams as they are? Tried, not guessed: a header is written into memory."""
+    try:
+        with av.open(io.BytesIO(), "w", format=form.muxer) as target:
+            for stream in streams:
+                add_copy(target, form, source, stream)
+            target.start_encoding()
+    except (av.error.FFmpegError, ValueError):
+        return False
+    return True
+
+
+def add_copy(target: OutputContainer, form: VideoForm, source: InputContainer, stream: Stream) -> Stream:
+    """Add a stream that takes packets of ``stream`` as they are, with its tags, dispositions and side data."""
+    copy = target.add_stream_from_template(stream, opaque=True)
+    copy.metadata.update(stream.metadata)
+    copy.disposition = stream.disposition
+    tag = _codec_tag(form, source, stream)
+    if tag and copy.codec_context is not None:
+        copy.codec_context.codec_tag = tag
+    return copy
+
+
+def _codec_tag(form: VideoForm, source: InputContainer, stream: Stream) -> str | None:
+    """Within a family of containers the tag stays. HEVC from elsewhere gets hvc1: Apple's players refuse hev1."""
+    context = stream.codec_context
+    if context is None:
+        return None
+    if form.muxer in source.format.name.split(","):
+        tag: str = context.codec_tag
+        return tag if tag.isprintable() else None
+    return "hvc1" if context.name == "hevc" and form.muxer in ("mp4", "mov") else None
+
+
+def _holds_picture(source: InputContainer, form: VideoForm) -> bool:
+    if form.muxer == "avi" and source.format.name != "avi":
+        return False  # AVI has no presentation times: reordered pictures of another container would be misplaced
+    return fits(form, source, *(s for s in source.streams.video if is_picture(s)))

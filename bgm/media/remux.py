@@ -1,0 +1,292 @@
+"""Give a video its new sound: the picture is copied packet for packet, only the sound is encoded."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+from av.stream import Disposition, Stream
+from av.subtitles.stream import SubtitleStream
+
+from bgm.files import beside
+from bgm.media import audio
+from bgm.media.audio import frames_of
+from bgm.media.container import open_input, open_output, paced, tick
+from bgm.media.encode import add_encoder, encode_audio, encoded, kept_tags, seconds_of
+from bgm.media.forms import VIDEO_BIT_RATE, VideoForm, add_copy, check_output, container_for, fits
+from bgm.media.probe import MediaInfo, is_picture
+from bgm.media.subtitle_track import Cue, add_text_track, plain_text, read_srt, text_packet
+from bgm.progress import Progress, silent
+
+__all__ = ["RemuxOptions", "check_output", "encode_audio", "remux"]
+
+_AnyPacket: TypeAlias = "Packet[Any]"
+_NOTE = "writing the video"
+_MAX_UNDATED = 64
+"""Packets without decoding time at the start of a Matroska file: as many as pictures can be reordered, with room."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemuxOptions:
+    """``keep_original``: the source's sound as a second track that isn't played by default.
+
+    ``subtitles``: an .srt to add as a text track; ``language`` is that track's (ISO 639, two or three letters).
+    """
+
+    keep_original: bool = False
+    subtitles: Path | None = None
+    language: str | None = None
+
+
+def remux(
+    info: MediaInfo,
+    master: Path | None,
+    out: Path,
+    options: RemuxOptions | None = None,
+    progress: Progress = silent,
+) -> tuple[str, ...]:
+    """Write ``out``: the picture of ``info`` with ``master`` (48 kHz FLAC; None: its own sound, copied) as its sound.
+
+    Rotation, times, tags, chapters, subtitles and attachments are kept where the container can hold them; what it
+    can't is named in the sentences that are returned. Raises BadInput where ``out``'s suffix can't hold the picture
+    and OSError where the disk can't hold the file; ``out`` is then as it was.
+    """
+    options = options or RemuxOptions()
+    form = container_for(info, out, keep_original=options.keep_original or master is None)
+    with (
+        beside(out) as part,
+        open_input(info.path) as source,
+        open_output(part, form.muxer, _muxer_options(form, source)) as target,
+    ):
+        job = _Job(info, form, source, target)
+        job.add_tracks(master, options)
+        job.run(paced(progress))
+    progress(1.0, _NOTE)
+    return tuple(job.notes)
+
+
+class _Job:
+    """One remux under way: which packet goes where, and what comes beside the source's packets."""
+
+    def __init__(self, info: MediaInfo, form: VideoForm, source: InputContainer, target: OutputContainer) -> None:
+        self._info = info
+        self._form = form
+        self._source = source
+        self._target = target
+        self._copies: dict[int, _Copy] = {}
+        self._texts: dict[int, SubtitleStream] = {}
+        self._added: list[Iterator[tuple[float, _AnyPacket]]] = []
+        self.notes: list[str] = []
+
+    def add_tracks(self, master: Path | None, options: RemuxOptions) -> None:
+        """Picture, new sound, original sound, the rest of the source, transcript: in this order."""
+        pictures = [s for s in self._source.streams.video if is_picture(s)]
+        for picture in pictures:
+            self._copy(picture)
+        if not self._form.edit_lists and any(_has_hidden_start(s) for s in pictures):
+            self.notes.append("This kind of file can't hide the pictures before the cut at the start: they will show.")
+        original = self._source.streams[self._info.audio.index] if self._info.audio else None
+        if master is not None:
+            self._add_master(master, named=options.keep_original)
+            if original and options.keep_original:
+                self._add_original(original)
+        elif original:
+            self._copy(original)
+        if len(self._source.streams.audio) > 1:
+            self.notes.append("The video has several sound tracks: only the one that plays by default was used.")
+        for stream in self._source.streams:
+            if stream.type not in ("audio", "data") and stream not in pictures:
+                self._add_other(stream)
+        if options.subtitles is not None:
+            self._add_transcript(options.subtitles, options.language)
+        self._target.metadata.update(kept_tags(self._source.metadata))
+        self._target.set_chapters(self._chapters())
+
+    def run(self, report: Progress) -> None:
+        """Copy and encode side by side, in the order of time."""
+        self._target.start_encoding()
+        added = heapq.merge(*self._added, key=lambda pair: pair[0])
+        waiting = next(added, None)
+        for time, packet in self._source_packets():
+            while waiting is not None and waiting[0] <= time:
+                self._target.mux(waiting[1])
+                waiting = next(added, None)
+            self._target.mux(packet)
+            report(min(0.99, max(0.0, time / self._info.duration)), _NOTE)
+        while waiting is not None:
+            self._target.mux(waiting[1])
+            report(min(0.99, max(0.0, waiting[0] / self._info.duration)), _NOTE)
+            waiting = next(added, None)
+
+    def _copy(self, stream: Stream) -> Stream:
+        copy = add_copy(self._target, self._form, self._source, stream)
+        if stream.type != "attachment":
+            first, end = self._window(stream)
+            self._copies[stream.index] = _Copy(copy, stream, self._info.origin, first, end)
+        return copy
+
+    def _window(self, stream: Stream) -> tuple[float, float]:
+        """The times (s) between which packets of ``stream`` are copied.
+
+        The picture is copied whole. Sound before 0 (an encoder's priming, or what is heard before the picture) goes
+        where it can be hidden again; a container would else move everything to begin with it.
+        """
+        if stream.type == "video":
+            return -math.inf, math.inf
+        same_family = self._form.muxer in self._source.format.name.split(",")
+        hidden = self._form.edit_lists or (same_family and self._form.trims_priming)
+        return -math.inf if hidden else 0.0, self._info.duration
+
+    def _add_master(self, master: Path, *, named: bool) -> None:
+        stream = add_encoder(self._target, self._form.audio_codec, audio.channels(master), VIDEO_BIT_RATE)
+        stream.disposition = Disposition.default
+        if self._info.audio and self._info.audio.language:
+            stream.metadata["language"] = self._info.audio.language
+        if named:
+            stream.metadata["title"] = "With music"
+        total = frames_of(self._info.duration)
+        # Where the container can't hide the encoder's priming, that packet is left out: the sound stays in time and
+        # only its first 21 ms fade in.
+        first = -math.inf if self._form.trims_priming else 0.0
+        packets = ((seconds_of(packet), packet) for packet in encoded(stream, master, total))
+        self._added.append(pair for pair in packets if pair[0] >= first)
+
+    def _add_original(self, stream: Stream) -> None:
+        copy = self._copy(stream)
+        copy.disposition = stream.disposition & ~Disposition.default
+        copy.metadata.setdefault("title", "Original")
+
+    def _add_other(self, stream: Stream) -> None:
+        """Cover art, attachments and subtitles: as they are, or subtitles as text, or not at all."""
+        pictures = [s for s in self._source.streams.video if is_picture(s)]
+        codec = self._form.subtitle_codec
+        if stream.type == "video" and self._form.muxer == "matroska":
+            self._attach_cover(stream)
+        elif fits(self._form, self._source, *pictures, stream):
+            self._copy(stream)
+        elif codec and any(track.index == stream.index for track in self._info.text_subtitles):
+            text = add_text_track(self._target, codec, stream.language)
+            text.metadata.update(stream.metadata)
+            text.disposition = stream.disposition
+            self._texts[stream.index] = text
+        else:
+            self.notes.append(f"This kind of file can't hold the {stream.type} track {stream.index}: it was left out.")
+
+    def _attach_cover(self, stream: Stream) -> None:
+        """Matroska holds cover art as a file; its own demuxer shows that as a video track."""
+        kind = stream.codec_context.name if stream.codec_context else ""
+        name, mime = ("cover.jpg", "image/jpeg") if kind == "mjpeg" else (f"cover.{kind}", f"image/{kind}")
+        with open_input(self._info.path) as source:
+            picture = bytes(next(source.demux(source.streams[stream.index])))
+        self._target.add_attachment(stream.metadata.get("filename", name), mime, picture)
+
+    def _add_transcript(self, subtitles: Path, language: str | None) -> None:
+        codec = self._form.subtitle_codec
+        if codec is None:
+            self.notes.append("This kind of file can't hold subtitles: the transcript was not added.")
+            return
+        stream = add_text_track(self._target, codec, language)
+        stream.disposition = Disposition(0)
+        self._added.append(_transcript(stream, subtitles, self._info.duration))
+
+    def _chapters(self) -> list[Any]:
+        """The source's chapters, moved to the timeline."""
+        out = []
+        for chapter in self._source.chapters():
+            shift = round(self._info.origin / (chapter["time_base"] or Fraction(1)))
+            out.append({**chapter, "start": max(0, chapter["start"] - shift), "end": max(0, chapter["end"] - shift)})
+        return out
+
+    def _source_packets(self) -> Iterator[tuple[float, _AnyPacket]]:
+        streams = [self._source.streams[index] for index in (*self._copies, *self._texts)]
+        for packet in self._source.demux(streams):
+            index = packet.stream.index  # stream_index of the empty packets that end a stream is always 0
+            if index in self._texts:
+                yield from self._as_text(self._texts[index], packet)
+            elif packet.size:
+                yield from self._copies[index].take(packet)
+            else:
+                yield from self._copies[index].flush()
+
+    def _as_text(self, stream: SubtitleStream, packet: _AnyPacket) -> Iterator[tuple[float, _AnyPacket]]:
+        text = plain_text(packet)
+        if text and packet.pts is not None:
+            start = float(packet.pts * packet.time_base) - self._info.origin
+            end = start + float((packet.duration or 0) * packet.time_base)
+            if 0 <= start < self._info.duration:
+                yield start, text_packet(stream, Cue(start, end, text))
+
+
+class _Copy:
+    """Packets of one stream on their way: moved to the timeline, dated where the source left the date out."""
+
+    def __init__(self, target: Stream, source: Stream, origin: float, first: float, end: float) -> None:
+        self._target = target
+        self._tick: Fraction = tick(source)
+        self._shift = round(origin / self._tick)
+        self._first = first
+        self._end = end
+        self._last_dts: int | None = None
+        self._undated: list[_AnyPacket] = []
+
+    def take(self, packet: _AnyPacket) -> Iterator[tuple[float, _AnyPacket]]:
+        """The packets that can go now: none while decoding times are missing."""
+        if packet.dts is None and self._last_dts is None and len(self._undated) < _MAX_UNDATED:
+            self._undated.append(packet)
+            return
+        yield from self._date(packet.dts)
+        yield from self._send(packet)
+
+    def flush(self) -> Iterator[tuple[float, _AnyPacket]]:
+        """What still waits at the end of the file."""
+        yield from self._date(None)
+
+    def _date(self, next_dts: int | None) -> Iterator[tuple[float, _AnyPacket]]:
+        """Count back from the first decoding time that is known (Matroska states only presentation times)."""
+        waiting, self._undated = self._undated, []
+        for position, packet in enumerate(waiting):
+            if next_dts is not None:
+                packet.dts = next_dts - (len(waiting) - position) * max(1, packet.duration or 1)
+            yield from self._send(packet)
+
+    def _send(self, packet: _AnyPacket) -> Iterator[tuple[float, _AnyPacket]]:
+        dts = packet.dts if packet.dts is not None else packet.pts
+        if dts is None:
+            dts = 0 if self._last_dts is None else self._last_dts + max(1, packet.duration or 1)
+        if self._last_dts is not None and dts <= self._last_dts:
+            dts = self._last_dts + 1
+        self._last_dts = dts
+        pts = max(dts, dts if packet.pts is None else packet.pts)
+        start = float((pts - self._shift) * self._tick)
+        if not self._first <= start < self._end:
+            return
+        packet.dts, packet.pts = dts - self._shift, pts - self._shift
+        packet.stream = self._target
+        yield float(packet.dts * self._tick), packet
+
+
+def _has_hidden_start(stream: Stream) -> bool:
+    """Does an edit list hide pictures at the start (kept only because later ones are coded from them)?"""
+    entries = stream.index_entries
+    return len(entries) > 0 and entries[0].is_discard
+
+
+def _transcript(stream: SubtitleStream, subtitles: Path, duration: float) -> Iterator[tuple[float, _AnyPacket]]:
+    for cue in read_srt(subtitles):
+        if 0 <= cue.start < duration and cue.end > cue.start:
+            yield cue.start, text_packet(stream, cue)
+
+
+def _muxer_options(form: VideoForm, source: InputContainer) -> dict[str, str]:
+    """Phones write keys such as com.apple.quicktime.make: the mp4 muxer keeps those only when told to."""
+    options = dict(form.options)
+    if "movflags" in options and any("." in key for key in source.metadata):
+        options["movflags"] += "+use_metadata_tags"
+    return options

@@ -1,0 +1,140 @@
+"""Text subtitles inside media files: read as plain cues, and written as packets of the target's codec."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, cast
+
+import av
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+from av.subtitles.stream import SubtitleStream
+from av.subtitles.subtitle import AssSubtitle
+
+from bgm.media.container import discard_all_but, open_input, paced, tick
+from bgm.media.probe import MediaInfo, SubtitleTrack
+from bgm.progress import Progress, silent
+
+_ASS_HEADER = b"""[Script Info]
+ScriptType: v4.00+
+
+[V4+ Styles]
+Format: Name, Fontname, Fontsize, PrimaryColour, BackColour, Bold, Italic, Alignment
+Style: Default,Arial,16,&Hffffff,&H0,0,0,2
+
+[Events]
+Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
+"""
+"""What FFmpeg's subtitle encoders read their default style from (Sub Station Alpha v4+)."""
+_THREE_LETTERS = dict(
+    pair.split("=")
+    for pair in (
+        "ar=ara bg=bul bn=ben ca=cat cs=ces da=dan de=deu el=ell en=eng es=spa et=est fa=fas fi=fin fr=fra he=heb "
+        "hi=hin hr=hrv hu=hun id=ind it=ita ja=jpn ko=kor lt=lit lv=lav ms=msa nl=nld no=nor pl=pol pt=por ro=ron "
+        "ru=rus sk=slk sl=slv sr=srp sv=swe sw=swa ta=tam te=tel th=tha tl=tgl tr=tur uk=ukr ur=urd vi=vie zh=zho"
+    ).split()
+)
+"""ISO 639-1 to 639-2/T: mp4 knows only three letters. A code that isn't here is written as it came."""
+_OVERRIDES = re.compile(r"\{[^}]*\}")
+_DRAWING = re.compile(r"\\p[1-9]")
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """Seconds and plain text, lines divided by a newline."""
+
+    start: float
+    end: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubtitleText:
+    """``language`` is as the file has it (ISO 639-2, ``und`` or None). Cues are in order and lie on the timeline."""
+
+    language: str | None
+    cues: tuple[Cue, ...]
+
+
+def extract_text_subtitles(info: MediaInfo, progress: Progress = silent) -> SubtitleText | None:
+    """The video's own first text track, times from timeline 0; None where there is none."""
+    if not info.text_subtitles:
+        return None
+    track = info.text_subtitles[0]
+    with open_input(info.path) as container:
+        cues = tuple(_cues(info, container, track, paced(progress)))
+    return SubtitleText(track.language, tuple(sorted(cues, key=lambda cue: cue.start)))
+
+
+def plain_text(packet: Packet[Any]) -> str:
+    """The text of one subtitle packet with no markup; empty for an empty one or one that can't be decoded."""
+    if not packet.size:
+        return ""
+    try:
+        shapes = packet.decode()
+    except (av.error.FFmpegError, UnicodeDecodeError):
+        return ""
+    return "\n".join(filter(None, (_plain(s.ass) for s in shapes if isinstance(s, AssSubtitle)))).strip()
+
+
+def add_text_track(target: OutputContainer, codec: str, language: str | None) -> SubtitleStream:
+    """Add a track that takes the packets of :func:`text_packet`."""
+    stream = cast(SubtitleStream, target.add_stream(codec))
+    stream.codec_context.subtitle_header = _ASS_HEADER
+    stream.codec_context.time_base = Fraction(1, 1000)
+    if language:
+        stream.metadata["language"] = _THREE_LETTERS.get(language, language)
+    return stream
+
+
+def text_packet(stream: SubtitleStream, cue: Cue) -> Packet[Any]:
+    """A cue in the codec of ``stream``: SubRip and WebVTT are plain text, mov_text has its length before it."""
+    text = cue.text.encode("utf-8", "replace")
+    if stream.codec_context.name == "mov_text":
+        text = len(text[:0xFFFF]).to_bytes(2, "big") + text[:0xFFFF]
+    packet = Packet(text)
+    packet.stream = stream
+    packet.time_base = tick(stream)
+    packet.pts = packet.dts = round(cue.start / packet.time_base)
+    packet.duration = max(1, round((cue.end - cue.start) / packet.time_base))
+    packet.is_keyframe = True
+    return packet
+
+
+def read_srt(path: Path) -> Iterator[Cue]:
+    """The cues of an .srt file."""
+    with av.open(str(path.absolute()), format="srt") as container:
+        for packet in container.demux():
+            text = plain_text(packet)
+            if text:
+                yield _cue(packet, 0.0, text)
+
+
+def _cues(info: MediaInfo, container: InputContainer, track: SubtitleTrack, report: Progress) -> Iterator[Cue]:
+    discard_all_but(container, track.index)
+    for packet in container.demux(container.streams[track.index]):
+        text = plain_text(packet)
+        if not text:
+            continue
+        cue = _cue(packet, info.origin, text)
+        report(min(1.0, max(0.0, cue.start / info.duration)), "reading the subtitles")
+        if 0 <= cue.start < cue.end and cue.start < info.duration:
+            yield Cue(cue.start, min(cue.end, info.duration), text)
+
+
+def _cue(packet: Packet[Any], origin: float, text: str) -> Cue:
+    start = float((packet.pts or 0) * packet.time_base) - origin
+    return Cue(start, start + float((packet.duration or 0) * packet.time_base), text)
+
+
+def _plain(line: bytes) -> str:
+    """The last of the nine fields of an ASS event as FFmpeg gives it, overrides dropped, drawings left out."""
+    text = line.decode("utf-8", "replace").split(",", 8)[-1]
+    if _DRAWING.search(text):
+        return ""
+    text = _OVERRIDES.sub("", text)
+    return re.sub(r"\\[Nn]", "\n", text).replace(r"\h", " ").strip()

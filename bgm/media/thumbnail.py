@@ -1,0 +1,48 @@
+"""A small still of the picture."""
+
+from __future__ import annotations
+
+import io
+from typing import cast
+
+import av
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from bgm.errors import BadInput
+from bgm.media.container import discard_all_but, open_input, tick
+from bgm.media.probe import MediaInfo, shown
+
+_MAX_FRAMES = 300
+"""How many frames after a key frame are decoded in search of the exact one."""
+
+
+def thumbnail(info: MediaInfo, time: float, width: int = 320) -> bytes:
+    """A JPEG, upright, ``width`` points wide, of the picture at ``time`` (s). Raises BadInput where there is none."""
+    if info.video is None:
+        raise BadInput(f"{shown(info.path)} has no picture")
+    with open_input(info.path) as container:
+        frame = _frame_at(container, cast(VideoStream, container.streams[info.video.index]), info.origin + time)
+    if frame is None:
+        raise BadInput(f"{shown(info.path)} has no picture that can be decoded at {time:.1f} s")
+    image = frame.to_image().rotate(frame.rotation, expand=True)
+    image.thumbnail((width, width * 4))
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=80)
+    return out.getvalue()
+
+
+def _frame_at(container: InputContainer, stream: VideoStream, seconds: float) -> VideoFrame | None:
+    """The last frame that begins at or before ``seconds``, else the first that can be decoded."""
+    discard_all_but(container, stream.index)
+    found = None
+    try:
+        container.seek(int(seconds / tick(stream)), stream=stream)
+        for count, frame in enumerate(container.decode(stream)):
+            if found is not None and (count > _MAX_FRAMES or (frame.time or 0.0) > seconds + 1e-6):
+                break
+            found = frame
+    except av.error.FFmpegError:
+        return found
+    return found

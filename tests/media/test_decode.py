@@ -1,0 +1,135 @@
+"""The sound is where the picture has it: sample 0 is timeline 0, and it lasts as long as the picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from bgm.errors import Cancelled
+from bgm.media import audio
+from bgm.media.decode import Decoded, decode
+from bgm.media.probe import probe
+from tests.media.making import Make
+
+
+def decoded(path: Path, tmp_path: Path) -> tuple[Decoded, audio.Audio]:
+    info = probe(path)
+    result = decode(info, tmp_path / "sound.flac")
+    assert result is not None
+    samples = audio.read(result.path)
+    assert len(samples) == audio.frames_of(info.duration)
+    assert audio.channels(result.path) == result.channels
+    return result, samples
+
+
+def onsets(samples: audio.Audio) -> list[float]:
+    """Seconds at which a beep begins: loud after 0.1 s of quiet."""
+    loud = np.flatnonzero(np.abs(samples[:, 0]) > 0.15)
+    starts = loud[np.r_[True, np.diff(loud) > 4800]]
+    return [float(s) / audio.SAMPLE_RATE for s in starts]
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "avi", "ts", "flv"])
+def test_beeps_are_where_they_were(make: Make, tmp_path: Path, plain_mp4: Path, suffix: str) -> None:
+    path = make.ffmpeg("-i", plain_mp4, "-c:v", "copy", "-c:a", "copy", make.folder / f"beeps.{suffix}")
+    _, samples = decoded(path, tmp_path)
+    late = 0.0213 if suffix == "avi" else 0.0  # AVI can't say that the encoder's first 1024 samples are not to be heard
+    assert onsets(samples) == pytest.approx([0.25 + late, 1.25 + late, 2.25 + late, 3.25 + late], abs=0.003)
+
+
+def test_opus_in_webm(webm: Path, tmp_path: Path) -> None:
+    assert onsets(decoded(webm, tmp_path)[1]) == pytest.approx([0.25, 1.25, 2.25, 3.25], abs=0.003)
+
+
+@pytest.mark.parametrize("offset", [0.5, -0.5])
+def test_the_sources_offset_is_kept(make: Make, tmp_path: Path, plain_mp4: Path, offset: float) -> None:
+    picture, sound = max(0.0, -offset), max(0.0, offset)
+    shifted = ("-itsoffset", picture, "-i", plain_mp4, "-itsoffset", sound, "-i", plain_mp4)
+    path = make.ffmpeg(*shifted, "-map", "0:v", "-map", "1:a", "-c", "copy", make.folder / f"offset{offset}.mp4")
+    info = probe(path)
+    assert info.audio and info.audio.start == pytest.approx(offset, abs=0.022)  # AAC's first frame is its priming
+    expected = [t + offset for t in (0.25, 1.25, 2.25, 3.25) if 0 <= t + offset < 4]
+    assert onsets(decoded(path, tmp_path)[1]) == pytest.approx(expected, abs=0.003)
+
+
+def test_a_gap_is_silence_and_what_follows_stays_in_time(make: Make, tmp_path: Path) -> None:
+    tone = ("-f", "lavfi", "-i", "sine=440:d=4:r=48000", "-f", "lavfi", "-i", "color=black:s=64x64:d=4")
+    drop = "aselect='not(between(t,1,2.5))'"  # leaves a hole in the times
+    path = make.ffmpeg(*tone, "-af", drop, "-c:a", "pcm_s16le", "-c:v", "mpeg4", make.folder / "gap.mkv")
+    _, samples = decoded(path, tmp_path)
+    level = [float(np.abs(samples[int(t * 48000) :][:4800]).max()) for t in (0.5, 1.2, 2.3, 2.7, 3.8)]
+    assert level[0] > 0.1 and level[3] > 0.1 and level[4] > 0.1
+    assert level[1] == level[2] == 0
+
+
+def test_small_wandering_of_times_makes_no_clicks(make: Make, tmp_path: Path) -> None:
+    """Matroska rounds times to milliseconds; 44.1 kHz frames then never seem to join."""
+    tone = ("-f", "lavfi", "-i", "sine=440:d=4:r=44100", "-f", "lavfi", "-i", "color=black:s=64x64:d=4")
+    path = make.ffmpeg(*tone, "-c:a", "pcm_s16le", "-c:v", "mpeg4", make.folder / "tone.mkv")
+    _, samples = decoded(path, tmp_path)
+    time = np.arange(24000, 168000) / 48000
+    tone_phase = np.exp(-2j * np.pi * 440 * time) * samples[24000:168000, 0]
+    blocks = np.angle(tone_phase.reshape(-1, 4800).mean(axis=1))
+    assert np.ptp(np.unwrap(blocks)) < 0.01
+    assert np.abs(np.diff(samples[24000:168000, 0])).max() < 0.125 * 2 * np.pi * 440 / 48000 * 1.2
+
+
+@pytest.mark.parametrize(("count", "expected"), [(1, 1), (2, 2), (6, 2), (16, 2)])
+def test_channels(make: Make, tmp_path: Path, count: int, expected: int) -> None:
+    path = make.ffmpeg("-f", "lavfi", "-i", "sine=440:d=1:r=44100", "-ac", count, make.folder / f"channels{count}.wav")
+    result, samples = decoded(path, tmp_path)
+    assert result.channels == expected
+    assert np.abs(samples).max() > 0.005
+
+
+def test_a_downmix_does_not_clip(make: Make, tmp_path: Path) -> None:
+    loud = "|".join(["0.95*sin(2764*t)"] * 6)
+    path = make.ffmpeg("-f", "lavfi", "-i", f"aevalsrc={loud}:c=5.1:d=1", make.folder / "loud.wav")
+    _, samples = decoded(path, tmp_path)
+    assert 0.8 < np.abs(samples).max() <= 0.96
+
+
+@pytest.mark.parametrize(("start", "end"), [(48000, 96000), (36864, 36865)], ids=["a second", "one packet"])
+def test_damage_is_silence_and_is_told(plain_mp4: Path, tmp_path: Path, start: int, end: int) -> None:
+    """AAC packets are overwritten; what follows stays where it was, even after a single lost one of 21 ms."""
+    broken = tmp_path / "broken.mp4"
+    data = bytearray(plain_mp4.read_bytes())
+    with av.open(str(plain_mp4)) as container:
+        for packet in container.demux(audio=0):
+            if packet.size and start <= (packet.pts or 0) < end:
+                assert packet.pos is not None
+                data[packet.pos : packet.pos + packet.size] = b"\xff" * packet.size
+    broken.write_bytes(data)
+    result, samples = decoded(broken, tmp_path)
+    assert any("damaged" in note for note in result.notes)
+    found = onsets(samples)
+    assert found[0] == pytest.approx(0.25, abs=0.003)
+    assert found[-2:] == pytest.approx([2.25, 3.25], abs=0.003)
+
+
+def test_no_sound_writes_nothing(muted_mp4: Path, tmp_path: Path) -> None:
+    assert decode(probe(muted_mp4), tmp_path / "sound.flac") is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_real_files(b_avi: Path, a_mp4: Path, world_mp4: Path, cate_mp3: Path, tmp_path: Path) -> None:
+    for path in (b_avi, a_mp4, world_mp4, cate_mp3):
+        decoded(path, tmp_path)
+
+
+def test_stopping_leaves_no_file(world_mp4: Path, tmp_path: Path) -> None:
+    def stop(fraction: float, note: str = "") -> None:
+        raise Cancelled("stopped")
+
+    with pytest.raises(Cancelled):
+        decode(probe(world_mp4), tmp_path / "sound.flac", stop)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_progress_reaches_the_end_without_going_back(world_mp4: Path, tmp_path: Path) -> None:
+    seen: list[float] = []
+    decode(probe(world_mp4), tmp_path / "sound.flac", lambda fraction, note="": seen.append(fraction))
+    assert seen == sorted(seen) and seen[-1] == 1.0
