@@ -126,7 +126,8 @@ def explain(error: BaseException, folders: list[Path]) -> tuple[str, int]:
         return str(error), error.exit_code
     full = next((folder for folder in folders if _is_full(folder)), None)
     if full is not None or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
-        return f"the disk is full{f': {full}' if full else ''}; nothing half-written was left", 1
+        where = full or getattr(error, "filename", None)
+        return f"the disk is full{f': {where}' if where else ''}; what was finished is kept, nothing half-written", 1
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror, 1
     if isinstance(error, MemoryError):

@@ -164,9 +164,7 @@ def mix_preview(project: Project, listen: Listener = unheard) -> Path:
 def _mix(project: Project, journey: Journey) -> MixReport:
     from bgm.mix.master import mix
 
-    plan = _plan(project)
-    with beside(project.bgm) as bgm, beside(project.master) as master:
-        report = mix(plan, bgm, master, journey.stage("mix"))
+    report = mix(_plan(project), project.bgm, project.master, journey.stage("mix"))
     journey.finish("mix")
     return report
 

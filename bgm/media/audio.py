@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +18,8 @@ SAMPLE_RATE = 48_000
 """Of every stem, take and master, in Hz."""
 BLOCK_FRAMES = 10 * SAMPLE_RATE
 """A block of audio, in frames: what memory may grow by."""
+
+_NO_SPACE_BYTES = 1 << 20
 
 Audio = npt.NDArray[np.float32]
 """(frames, channels), -1..1."""
@@ -71,7 +76,15 @@ def mono_blocks(path: Path, rate: int, block_frames: int = BLOCK_FRAMES) -> Iter
 
 @contextmanager
 def writer(path: Path, channel_count: int = 2, *, subtype: str = "PCM_24") -> Iterator[AudioWriter]:
-    """Open a file for writing block by block; the format follows the suffix (.flac, .wav; wav beyond 4 GB as RF64)."""
+    """Open a file for writing block by block; the format follows the suffix (.flac, .wav; wav beyond 4 GB as RF64).
+
+    Raises OSError (ENOSPC) when the disk is full, which libsndfile itself calls a system error.
+    """
     form: dict[str, Any] = {"format": "RF64"} if path.suffix.lower() == ".wav" else {}
-    with soundfile.SoundFile(str(path), "w", SAMPLE_RATE, channel_count, subtype=subtype, **form) as file:
-        yield file
+    try:
+        with soundfile.SoundFile(str(path), "w", SAMPLE_RATE, channel_count, subtype=subtype, **form) as file:
+            yield file
+    except (soundfile.LibsndfileError, AssertionError) as error:
+        if shutil.disk_usage(path.parent).free < _NO_SPACE_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path.parent)) from error
+        raise

@@ -1,0 +1,100 @@
+"""Music under a voice: while someone speaks it is a bed, in the gaps it may speak up.
+
+A voice is understood by its formants (about 300 Hz to 3.4 kHz, the telephone's band of ITU-T G.712) and by its rhythm.
+So under speech there is no melody, nothing above A4, no snare or cymbal, and off the beat nothing is struck.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from bgm.music.melody import answer
+from bgm.music.rhythm import KICK, SHAKER
+from bgm.music.score import Event, Role
+from bgm.music.sketch import Sketch
+
+Spans = tuple[tuple[float, float], ...]
+
+GAP_SECONDS = 1.5
+"""Pauses at least this long are the music's."""
+_BEFORE, _AFTER = 0.15, 0.10
+"""The music steps back a little before the voice and waits a little after it, seconds."""
+_CEILING = 69
+"""A4, 440 Hz."""
+_LONG_GAP_BEATS = 8
+"""In a gap this long the theme itself is heard; in shorter ones a call of the motif."""
+_FALL = {Role.COMP: 0.88, Role.ARP: 0.84, Role.PAD: 0.94, Role.BASS: 0.92, Role.BOOM: 0.8, Role.DRUMS: 0.8}
+"""What is left of the velocity under speech; that fewer notes are struck lowers the level further."""
+
+
+def make_room(events: Sequence[Event], sketch: Sketch, speech: Spans) -> list[Event]:
+    """The events with a bed where the voice speaks and answers of the motif in its pauses."""
+    spoken = covered(speech)
+    if not spoken:
+        return list(events)
+    gaps = _gaps(spoken, sketch)
+    kept = [event for event in events if event.role not in (Role.LEAD, Role.COUNTER)]
+    result = [lowered for event in kept if (lowered := _under(event, sketch, spoken)) is not None]
+    for start, end in gaps:
+        if end - start >= _LONG_GAP_BEATS:
+            result += [e for e in events if e.role in (Role.LEAD, Role.COUNTER) and start <= e.beat < end - 0.5]
+        else:
+            result += answer(sketch, start, end - start)
+    return _ended_by_speech(result, gaps)
+
+
+def covered(speech: Spans) -> list[tuple[float, float]]:
+    """Where the voice is, with its margins; spans nearer than a gap are one (seconds)."""
+    result: list[tuple[float, float]] = []
+    for start, end in sorted(speech):
+        if result and start - result[-1][1] < GAP_SECONDS + _BEFORE:
+            result[-1] = (result[-1][0], max(result[-1][1], end + _AFTER))
+        else:
+            result.append((start - _BEFORE, end + _AFTER))
+    return result
+
+
+def _gaps(spoken: Sequence[tuple[float, float]], sketch: Sketch) -> list[tuple[float, float]]:
+    """The pauses in beats, each starting on a beat."""
+    edges = [0.0, *(time for span in spoken for time in span), sketch.seconds]
+    gaps = []
+    for start, end in zip(edges[::2], edges[1::2], strict=True):
+        first, last = -(-sketch.grid.beat(max(0.0, start)) // 1), min(sketch.grid.beat(end), sketch.grid.beats)
+        if end - start >= GAP_SECONDS - _BEFORE - _AFTER and last - first >= 1:
+            gaps.append((first, last))
+    return gaps
+
+
+def _under(event: Event, sketch: Sketch, spoken: Sequence[tuple[float, float]]) -> Event | None:
+    """What is left of an accompanying event; None if it would be in the voice's way."""
+    time = sketch.grid.seconds(event.beat)
+    if not _inside(time, spoken):
+        return event
+    if event.role is Role.DRUMS and event.pitch not in (KICK, SHAKER):
+        return None
+    if event.role in (Role.COMP, Role.ARP, Role.DRUMS) and event.beat % 1 > 0.4:
+        return None
+    pitch = event.pitch
+    while event.role is not Role.DRUMS and pitch > _CEILING:
+        pitch -= 12
+    return replace(event, pitch=pitch, velocity=event.velocity * _FALL[event.role])
+
+
+def _inside(time: float, spans: Sequence[tuple[float, float]]) -> bool:
+    following = bisect_right(spans, time, key=lambda span: span[0])
+    return following > 0 and time < spans[following - 1][1]
+
+
+def _ended_by_speech(events: Iterable[Event], gaps: Sequence[tuple[float, float]]) -> list[Event]:
+    """Melody notes that began in a gap are over when the voice returns."""
+    result = []
+    for event in events:
+        length = event.length
+        if event.role in (Role.LEAD, Role.COUNTER):
+            gap = gaps[bisect_right(gaps, event.beat, key=lambda span: span[0]) - 1]
+            length = min(length, gap[1] - event.beat)
+        if length > 0.05:
+            result.append(replace(event, length=length))
+    return result

@@ -1,0 +1,119 @@
+"""``compose(cue)``: a cue's whole score, from its deciding fields alone (see ``bgm.music.cue``)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from bgm.music.arrange import arrange
+from bgm.music.bed import make_room
+from bgm.music.cue import Cue
+from bgm.music.ending import final_chord, sting
+from bgm.music.form import BAR, STING_SECONDS, tail_seconds
+from bgm.music.humanize import perform
+from bgm.music.instruments import GENERAL_MIDI
+from bgm.music.rhythm import CRASH
+from bgm.music.score import Control, Note, Part, Role, Score
+from bgm.music.sketch import Sketch, sketch
+
+_PLACE = {
+    Role.LEAD: (92, 60, 46),
+    Role.COUNTER: (84, 84, 56),
+    Role.COMP: (94, 44, 36),
+    Role.ARP: (82, 92, 48),
+    Role.PAD: (88, 70, 62),
+    Role.BASS: (94, 64, 10),
+    Role.BOOM: (92, 58, 50),
+    Role.DRUMS: (104, 64, 22),
+}
+"""Volume, pan (64 is the middle) and reverb of each role."""
+_EXPRESSION = 11
+"""MIDI controller."""
+_HIT_TOLERANCE = 0.06
+"""Seconds by which a cut may miss an eighth of the music and still be taken as one."""
+_HIT_DISTANCE = 3.0
+"""Accents on cuts are at least this far apart, seconds."""
+
+
+def compose(cue: Cue) -> Score:
+    """Compose a cue of any length: under two seconds a sting, else sections of whole bars that fill it exactly.
+
+    Neighbours (``before``, ``after``) are not looked at, so an edit to one segment never changes another's music.
+    """
+    plan = sketch(cue)
+    notes = sting(plan) if plan.seconds < STING_SECONDS else _piece(cue, plan)
+    playing = {note.role for note in notes}
+    return Score(
+        seconds=plan.seconds,
+        tempo=plan.grid.tempo,
+        beats=plan.grid.beats,
+        tonic=plan.key.tonic,
+        mode=plan.key.mode,
+        room=plan.character.room,
+        fade=0.5 * tail_seconds(plan.seconds) if cue.ending else 0.0,
+        parts=_parts(plan, playing),
+        notes=tuple(notes),
+        controls=tuple(_swells(plan, playing)),
+    )
+
+
+def _piece(cue: Cue, plan: Sketch) -> list[Note]:
+    events = make_room(arrange(plan), plan, cue.speech)
+    if cue.ending:
+        events += final_chord(plan)
+    notes = perform(events, plan)
+    accents = _hits(plan, cue.hits)
+    return sorted([*notes, *accents], key=lambda note: (note.start, note.role, note.pitch)) if accents else notes
+
+
+def _parts(plan: Sketch, playing: set[Role]) -> tuple[Part, ...]:
+    parts = []
+    for role in Role:
+        program = plan.ensemble.program(role)
+        if role not in playing or (program is None and role is not Role.DRUMS):
+            continue
+        volume, pan, reverb = _PLACE[role]
+        balance = GENERAL_MIDI[program].volume / 100 if program is not None else 1.0
+        wet = round(reverb * (0.6 + 0.8 * plan.character.room))
+        parts.append(Part(role, program or 0, min(127, round(volume * balance)), pan, min(127, wet)))
+    return tuple(parts)
+
+
+def _swells(plan: Sketch, playing: set[Role]) -> Iterator[Control]:
+    """Sustained parts breathe in waves of two bars; the more dissonant and distant the mood, the deeper.
+
+    The last chord of the piece dies away in all of them.
+    """
+    depth = 10 + 60 * plan.character.room * plan.character.dissonance
+    if plan.ending:
+        yield from _dying_away(plan, playing - {Role.DRUMS})
+    for role in sorted(playing & {Role.PAD, Role.COMP}):
+        for half in range(2 * plan.grid.beats):
+            wave = 0.5 - 0.5 * math.cos(math.pi * half / (2 * BAR))
+            yield Control(plan.grid.seconds(half / 2), role, _EXPRESSION, round(118 - depth * (1 - wave)))
+
+
+def _dying_away(plan: Sketch, playing: set[Role], steps: int = 40) -> Iterator[Control]:
+    start, tail = plan.grid.seconds(plan.grid.beats), tail_seconds(plan.seconds)
+    for role in sorted(playing):
+        for step in range(steps):
+            level = 118 * (1 - step / steps) ** 0.8
+            yield Control(start + tail * step / steps, role, _EXPRESSION, round(level))
+
+
+def _hits(plan: Sketch, hits: Sequence[float]) -> list[Note]:
+    """Accents on picture cuts that fall on an eighth of the music, placed on the cut itself."""
+    notes: list[Note] = []
+    program = plan.ensemble.program(Role.BOOM)
+    last = 0.0
+    for hit in sorted(hits):
+        eighth = plan.grid.seconds(round(2 * plan.grid.beat(hit)) / 2)
+        if abs(eighth - hit) > _HIT_TOLERANCE or hit - last < _HIT_DISTANCE or hit > plan.seconds - 1:
+            continue
+        last = hit
+        velocity = round(50 + 60 * plan.character.loudness)
+        if program is not None:
+            notes.append(Note(hit, hit + 1.0, 36 + (plan.key.tonic - 36) % 12, velocity, Role.BOOM))
+        if plan.ensemble.drums and plan.character.drums > 0.3:
+            notes.append(Note(hit, hit + 1.0, CRASH, round(0.6 * velocity), Role.DRUMS))
+    return notes

@@ -1,0 +1,99 @@
+"""The engine that is always there: our composer, played by a General MIDI soundfont."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from bgm.engines import EngineOptions
+from bgm.errors import BadInput, EngineUnavailable
+from bgm.files import beside
+from bgm.media.audio import SAMPLE_RATE, Audio, writer
+from bgm.music.composer import compose
+from bgm.music.cue import Cue
+from bgm.music.level import gain_for, softened
+from bgm.music.score import Score
+from bgm.music.soundfont import find_font, find_library
+from bgm.music.synth import played
+from bgm.progress import Progress, part
+
+__all__ = ["EmbeddedComposer", "compose", "render"]
+
+_BLOCK = 2 * SAMPLE_RATE
+_MEASURED_BLOCKS = 30
+"""The first minute sets the level; it is held in memory until then."""
+
+
+class EmbeddedComposer:
+    """Composes each cue and plays it. ``options.model`` may name a soundfont (``embedded:/path/to.sf2``)."""
+
+    name: ClassVar[str] = "embedded"
+    revision: ClassVar[str] = "1"
+
+    def __init__(self, options: EngineOptions) -> None:
+        self._font = _font(options.model)
+
+    @classmethod
+    def missing(cls, options: EngineOptions) -> str | None:
+        """What can't be found here: the synthesiser or a soundfont."""
+        if find_library() is None:
+            return "no FluidSynth library (pip install pygame-ce)"
+        try:
+            font = find_font(options.model)
+        except BadInput as error:
+            return str(error)
+        return None if font else "no soundfont (pip install pretty_midi, or set BGM_SOUNDFONT)"
+
+    def generate(self, cues: Sequence[Cue], targets: Sequence[Path], progress: Progress) -> Iterator[int]:
+        """Write cue ``i`` to ``targets[i]`` (FLAC, 48 kHz, stereo, 24 bit, exactly its length), in order."""
+        for i, (cue, target) in enumerate(zip(cues, targets, strict=True)):
+            own = part(progress, i / len(cues), (i + 1) / len(cues))
+            own(0.0, f"composing {i + 1} of {len(cues)}")
+            render(compose(cue), target, cue.frames, own, self._font)
+            yield i
+
+
+def render(score: Score, target: Path, frames: int, progress: Progress, font: Path | None = None) -> None:
+    """Play a score into a FLAC file of exactly ``frames`` frames (48 kHz, stereo, 24 bit), block by block.
+
+    Memory doesn't grow with the length. Raises EngineUnavailable when there is no synthesiser or no soundfont.
+    """
+    blocks = _told(played(score, frames, font or _font(None), _BLOCK), frames, progress)
+    opening = list(islice(blocks, _MEASURED_BLOCKS))
+    gain = np.float32(gain_for(opening))
+    with beside(target) as unfinished, writer(unfinished) as file:
+        done = 0
+        for block in chain(opening, blocks):
+            loud = softened(block * gain)
+            file.write(_faded(loud, done, frames, score.fade))
+            done += len(block)
+
+
+def _told(blocks: Iterator[Audio], frames: int, progress: Progress) -> Iterator[Audio]:
+    """The blocks, with a word on each as it is ready."""
+    done = 0
+    for block in blocks:
+        done += len(block)
+        progress(done / frames, "playing")
+        yield block
+
+
+def _faded(block: Audio, start: int, frames: int, seconds: float) -> Audio:
+    """The block with its part of a fade that ends in silence at the cue's last frame (a raised cosine)."""
+    length = round(seconds * SAMPLE_RATE)
+    if not length or start + len(block) <= frames - length:
+        return block
+    left = (frames - 1 - np.arange(start, start + len(block))) / length
+    curve = 0.5 - 0.5 * np.cos(np.pi * np.clip(left, 0.0, 1.0))
+    return (block * curve[:, None]).astype(np.float32)
+
+
+def _font(wanted: str | None) -> Path:
+    font = find_font(wanted)
+    if font is None:
+        raise EngineUnavailable("no soundfont was found; pip install pretty_midi, or set BGM_SOUNDFONT to a .sf2 file")
+    return font

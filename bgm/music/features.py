@@ -1,0 +1,130 @@
+"""A score measured from its notes alone, blind to its instruments: for tests, benchmarks and comparisons of takes."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from bgm.music.score import Note, Role, Score
+
+Vector = npt.NDArray[np.float64]
+
+_MAJOR = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
+_MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
+"""How well each pitch class fits a key: C. L. Krumhansl, "Cognitive Foundations of Musical Pitch" (1990)."""
+_CONSONANCE = (0.0, -1.428, -0.582, 0.594, 0.386, 1.240, -0.453)
+"""Of interval classes 0 to 6: D. Huron, "Interval-class content in equally tempered pitch-class sets" (1994)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What a listener would call its mode, tempo, density, register, loudness, dissonance and articulation."""
+
+    majorness: float
+    """How much better the best major key fits than the best minor key (difference of correlations)."""
+    log_tempo: float
+    """log2 of beats per minute."""
+    log_density: float
+    """log2 of onsets a second (notes struck together are one)."""
+    register: float
+    """Mean MIDI pitch."""
+    loudness: float
+    """Mean MIDI velocity."""
+    dissonance: float
+    """Mean over the sounding chords, the more the rougher."""
+    legato: float
+    """Mean sounding length of a note, in beats."""
+
+    def vector(self) -> Vector:
+        """The features in order."""
+        return np.array(astuple(self))
+
+
+def features(score: Score) -> Features:
+    """Measure a score; drums count for density and loudness only."""
+    pitched = [note for note in score.notes if note.role is not Role.DRUMS]
+    return Features(
+        majorness=_majorness(pitched),
+        log_tempo=math.log2(score.tempo),
+        log_density=math.log2(_onsets(score.notes) / score.seconds),
+        register=float(np.mean([note.pitch for note in pitched])),
+        loudness=float(np.mean([note.velocity for note in score.notes])),
+        dissonance=_dissonance(pitched, score.seconds),
+        legato=float(np.mean([note.end - note.start for note in pitched])) * score.tempo / 60,
+    )
+
+
+def _onsets(notes: Sequence[Note], together: float = 0.035) -> int:
+    count, last = 0, -math.inf
+    for note in notes:
+        if note.start - last > together:
+            count, last = count + 1, note.start
+    return count
+
+
+def _majorness(notes: Sequence[Note]) -> float:
+    histogram = np.zeros(12)
+    lowest = np.percentile([note.pitch for note in notes], 25)
+    for note in notes:
+        weight = 2.0 if note.pitch <= lowest else 1.0
+        histogram[note.pitch % 12] += weight * min(2.0, note.end - note.start) * note.velocity
+    fits = [max(np.corrcoef(np.roll(histogram, -tonic), profile)[0, 1] for tonic in range(12)) for profile in _PROFILES]
+    return float(fits[0] - fits[1])
+
+
+_PROFILES = (_MAJOR, _MINOR)
+
+
+def _dissonance(notes: Sequence[Note], seconds: float, step: float = 0.25) -> float:
+    sounding: list[set[int]] = [set() for _ in range(int(seconds / step) + 1)]
+    for note in notes:
+        for i in range(math.ceil(note.start / step), int(note.end / step) + 1):
+            if i < len(sounding):
+                sounding[i].add(note.pitch % 12)
+    values = [_roughness(pcs) for pcs in sounding if len(pcs) > 1]
+    return float(np.mean(values)) if values else 0.0
+
+
+def _roughness(pcs: set[int]) -> float:
+    classes = [min((a - b) % 12, (b - a) % 12) for a, b in itertools.combinations(sorted(pcs), 2)]
+    return -sum(_CONSONANCE[cls] for cls in classes) / len(classes)
+
+
+def piano_roll(score: Score, per_second: int = 8) -> Vector:
+    """(pitch 0..127, time steps): which pitches sound, drums left out; 1 at an onset, 0.5 while held."""
+    roll = np.zeros((128, max(1, round(score.seconds * per_second))))
+    for note in score.notes:
+        if note.role is Role.DRUMS:
+            continue
+        start, end = round(note.start * per_second), round(note.end * per_second)
+        roll[note.pitch, start + 1 : end] = np.maximum(roll[note.pitch, start + 1 : end], 0.5)
+        roll[note.pitch, start : start + 1] = 1.0
+    return roll
+
+
+def distance(first: Score, second: Score) -> float:
+    """1 − cosine similarity of two scores' piano rolls over their common length: 0 is the same piece."""
+    one, other = piano_roll(first), piano_roll(second)
+    width = min(one.shape[1], other.shape[1])
+    a, b = one[:, :width].ravel(), other[:, :width].ravel()
+    return float(1 - a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))
+
+
+def repeats(score: Score, bars: int = 8) -> int:
+    """How often the most frequent stretch of ``bars`` bars occurs, exactly (pitch, role, and time to a sixteenth)."""
+    sixteenth = 60 / score.tempo / 4
+    steps: list[list[tuple[int, str]]] = [[] for _ in range(4 * score.beats + 1)]
+    for note in score.notes:
+        step = round(note.start / sixteenth)
+        if step < len(steps):
+            steps[step].append((note.pitch, note.role.value))
+    content = [tuple(sorted(step)) for step in steps]
+    size = 16 * bars
+    windows = Counter(tuple(content[start : start + size]) for start in range(0, len(content) - size + 1, 16))
+    return max(windows.values(), default=0)

@@ -1,0 +1,81 @@
+"""The level of a take: one static gain that brings it to the loudness that all takes share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from bgm.media.audio import SAMPLE_RATE, Audio
+
+TARGET_LUFS = -20.0
+_WINDOW = 2 * SAMPLE_RATE // 5
+"""400 ms, the gating block of ITU-R BS.1770."""
+_PEAK = 0.8
+"""The gain leaves the loudest sample that was measured below this."""
+_KNEE = 0.85
+"""Samples above it are bent so that none reaches 1."""
+_STEP_DB = 0.1
+"""Gains are rounded to it, so that the last bit of a sum can't change a take."""
+
+
+def k_weights(size: int = _WINDOW, rate: int = SAMPLE_RATE) -> npt.NDArray[np.float64]:
+    """Power response of BS.1770's K-weighting (the two filters given there for 48 kHz) at the bins of a real FFT."""
+    z = np.exp(-2j * np.pi * np.fft.rfftfreq(size, 1 / rate) / rate)
+    shelf = (1.53512485958697 - 2.69169618940638 * z + 1.19839281085285 * z**2) / (
+        1 - 1.69065929318241 * z + 0.73248077421585 * z**2
+    )
+    high_pass = (1 - 2 * z + z**2) / (1 - 1.99004745483398 * z + 0.99007225036621 * z**2)
+    response: npt.NDArray[np.float64] = np.abs(shelf * high_pass) ** 2
+    return response
+
+
+def loudness(blocks: Iterable[Audio]) -> float | None:
+    """Gated loudness in LUFS of stereo blocks, measured in the frequency domain (windows of 400 ms side by side).
+
+    None for silence. It differs from a meter with filters in time and overlapping windows by a few tenths of a LU.
+    """
+    weights = k_weights()
+    powers = np.concatenate([_powers(block, weights) for block in blocks] or [np.zeros(0)])
+    heard = powers[powers > _power(-70.0)]
+    if not len(heard):
+        return None
+    heard = heard[heard > heard.mean() / 10]
+    return float(-0.691 + 10 * np.log10(heard.mean()))
+
+
+def gain_for(blocks: Sequence[Audio]) -> float:
+    """The factor that brings the blocks to TARGET_LUFS, less where their peak forbids it; 1 for silence."""
+    measured = loudness(blocks)
+    if measured is None:
+        return 1.0
+    peak = max(float(np.abs(block).max(initial=0.0)) for block in blocks)
+    wanted = min(TARGET_LUFS - measured, 20 * np.log10(_PEAK / peak))
+    return float(10 ** (np.floor(wanted / _STEP_DB) * _STEP_DB / 20))
+
+
+def softened(block: Audio) -> Audio:
+    """The block with samples over the knee bent towards 1; below it nothing changes."""
+    size = np.abs(block)
+    if size.max(initial=0.0) <= _KNEE:
+        return block
+    room = 1 - _KNEE
+    bent = np.sign(block) * (_KNEE + room * np.tanh((size - _KNEE) / room))
+    return np.where(size > _KNEE, bent, block).astype(np.float32)
+
+
+def _powers(block: Audio, weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """K-weighted mean square of each window, summed over the channels; the last window may be shorter."""
+    count = -(-len(block) // _WINDOW)
+    padded = np.zeros((count * _WINDOW, block.shape[1]))
+    padded[: len(block)] = block
+    spectrum = np.fft.rfft(padded.reshape(count, _WINDOW, -1), axis=1)
+    power = np.abs(spectrum) ** 2 * weights[:, None]
+    filled = np.minimum(_WINDOW, len(block) - _WINDOW * np.arange(count))
+    mean_square: npt.NDArray[np.float64] = 2 * power.sum(axis=(1, 2)) / (_WINDOW * filled)
+    return mean_square
+
+
+def _power(lufs: float) -> float:
+    return float(10 ** ((lufs + 0.691) / 10))

@@ -1,0 +1,101 @@
+"""Where FluidSynth's library and a General MIDI soundfont are found, and pyfluidsynth bound to them.
+
+The library of the pygame-ce wheel comes first because its version is pinned with ours: the same score then gives the
+same samples on every machine. A system's own library is used where the wheel carries none.
+"""
+
+from __future__ import annotations
+
+import ctypes.util
+import os
+import sys
+import threading
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from bgm.errors import BadInput, EngineUnavailable
+
+FONT_SETTING = "BGM_SOUNDFONT"
+"""Environment variable: path of a .sf2 or .sf3 file."""
+_SYSTEM_FONTS = (
+    "/usr/share/sounds/sf3/MuseScore_General.sf3",
+    "/usr/share/sounds/sf2/MuseScore_General.sf2",
+    "/usr/share/soundfonts/MuseScore_General.sf3",
+    "/usr/share/sounds/sf2/FluidR3_GM.sf2",
+    "/usr/share/soundfonts/FluidR3_GM.sf2",
+    "/opt/homebrew/share/soundfonts/FluidR3_GM.sf2",
+    "/usr/local/share/soundfonts/FluidR3_GM.sf2",
+)
+_LOG_LEVELS = 5
+_import_lock = threading.Lock()
+
+
+def find_font(wanted: str | None = None) -> Path | None:
+    """The soundfont: the one named, else that of the setting, else a good one of the system, else pretty_midi's.
+
+    Raises BadInput when a named one is not there.
+    """
+    named = wanted or os.environ.get(FONT_SETTING)
+    if named:
+        path = Path(named).expanduser()
+        if not path.is_file():
+            raise BadInput(f"there is no soundfont at {path}; name a .sf2 or .sf3 file")
+        return path
+    candidates = [Path(font) for font in _SYSTEM_FONTS]
+    candidates += [folder / "TimGM6mb.sf2" for folder in _package_folders("pretty_midi")]
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def find_library() -> str | None:
+    """Path or name of libfluidsynth, or None."""
+    for folder in _package_folders("pygame"):
+        places = (folder, folder / ".dylibs", folder.parent / "pygame_ce.libs", folder.parent / "pygame_ce.dylibs")
+        for place in places:
+            found = sorted(path for path in place.glob("*fluidsynth*") if path.suffix in (".so", ".dylib", ".dll"))
+            found += sorted(place.glob("*fluidsynth*.so.*"))
+            if found:
+                return str(found[0])
+    return ctypes.util.find_library("fluidsynth") or ctypes.util.find_library("libfluidsynth-3")
+
+
+def _package_folders(name: str) -> list[Path]:
+    """Where a package is installed, without importing it."""
+    spec = find_spec(name)
+    return [Path(folder) for folder in spec.submodule_search_locations or ()] if spec else []
+
+
+def library() -> ModuleType:
+    """pyfluidsynth, bound to the library that we found. Raises EngineUnavailable when there is none."""
+    with _import_lock:
+        if "fluidsynth" in sys.modules:
+            return sys.modules["fluidsynth"]
+        path = find_library()
+        if path is None:
+            raise EngineUnavailable("no FluidSynth library was found; install pygame-ce or your system's fluidsynth")
+        return _import_bound_to(path)
+
+
+def _import_bound_to(path: str) -> ModuleType:
+    """pyfluidsynth asks ``find_library`` once, while it is imported, and has no other way to be told a path."""
+    if sys.platform == "win32":
+        os.add_dll_directory(str(Path(path).parent))
+    original = ctypes.util.find_library
+    ctypes.util.find_library = lambda name: path
+    try:
+        import fluidsynth
+    except OSError as error:
+        raise EngineUnavailable(f"the FluidSynth library {path} can't be loaded: {error}") from error
+    finally:
+        ctypes.util.find_library = original
+    _silence(fluidsynth)
+    return fluidsynth
+
+
+def _silence(fluid: Any) -> None:
+    """FluidSynth writes its troubles to stderr; ours are exceptions."""
+    arguments = (("level", ctypes.c_int, 1), ("function", ctypes.c_void_p, 1), ("data", ctypes.c_void_p, 1))
+    set_log_function = fluid.cfunc("fluid_set_log_function", ctypes.c_void_p, *arguments)
+    for level in range(_LOG_LEVELS):
+        set_log_function(level, None, None)

@@ -1,0 +1,22 @@
+"""Cues for the tests of the composer."""
+
+from __future__ import annotations
+
+from bgm.media.audio import SAMPLE_RATE
+from bgm.music.cue import Cue, Piece
+from bgm.timeline import Emotion
+
+
+def cue(emotion: Emotion = Emotion.JOY, seconds: float = 30.0, **changes: object) -> Cue:
+    """A cue in the middle of a piece, felt fully; ``piece`` is the piece's seed."""
+    fields: dict[str, object] = {
+        "frames": round(seconds * SAMPLE_RATE),
+        "emotion": emotion,
+        "confidence": 1.0,
+        "prompt": "",
+        "seed": 1,
+        "opening": False,
+        "ending": False,
+    }
+    piece = Piece(int(changes.pop("piece", 7)), 120.0)  # type: ignore[call-overload]
+    return Cue(piece=piece, **(fields | changes))  # type: ignore[arg-type]

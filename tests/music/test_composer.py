@@ -1,0 +1,185 @@
+"""What a listener would notice in a composed cue: length, form, theme, harmony, ending, variety, one score."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from dataclasses import replace
+
+import pytest
+
+from bgm.music.composer import compose
+from bgm.music.embedded import EmbeddedComposer
+from bgm.music.features import distance, repeats
+from bgm.music.form import NUDGE, Kind, grid, sections
+from bgm.music.instruments import GENERAL_MIDI
+from bgm.music.keys import home, key_for
+from bgm.music.motif import motif_for
+from bgm.music.plan import plan_for
+from bgm.music.score import Role, Score
+from bgm.music.seeds import stream
+from bgm.music.sketch import sketch
+from bgm.timeline import EMOTIONS, Emotion
+from tests.music.composing import cue
+
+LENGTHS = (0.1, 0.3, 1.0, 1.99, 2.0, 2.7, 4.0, 7.3, 21.7, 60.0, 600.0)
+
+
+@pytest.mark.parametrize("ending", [False, True])
+@pytest.mark.parametrize("seconds", LENGTHS)
+def test_any_length_is_filled_from_its_start_and_never_overrun(seconds: float, ending: bool) -> None:
+    for emotion in (Emotion.SADNESS, Emotion.SURPRISE):
+        score = compose(cue(emotion, seconds, ending=ending, opening=ending))
+        assert score.notes[0].start < 0.1
+        assert all(0 <= note.start < note.end <= score.seconds for note in score.notes)
+        if not ending:
+            last = max(note.end for note in score.notes)
+            assert last > score.seconds - 0.6
+
+
+@pytest.mark.parametrize("emotion", EMOTIONS)
+def test_the_music_never_falls_silent(emotion: Emotion) -> None:
+    for seed in range(4):
+        notes = compose(cue(emotion, 45, seed=seed, opening=True)).notes
+        reached = 0.0
+        for note in notes:
+            assert note.start - reached < 1.5
+            reached = max(reached, note.end)
+
+
+def test_a_boundary_falls_on_a_beat_and_the_tempo_stays_near_its_own() -> None:
+    for seconds in (3.0, 5.5, 9.1, 17.3, 44.4):
+        beats = grid(seconds, 100, ending=False)
+        assert beats.seconds(beats.beats) == pytest.approx(seconds)
+        assert beats.beats % 4 == 0 or seconds < 10
+        assert 1 / NUDGE <= beats.tempo / 100 <= NUDGE
+
+
+def test_a_long_piece_states_develops_and_brings_back_its_theme() -> None:
+    form = [section.kind for section in sections(36, stream(1), opening=True)]
+    assert form == [Kind.INTRO, Kind.STATEMENT, Kind.VARIATION, Kind.CONTRAST, Kind.RETURN]
+    very_long = sections(400, stream(1), opening=True)
+    assert sum(section.bars for section in very_long) == 400
+    assert len({section.kind for section in very_long}) == len(Kind)
+    assert very_long[-1].kind is Kind.RETURN
+
+
+def contour(score: Score, start: float, end: float) -> list[int]:
+    pitches = [note.pitch for note in score.notes if note.role is Role.LEAD and start <= note.start < end]
+    return [(b > a) - (b < a) for a, b in itertools.pairwise(pitches)]
+
+
+def test_the_theme_comes_back() -> None:
+    drawing = cue(Emotion.NEUTRAL, 60)
+    score, form = compose(drawing), sketch(drawing).sections
+    bar = 240 / score.tempo
+    opening = contour(score, -0.1, 0.9 * bar)
+    assert opening, "the theme starts at once in a cue that doesn't open the video"
+    phrases = [contour(score, b * bar - 0.1, (b + 0.9) * bar) for b in range(4 * len(form), form[-1].end)]
+    assert opening in phrases
+
+
+def test_the_piece_ends_on_its_tonic_and_an_inner_cue_does_not_stop() -> None:
+    for emotion in EMOTIONS:
+        score = compose(cue(emotion, 20, ending=True))
+        last = [note for note in score.notes if note.start > score.seconds - 3.65 and note.role is not Role.DRUMS]
+        assert min(last, key=lambda note: note.pitch).pitch % 12 == score.tonic
+        assert max(note.end for note in last) < score.seconds - 0.5, "it rings out inside the cue"
+        assert score.fade > 0
+        assert compose(cue(emotion, 20)).fade == 0
+
+
+def test_drums_fill_before_a_section_changes() -> None:
+    drawing = cue(Emotion.JOY, 60)
+    score, form = compose(drawing), sketch(drawing).sections
+    bar = 240 / score.tempo
+
+    def drums(number: int) -> set[tuple[int, int]]:
+        hits = [n for n in score.notes if n.role is Role.DRUMS and number <= (n.start + 0.03) / bar < number + 1]
+        return {(n.pitch, round((n.start / bar - number) * 16)) for n in hits}
+
+    *before, boundary = (drums(bar) for bar in range(form[0].first, form[0].end))
+    assert {stroke for stroke in boundary if stroke[1] >= 8} - set().union(*before)
+
+
+def test_no_eight_bars_are_heard_three_times_in_a_minute() -> None:
+    for emotion in EMOTIONS:
+        for seed in range(3):
+            assert repeats(compose(cue(emotion, 60, seed=seed))) <= 2
+
+
+def test_every_instrument_stays_in_its_range() -> None:
+    for emotion, seed in itertools.product(EMOTIONS, range(6)):
+        score = compose(cue(emotion, 30, seed=seed, piece=seed, ending=True))
+        ranges = {part.role: GENERAL_MIDI[part.program] for part in score.parts if part.role is not Role.DRUMS}
+        for note in score.notes:
+            if note.role is not Role.DRUMS:
+                assert ranges[note.role].low <= note.pitch <= ranges[note.role].high
+            assert 1 <= note.velocity <= 127
+
+
+def test_chords_move_by_small_steps() -> None:
+    moves = []
+    for emotion in EMOTIONS:
+        score = compose(cue(emotion, 40))
+        chords: dict[int, set[int]] = {}
+        for note in score.notes:
+            if note.role is Role.PAD:
+                for beat in range(round(note.start * score.tempo / 60), round(note.end * score.tempo / 60)):
+                    chords.setdefault(beat, set()).add(note.pitch)
+        for beat, after in itertools.pairwise(sorted(chords)):
+            moves += [min(abs(pitch - old) for old in chords[beat]) for pitch in chords[after]]
+    assert sum(moves) / len(moves) < 1.5
+    assert max(moves) <= 12
+
+
+def test_hands_are_not_a_machine() -> None:
+    score = compose(cue(Emotion.NEUTRAL, 30))
+    sixteenth = 60 / score.tempo / 4
+    errors = [note.start - sixteenth * round(note.start / sixteenth) for note in score.notes if note.role is Role.COMP]
+    assert 0.002 < sum(abs(error) for error in errors) / len(errors) < 0.02
+    assert len({note.velocity for note in score.notes if note.role is Role.COMP}) > 5
+
+
+def test_same_seed_same_notes_other_seed_another_piece() -> None:
+    scores = [compose(cue(Emotion.JOY, 30, seed=seed)) for seed in range(5)]
+    assert compose(cue(Emotion.JOY, 30, seed=0)) == scores[0]
+    assert min(distance(a, b) for a, b in itertools.combinations(scores, 2)) > 0.25
+    assert compose(cue(Emotion.JOY, 30, seed=0, piece=8)) != scores[0]
+
+
+def digest() -> str:
+    """Of the notes of all moods, times to the microsecond."""
+    cues = [cue(emotion, 25, ending=True, speech=((3.0, 8.0),), hits=(2.0, 12.0)) for emotion in EMOTIONS]
+    notes = [[(round(1e6 * n.start), n.pitch, n.velocity, n.role.value) for n in compose(c).notes] for c in cues]
+    return hashlib.sha256(repr(notes).encode()).hexdigest()
+
+
+def test_the_notes_are_those_of_this_revision_on_every_machine() -> None:
+    """If you meant to change the music, raise EmbeddedComposer.revision and put the new digest here."""
+    assert (EmbeddedComposer.revision, digest()[:16]) == ("1", "61e4c6a37d784460")
+
+
+def test_neighbours_never_change_a_cue() -> None:
+    alone = cue(Emotion.FEAR, 20)
+    beside = replace(alone, before=Emotion.JOY, after=Emotion.ANGER)
+    assert compose(alone) == compose(beside)
+
+
+def test_all_cues_of_a_piece_share_tones_pulse_and_motif() -> None:
+    common = {(home(5) + step) % 12 for step in (0, 2, 4, 5, 7, 9, 11)}
+    for emotion in EMOTIONS:
+        key = key_for(5, emotion, 1.0)
+        tones = {key.pitch_class(degree) for degree in range(7)}
+        assert len(tones & common) >= 5
+        ratio = compose(cue(emotion, 40, piece=5)).tempo / plan_for(5).pulse
+        assert min(abs(ratio / simple - 1) for simple in (2 / 3, 1, 9 / 8, 4 / 3, 3 / 2, 5 / 3)) < NUDGE - 1
+    assert motif_for(5) == plan_for(5).motif
+
+
+def test_accents_land_on_cuts_that_fall_on_the_beat() -> None:
+    plain = compose(cue(Emotion.ANGER, 20))
+    beat = 60 / plain.tempo
+    cuts = (8 * beat + 0.03, 20.25 * beat)
+    marked = compose(cue(Emotion.ANGER, 20, hits=cuts))
+    assert [note.start for note in marked.notes if note.role is Role.BOOM] == [cuts[0]]

@@ -1,0 +1,136 @@
+"""The files of the engine: exact, clean to the ear, repeatable, and refused in one sentence where impossible."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from benchmarks.music import clicks
+from bgm.engines import EngineOptions
+from bgm.errors import BadInput, Cancelled
+from bgm.media.audio import SAMPLE_RATE, Audio, read
+from bgm.music import embedded, soundfont, synth
+from bgm.music.composer import compose
+from bgm.music.cue import Cue
+from bgm.music.embedded import EmbeddedComposer, render
+from bgm.music.level import loudness
+from bgm.progress import silent
+from bgm.timeline import EMOTIONS, Emotion
+from tests.music.composing import cue
+
+
+@pytest.fixture(scope="module")
+def small_font() -> str:
+    """The font that comes by pip, so that the figures are the same on every machine."""
+    return str(soundfont._package_folders("pretty_midi")[0] / "TimGM6mb.sf2")
+
+
+@pytest.fixture(scope="module")
+def engine(small_font: str) -> EmbeddedComposer:
+    return EmbeddedComposer(EngineOptions(model=small_font))
+
+
+def play(engine: EmbeddedComposer, request: Cue, target: Path) -> Audio:
+    assert list(engine.generate([request], [target], silent)) == [0]
+    return read(target)
+
+
+def decibels(sound: Audio) -> float:
+    return float(20 * np.log10(np.abs(sound).max(initial=0.0) + 1e-9))
+
+
+@pytest.mark.parametrize("frames", [4_800, 14_401, 96_000, 1_000_003])
+def test_exact_frames_48k_stereo_24_bit(engine: EmbeddedComposer, tmp_path: Path, frames: int) -> None:
+    target = tmp_path / "take.flac"
+    play(engine, cue(Emotion.JOY, frames / SAMPLE_RATE), target)
+    info = soundfile.info(str(target))
+    assert (info.frames, info.samplerate, info.channels, info.subtype) == (frames, SAMPLE_RATE, 2, "PCM_24")
+
+
+@pytest.mark.parametrize("emotion", EMOTIONS)
+def test_every_mood_is_clean_and_equally_loud(engine: EmbeddedComposer, tmp_path: Path, emotion: Emotion) -> None:
+    sound = play(engine, cue(emotion, 16, opening=True, ending=True), tmp_path / "take.flac")
+    assert loudness([sound]) == pytest.approx(-20, abs=1)
+    assert np.abs(sound).max() < 0.95
+    assert np.abs(sound[0]).max() < 0.005, "no click at the start"
+    assert decibels(sound[-480:]) < -60, "it has rung out"
+    assert decibels(sound[-2 * SAMPLE_RATE : -SAMPLE_RATE]) > -60, "but not long before"
+    body = sound[: -4 * SAMPLE_RATE]
+    windows = np.abs(body[: len(body) // 72_000 * 72_000]).reshape(-1, 72_000 * 2).max(axis=1)
+    assert windows.min() > 0.005, "no 1.5 s of silence"
+
+
+def test_an_inner_cue_plays_into_its_boundary(engine: EmbeddedComposer, tmp_path: Path) -> None:
+    for emotion in EMOTIONS:
+        sound = play(engine, cue(emotion, 12), tmp_path / "take.flac")
+        last = np.sqrt(np.mean(sound[-SAMPLE_RATE // 2 :] ** 2))
+        assert last > 0.1 * np.sqrt(np.mean(sound**2)), emotion
+
+
+def test_no_click_outside_a_drum_stroke(engine: EmbeddedComposer, tmp_path: Path) -> None:
+    for emotion in (Emotion.SADNESS, Emotion.FEAR, Emotion.DISGUST):
+        request = cue(emotion, 12, speech=((2.0, 6.0),))
+        score, sound = compose(request), play(engine, request, tmp_path / "take.flac")
+        assert clicks(sound, score) == []
+    sound[300_000] += 0.2
+    assert clicks(sound, score) != [], "the yardstick finds a single wrong sample"
+
+
+def test_nothing_clicks_between_blocks(small_font: str, tmp_path: Path) -> None:
+    score = compose(cue(Emotion.SADNESS, 9))
+    one, many = (np.concatenate(list(synth.played(score, 432_000, Path(small_font), n))) for n in (432_000, 7_777))
+    assert np.abs(one - many).max() < 1e-4
+
+
+def test_the_same_cue_is_the_same_file_whatever_was_played_before(engine: EmbeddedComposer, tmp_path: Path) -> None:
+    first, other, second = (tmp_path / name for name in ("a.flac", "b.flac", "c.flac"))
+    cues = [cue(Emotion.FEAR, 6), cue(Emotion.ANGER, 6), cue(Emotion.FEAR, 6)]
+    assert list(engine.generate(cues, [first, other, second], silent)) == [0, 1, 2]
+    assert first.read_bytes() == second.read_bytes() != other.read_bytes()
+
+
+def test_cancelling_leaves_no_file(engine: EmbeddedComposer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "_MEASURED_BLOCKS", 1)
+
+    def stop(fraction: float, note: str = "") -> None:
+        if fraction > 0.6:
+            assert list(tmp_path.iterdir()), "it is stopped in the middle of a file"
+            raise Cancelled("stopped")
+
+    with pytest.raises(Cancelled):
+        list(engine.generate([cue(Emotion.JOY, 20)], [tmp_path / "take.flac"], stop))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_progress_moves_forward_to_one(engine: EmbeddedComposer, tmp_path: Path) -> None:
+    told: list[float] = []
+    targets = [tmp_path / "a.flac", tmp_path / "b.flac"]
+    list(engine.generate([cue(seconds=5), cue(seconds=9)], targets, lambda fraction, note="": told.append(fraction)))
+    assert told == sorted(told) and told[-1] == pytest.approx(1)
+
+
+def test_a_soundfont_that_is_not_there_or_not_one_is_named(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    nowhere = EngineOptions(model=str(tmp_path / "none.sf2"))
+    assert "none.sf2" in (EmbeddedComposer.missing(nowhere) or "")
+    with pytest.raises(BadInput, match=r"none\.sf2"):
+        EmbeddedComposer(nowhere)
+    broken = tmp_path / "broken.sf2"
+    broken.write_bytes(b"RIFF nothing")
+    with pytest.raises(BadInput, match=r"broken\.sf2"):
+        render(compose(cue(seconds=2)), tmp_path / "take.flac", 96_000, silent, broken)
+    assert capfd.readouterr().err == ""
+
+
+def test_the_setting_chooses_the_font(monkeypatch: pytest.MonkeyPatch, small_font: str) -> None:
+    monkeypatch.setenv(soundfont.FONT_SETTING, small_font)
+    assert soundfont.find_font() == Path(small_font)
+    assert EmbeddedComposer.missing(EngineOptions()) is None
+
+
+def test_without_a_library_the_engine_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(soundfont, "_package_folders", lambda name: [])
+    monkeypatch.setattr(soundfont.ctypes.util, "find_library", lambda name: None)
+    assert "pygame-ce" in (EmbeddedComposer.missing(EngineOptions()) or "")
