@@ -10,10 +10,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Hashable, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bgm.errors import EngineUnavailable
 from bgm.progress import Progress, silent
@@ -28,6 +28,7 @@ PUBLISHED_S = 2.0
 REMEMBER_S = 30.0
 """How long an answer of the network is believed, so that several engines ask only once."""
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
@@ -46,7 +47,9 @@ def reachable(timeout_s: float = REACHABLE_S) -> bool:
     """Whether the hub answers within ``timeout_s`` seconds, name lookup and all; remembered for half a minute."""
     from huggingface_hub import constants
 
-    return not constants.is_offline_mode() and _endpoint_answers(constants.ENDPOINT, timeout_s, _era())
+    if constants.is_offline_mode():
+        return False
+    return _remembered(constants.ENDPOINT, lambda: _endpoint_answers(constants.ENDPOINT, timeout_s))
 
 
 def why_missing(repo_id: str, files: Sequence[FileChoice], offline: bool = False) -> str | None:
@@ -57,45 +60,74 @@ def why_missing(repo_id: str, files: Sequence[FileChoice], offline: bool = False
     from huggingface_hub import constants
 
     try:
-        wanted = tuple(choice for choice in files if not any(cached(repo_id, name) for name in _names(choice)))
+        wanted = [choice for choice in files if not any(cached(repo_id, name) for name in _names(choice))]
     except ValueError:
         return f"{repo_id!r} is neither a folder nor a hub id"
     if not wanted:
         return None
     if offline or constants.is_offline_mode():
         return "weights not cached, and working offline"
-    return _why_not_published(repo_id, wanted, _era())
+    return _remembered((repo_id, wanted[0]), lambda: _why_not_published(repo_id, wanted[0]))
 
 
 def published(repo_id: str, filename: str) -> bool:
     """Whether the hub lets us read this file. Raises what huggingface_hub raises when the network fails."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
-    from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError
 
     try:
         get_hf_file_metadata(hf_hub_url(repo_id, filename), timeout=PUBLISHED_S)
-    except (EntryNotFoundError, RepositoryNotFoundError):
-        return False
+    except HfHubHTTPError as error:
+        if error.response.status_code < 500:
+            return False
+        raise
     return True
 
 
-def download(repo_id: str, patterns: Sequence[str], progress: Progress = silent) -> Path:
+def why_incomplete(folder: Path, files: Sequence[FileChoice]) -> str | None:
+    """Which of the files a local model folder lacks, in a few words, or None."""
+    for choice in files:
+        if not any((folder / name).is_file() for name in _names(choice)):
+            return f"there is no {' or '.join(_names(choice))} in {folder}"
+    return None
+
+
+def download(repo_id: str, patterns: Sequence[FileChoice], progress: Progress = silent) -> Path:
     """Bring the files that match ``patterns`` into the cache and return the folder (snapshot) that holds them.
 
-    ``progress`` gets the share of all bytes; an exception from it stops the download, and the next call goes on from
-    there. Raises EngineUnavailable when the hub fails, the disk is full or no file matches.
+    Of alternatives only the first that exists is fetched. ``progress`` gets the share of all bytes; an exception from
+    it stops the download, and the next call goes on from there. Raises EngineUnavailable when the hub fails, the disk
+    is full or no file matches.
     """
-    from huggingface_hub import hf_hub_download, snapshot_download
+    from huggingface_hub import hf_hub_download
 
     try:
-        files = snapshot_download(repo_id, allow_patterns=list(patterns), dry_run=True)
-        counter = _ByteCounter(sum(file.file_size or 0 for file in files), progress)
-        paths = [hf_hub_download(repo_id, file.filename, tqdm_class=counter.bar(file)) for file in files]
+        sizes = _published_sizes(repo_id, patterns)
+        counter = _ByteCounter(sum(sizes.values()), progress)
+        paths = {name: hf_hub_download(repo_id, name, tqdm_class=counter.bar(name, n)) for name, n in sizes.items()}
     except _network_errors() as error:
         raise EngineUnavailable(f"the weights of {repo_id} could not be downloaded: {error}") from error
     if not paths:
         raise EngineUnavailable(f"{repo_id} has no such weights on the hub")
-    return Path(paths[0].removesuffix(files[0].filename))
+    name, path = paths.popitem()
+    return Path(path.removesuffix(name))
+
+
+def _published_sizes(repo_id: str, patterns: Sequence[FileChoice]) -> dict[str, int]:
+    """The files to fetch, the smallest first, with their bytes."""
+    from huggingface_hub import HfApi
+
+    siblings = HfApi().model_info(repo_id, files_metadata=True).siblings or []
+    sizes = {file.rfilename: file.size or 0 for file in siblings}
+    spare = _spare(set(sizes), patterns)
+    every = [name for choice in patterns for name in _names(choice)]
+    wanted = [name for name in sizes if name not in spare and any(fnmatch(name, pattern) for pattern in every)]
+    return {name: sizes[name] for name in sorted(wanted, key=sizes.__getitem__)}
+
+
+def _spare(present: set[str], choices: Sequence[FileChoice]) -> set[str]:
+    """The alternatives that aren't needed because a preferred one is there."""
+    return {name for choice in choices for name in [n for n in _names(choice) if n in present][1:]}
 
 
 class _ByteCounter:
@@ -106,11 +138,11 @@ class _ByteCounter:
         self._progress = progress
         self._finished = 0
 
-    def bar(self, file: Any) -> type[Any]:
-        """A bar class for this file (a DryRunFileInfo); it counts on from the files before it."""
+    def bar(self, filename: str, size: int) -> type[Any]:
+        """A bar class for this file; it counts on from the files before it."""
         from tqdm import tqdm
 
-        before, self._finished = self._finished, self._finished + (file.file_size or 0)
+        before, self._finished = self._finished, self._finished + size
         tell = self._tell
 
         class Bar(tqdm):  # type: ignore[misc]
@@ -120,7 +152,7 @@ class _ByteCounter:
 
             def update(self, n: float | None = 1) -> None:
                 self._position += int(n or 0)
-                tell(self._position, file.filename)
+                tell(self._position, filename)
 
         return Bar
 
@@ -140,24 +172,31 @@ def _network_errors() -> tuple[type[Exception], ...]:
     return (*HfHubHTTPError.__bases__, OSError)
 
 
-def _era() -> int:
-    """Changes every REMEMBER_S seconds: as a cache key it lets an answer of the network grow old."""
-    return int(time.monotonic() // REMEMBER_S)
+_answers: dict[Hashable, tuple[float, Any]] = {}
+"""What the network said to each question, and when. It holds for everybody in this process."""
 
 
-@lru_cache(maxsize=8)
-def _endpoint_answers(endpoint: str, timeout_s: float, era: int) -> bool:
+def _remembered(question: Hashable, ask: Callable[[], T]) -> T:
+    known = _answers.get(question)
+    if known and time.monotonic() - known[0] < REMEMBER_S:
+        answer: T = known[1]
+        return answer
+    answer = ask()
+    _answers[question] = time.monotonic(), answer
+    return answer
+
+
+def _endpoint_answers(endpoint: str, timeout_s: float) -> bool:
     from huggingface_hub import get_session
 
     return bool(_within(timeout_s, lambda: get_session().head(endpoint, timeout=timeout_s).status_code < 400))
 
 
-@lru_cache(maxsize=64)
-def _why_not_published(repo_id: str, wanted: tuple[FileChoice, ...], era: int) -> str | None:
-    """One missing file stands for all: a repository that has its first file has the others."""
+def _why_not_published(repo_id: str, choice: FileChoice) -> str | None:
+    """One missing file stands for all: a repository that has it has the others."""
     if not reachable():
         return NOT_REACHABLE
-    found = _within(PUBLISHED_S, lambda: any(published(repo_id, name) for name in _names(wanted[0])))
+    found = _within(PUBLISHED_S, lambda: any(published(repo_id, name) for name in _names(choice)))
     if found is None:
         return NOT_REACHABLE
     return None if found else f"{repo_id} is not on the hub, or may not be read without a token"
