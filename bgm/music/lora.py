@@ -1,0 +1,150 @@
+"""Low-rank adapters (LoRA) for the diffusion model: found, read, loaded, and checked to have arrived.
+
+Files of early 2023 (diffusers' ``save_attn_procs``, as JD97/Riffusion_sentiment_LoRA) name their tensors from the U-Net
+down, without saying so. Today's diffusers skips such names without a word, so they are put under ``unet.`` first.
+"""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bgm import hub
+from bgm.errors import BadInput
+from bgm.progress import Progress
+
+DEFAULT = "JD97/Riffusion_sentiment_LoRA"
+NONE = "none"
+FILES = ("pytorch_lora_weights.safetensors", "pytorch_lora_weights.bin")
+"""What diffusers calls the file in a repository or folder, the safer format first."""
+_UNPREFIXED = ("down_blocks.", "mid_block.", "up_blocks.")
+
+
+@dataclass(frozen=True, slots=True)
+class LoraChoice:
+    """Which adapter (hub id, file or folder; None for none) and how strongly: 1 is as it was trained."""
+
+    source: str | None = DEFAULT
+    weight: float = 1.0
+
+    @classmethod
+    def parse(cls, wanted: str | None) -> LoraChoice:
+        """``HUB_ID|FILE|none``, with ``@WEIGHT`` behind it if need be; None is the default adapter."""
+        if wanted is None:
+            return cls()
+        if wanted.lower() == NONE:
+            return cls(None)
+        source, at, weight = wanted.rpartition("@")
+        return cls(source, _weight(weight)) if at else cls(wanted)
+
+
+def locate(choice: LoraChoice, offline: bool, progress: Progress) -> tuple[Path | None, str | None]:
+    """The adapter's file, or None and a sentence that says why the plain checkpoint is used.
+
+    Raises BadInput for a file or folder that isn't there: only what should come from the hub may be done without.
+    """
+    if choice.source is None:
+        return None, None
+    local = Path(choice.source).expanduser()
+    if local.is_dir():
+        return _in_folder(local), None
+    if local.is_file():
+        return local, None
+    if local.suffix or not _may_be_hub_id(choice.source):
+        raise BadInput(f"there is no LoRA file {choice.source}")
+    return _from_hub(choice.source, offline, progress)
+
+
+def apply(pipeline: Any, file: Path, weight: float = 1.0) -> int:
+    """Load the adapter into ``pipeline``, melt it into the weights, and return how many tensors it had.
+
+    Raises BadInput when the file is damaged, isn't a LoRA, or not all of it fits this model.
+    """
+    tensors = read(file)
+    expected = sum("lora" in name and not name.endswith(".alpha") for name in tensors)
+    if not expected:
+        raise BadInput(f"{file.name} holds no LoRA weights")
+    try:
+        _load(pipeline, file, tensors)
+    except (ValueError, RuntimeError, KeyError, TypeError) as error:
+        raise BadInput(f"the LoRA {file.name} doesn't fit this model: {_first_line(error)}") from error
+    arrived = count_arrived(pipeline)
+    if arrived != expected:
+        raise BadInput(f"the LoRA {file.name} doesn't fit this model: {arrived} of its {expected} tensors arrived")
+    pipeline.fuse_lora(lora_scale=weight)
+    pipeline.unload_lora_weights()
+    return expected
+
+
+def count_arrived(pipeline: Any) -> int:
+    """LoRA tensors in the pipeline's networks."""
+    networks = (pipeline.unet, pipeline.text_encoder)
+    return sum("lora_" in name for network in networks for name, _ in network.named_parameters())
+
+
+def read(file: Path) -> dict[str, Any]:
+    """Name → tensor; nothing in the file is run. Raises BadInput for a damaged file."""
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        if file.suffix == ".safetensors":
+            return dict(load_file(file))
+        loaded = torch.load(file, map_location="cpu", weights_only=True)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        raise BadInput(f"the LoRA {file.name} can't be read: {_first_line(error)}") from error
+    if not isinstance(loaded, dict) or not all(isinstance(name, str) for name in loaded):
+        raise BadInput(f"{file.name} holds no LoRA weights")
+    return loaded
+
+
+def with_prefix(tensors: dict[str, Any]) -> dict[str, Any]:
+    """Put names of the 2023 format under ``unet.``; others stay."""
+    return {f"unet.{name}" if name.startswith(_UNPREFIXED) else name: tensor for name, tensor in tensors.items()}
+
+
+def _load(pipeline: Any, file: Path, tensors: dict[str, Any]) -> None:
+    """A file with its names in order is read by diffusers itself, which then sees the alphas in its metadata too."""
+    if any(name.startswith(_UNPREFIXED) for name in tensors):
+        pipeline.load_lora_weights(with_prefix(tensors))
+    else:
+        pipeline.load_lora_weights(str(file.parent), weight_name=file.name)
+
+
+def _from_hub(repo_id: str, offline: bool, progress: Progress) -> tuple[Path | None, str | None]:
+    for name in FILES:
+        found = hub.cached(repo_id, name)
+        if found:
+            return found, None
+    why = hub.why_missing(repo_id, [FILES], offline)
+    if why:
+        return None, f"the LoRA {repo_id} can't be had ({why}): the plain checkpoint is used"
+    return _in_folder(hub.download(repo_id, FILES, progress)), None
+
+
+def _in_folder(folder: Path) -> Path:
+    for name in FILES:
+        if (folder / name).is_file():
+            return folder / name
+    raise BadInput(f"there is no {' or '.join(FILES)} in {folder}")
+
+
+def _may_be_hub_id(source: str) -> bool:
+    return source.count("/") == 1 and not source.startswith((".", "/", "~"))
+
+
+def _weight(text: str) -> float:
+    try:
+        weight = float(text)
+    except ValueError as error:
+        raise BadInput(f"a LoRA's weight is a number such as 0.8, not {text!r}") from error
+    if not -4.0 <= weight <= 4.0:
+        raise BadInput("a LoRA's weight must be between -4 and 4")
+    return weight
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,152 @@
+"""The pretrained engine: riffusion-model-v1 with the emotion LoRA paints the music, our composer sketches it.
+
+The composer's piece, at full length, is drawn as a spectrogram; diffusion (img2img) repaints it after the emotion's
+prompt; the picture is played with the sketch's phase, stereo field and highs. Segments that touch are one picture.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from importlib.util import find_spec
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from bgm.engines import EngineOptions
+from bgm.errors import BgmError
+from bgm.media.audio import Audio
+from bgm.music import riffusion_model
+from bgm.music.cue import Cue
+from bgm.music.multidiffusion import DenoiseSettings
+from bgm.music.riffusion_layer import Layer, SeedRenderer, composed, plan_of
+from bgm.music.riffusion_paint import PaintJob, paint
+from bgm.music.riffusion_sound import Picture, Recorder, faded_out, to_picture, to_sound
+from bgm.music.riffusion_strands import Strand, neighbours, parts, regions, strands
+from bgm.music.spectrogram import Pixels
+from bgm.progress import Progress
+from bgm.progress import part as share
+
+_PACKAGES = ("torch", "diffusers", "transformers", "peft")
+_LOADED, _SKETCHED, _DRAWN, _PAINTED = 0.05, 0.1, 0.15, 0.85
+"""Share of the work done: of the whole, then of each part."""
+
+
+class Riffusion:
+    """``options.model`` is a hub id or folder, ``options.lora`` as in :meth:`bgm.music.lora.LoraChoice.parse`.
+
+    The pipeline is loaded at the first use and shared by all sessions. ``notes`` then tells which LoRA was used.
+    """
+
+    name: ClassVar[str] = "riffusion"
+    revision: ClassVar[str] = "1"
+
+    def __init__(
+        self,
+        options: EngineOptions,
+        *,
+        settings: DenoiseSettings | None = None,
+        seed_renderer: SeedRenderer | None = None,
+    ) -> None:
+        self._key = riffusion_model.ModelKey.of(options)
+        self._settings = settings or DenoiseSettings()
+        self._render = seed_renderer or composed
+        self.notes: tuple[str, ...] = ()
+
+    @classmethod
+    def missing(cls, options: EngineOptions) -> str | None:
+        """Why it can't run here. On a bare CPU it runs only when the user names the device or a folder of weights."""
+        absent = [package for package in _PACKAGES if find_spec(package) is None]
+        if absent:
+            return f"not installed: {', '.join(absent)}"
+        key = riffusion_model.ModelKey.of(options)
+        missing = riffusion_model.why_missing(key)
+        if missing is None and key.device == "auto" and not riffusion_model.is_folder(key):
+            return (
+                None
+                if riffusion_model.has_accelerator()
+                else "no GPU (a minute of music takes over an hour on a CPU; --device cpu insists)"
+            )
+        return missing
+
+    def generate(self, cues: Sequence[Cue], targets: Sequence[Path], progress: Progress) -> Iterator[int]:
+        """Write cue ``i`` to ``targets[i]`` (FLAC, 48 kHz, stereo, 24 bit, exactly its length) and yield ``i``.
+
+        Cues that touch become one seamless piece; a cue whose neighbour isn't among them joins to the neighbour's take.
+        """
+        model = riffusion_model.shared(self._key, share(progress, 0.0, _LOADED))
+        self.notes = model.notes
+        total = sum(cue.frames for cue in cues)
+        done = 0
+        for strand in strands(cues):
+            frames = sum(cues[i].frames for indices in strand.segments for i in indices)
+            own = share(share(progress, _LOADED, 1.0), done / total, (done + frames) / total)
+            yield from self._strand(strand, cues, targets, own)
+            done += frames
+        progress(1.0, "music is ready")
+
+    def unload(self) -> None:
+        """Move the model off the GPU until it is needed again."""
+        riffusion_model.unload(self._key)
+
+    def _strand(
+        self, strand: Strand, cues: Sequence[Cue], targets: Sequence[Path], progress: Progress
+    ) -> Iterator[int]:
+        """Part after part; a cue is there when the part that it ends in is done."""
+        around = neighbours(strand, cues, targets)
+        with ExitStack() as open_things:
+            layers, recorders = [], []
+            for take, sides in enumerate(around):
+                indices = strand.layer(take)
+                folder = open_things.enter_context(tempfile.TemporaryDirectory(prefix="bgm-sketch-"))
+                layers.append(Layer([cues[i] for i in indices], sides, Path(folder), self._render))
+                recorder = Recorder([(i, targets[i], cues[i].frames) for i in indices])
+                recorders.append(open_things.enter_context(recorder))
+            stretches = parts(layers[0].total)
+            for number, (first, last) in enumerate(stretches):
+                own = share(progress, number / len(stretches), (number + 1) / len(stretches))
+                bodies = self._part(layers, (first, last), own)
+                for layer, recorder, body in zip(layers, recorders, bodies, strict=True):
+                    layer.follow(body)
+                    yield from recorder.write(body)
+
+    def _part(self, layers: Sequence[Layer], stretch: tuple[int, int], progress: Progress) -> list[Audio]:
+        """The sound of all takes of one stretch of the strand."""
+        plan, sounds = plan_of(layers, *stretch, share(progress, 0.0, _SKETCHED))
+        drawn = [to_picture(sound, own) for sound, own in _each(sounds, progress, _SKETCHED, _DRAWN)]
+        job = PaintJob(
+            key=self._key,
+            pixels=np.stack([picture.pixels for picture in drawn]),
+            held=plan.held_columns(),
+            regions=regions(plan, [layer.cues for layer in layers]),
+            settings=self._settings,
+        )
+        painted = _painted(job, share(progress, _DRAWN, _PAINTED))
+        device = riffusion_model.shared(self._key, progress).sound_device
+        bodies = []
+        for take, (sound, own) in enumerate(_each(sounds, progress, _PAINTED, 1.0)):
+            body = to_sound(Picture(painted[take], drawn[take].maximum), sound, plan, device, own)
+            closing = layers[take].cues[-1]
+            ends = closing.ending and stretch[1] == layers[take].total
+            bodies.append(faded_out(body, closing.frames) if ends else body)
+        return bodies
+
+
+def _painted(job: PaintJob, progress: Progress) -> Pixels:
+    """Wait for the GPU, paint, and let every step tell how far it is; an exception from ``progress`` stops it."""
+    with riffusion_model.gpu_turn(progress):
+        painting = paint(job)
+        for result in painting:
+            if not isinstance(result, float):
+                return np.asarray(result)
+            progress(result, "painting the music")
+    raise BgmError("the GPU's time ran out before the music was painted")
+
+
+def _each(sounds: Sequence[Audio], progress: Progress, start: float, stop: float) -> Iterator[tuple[Audio, Progress]]:
+    """Every take's sound with its share of the progress."""
+    step = (stop - start) / len(sounds)
+    for i, sound in enumerate(sounds):
+        yield sound, share(progress, start + i * step, start + (i + 1) * step)

@@ -1,0 +1,176 @@
+"""Which cues are painted together: neighbours in time become one strand, their takes its layers.
+
+All counts are samples at 48 kHz. A latent column is 80 ms, 3840 samples; held context begins and ends on columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from bgm.media.audio import SAMPLE_RATE, Audio, frames_of
+from bgm.music import prompts
+from bgm.music.cue import Cue
+from bgm.music.multidiffusion import WINDOW
+from bgm.music.riffusion_paint import PIXELS_PER_COLUMN, Region
+from bgm.music.spectrogram import SpectrogramParams
+
+PARAMS = SpectrogramParams(sample_rate=SAMPLE_RATE)
+COLUMN = PIXELS_PER_COLUMN * PARAMS.hop
+CONTEXT = 32 * COLUMN
+"""How much of a neighbour is looked at: 2.56 s, half a window."""
+JOIN = SAMPLE_RATE // 100
+"""Over 10 ms a sound leaves the exact wave of its neighbour for its own."""
+PART = 1875 * COLUMN
+"""A strand is painted 150 s at a time, which bounds memory and lets finished cues be heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strand:
+    """Segments that follow one another without a gap: for each, the indices of its cues, one per take."""
+
+    segments: tuple[tuple[int, ...], ...]
+
+    @property
+    def takes(self) -> int:
+        return len(self.segments[0])
+
+    def layer(self, take: int) -> tuple[int, ...]:
+        """The cues of one take, in order."""
+        return tuple(indices[take] for indices in self.segments)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The stretch ``first`` to ``last`` of a strand, as it lies in its sound: lead, body, trail, padding.
+
+    ``lead`` is a whole number of columns and always held; the trail is held where it is a neighbour's.
+    """
+
+    first: int
+    last: int
+    lead: int
+    trail: int
+    trail_held: bool
+
+    @property
+    def end(self) -> int:
+        """Where the body ends, from the start of the lead."""
+        return self.lead + self.last - self.first
+
+    @property
+    def columns(self) -> int:
+        """Of the picture: at least one window, and 10 ms more than what is kept."""
+        return max(WINDOW, -(-max(self.end + PARAMS.hop, self.end + self.trail) // COLUMN))
+
+    def held_columns(self) -> npt.NDArray[np.bool_]:
+        """(columns,): those that only show neighbours."""
+        column = np.arange(self.columns)
+        trail = (column * COLUMN >= self.end) & ((column + 1) * COLUMN <= self.end + self.trail)
+        return (column < self.lead // COLUMN) | (trail & self.trail_held)
+
+    def held_frames(self, first: int, last: int) -> npt.NDArray[np.bool_]:
+        """(last - first,): spectrogram frames whose window only hears neighbours."""
+        centre = np.arange(first, last) * PARAMS.hop
+        half = PARAMS.window // 2
+        trail = (centre - half >= self.end) & (centre + half <= self.end + self.trail)
+        return (centre + half <= self.lead) | (trail & self.trail_held)
+
+    def padded(self, sound: Audio) -> Audio:
+        """Lead, body and trail, mirrored at the end until the picture is full."""
+        missing = self.columns * COLUMN - len(sound)
+        return np.pad(sound, ((0, missing), (0, 0)), mode="reflect")
+
+
+def strands(cues: Sequence[Cue]) -> list[Strand]:
+    """Group cues: takes of one stretch side by side, stretches that touch and have as many takes in a row."""
+    by_span: dict[tuple[int, int], list[int]] = {}
+    for index, cue in enumerate(cues):
+        by_span.setdefault((frames_of(cue.start), cue.frames), []).append(index)
+    rows: list[list[tuple[int, ...]]] = []
+    for (start, _), indices in sorted(by_span.items()):
+        before = rows[-1][-1] if rows else ()
+        if len(before) == len(indices) and end_of(cues[before[0]]) == start:
+            rows[-1].append(tuple(indices))
+        else:
+            rows.append([tuple(indices)])
+    return [Strand(tuple(row)) for row in rows]
+
+
+def end_of(cue: Cue) -> int:
+    """The sample of the video on which a cue ends."""
+    return frames_of(cue.start) + cue.frames
+
+
+def neighbours(strand: Strand, cues: Sequence[Cue], targets: Sequence[Path]) -> list[tuple[Path | None, Path | None]]:
+    """For each take, the files that sound before and after the strand and are not painted with it.
+
+    What was made in this call before the strand goes first, then the cues' own neighbours. What this call will still
+    make after the strand joins to it, not the other way round.
+    """
+    opening = [cues[i] for i in strand.segments[0]]
+    closing = [cues[i] for i in strand.segments[-1]]
+    start, end = frames_of(opening[0].start), end_of(closing[0])
+    made = [targets[i] for i, cue in enumerate(cues) if end_of(cue) == start]
+    follows = any(frames_of(cue.start) == end for cue in cues)
+    return [
+        (
+            _existing(made[min(take, len(made) - 1)] if made else opening[take].before_take),
+            _existing(None if follows else closing[take].after_take),
+        )
+        for take in range(strand.takes)
+    ]
+
+
+def parts(total: int) -> list[tuple[int, int]]:
+    """Cut ``total`` samples into equal stretches of at most PART that begin on columns."""
+    count = -(-total // PART)
+    step = -(-total // (count * COLUMN)) * COLUMN
+    return [(first, min(total, first + step)) for first in range(0, total, step)]
+
+
+def regions(part: Part, layers: Sequence[Sequence[Cue]]) -> tuple[Region, ...]:
+    """Columns and prompt of every cue that the part's picture shows, and of the neighbours' context.
+
+    ``layers`` has the strand's cues for each take; takes of one segment share its prompt.
+    """
+    found: list[Region] = []
+    at = part.lead - part.first
+    for takes in zip(*layers, strict=True):
+        start, stop = _column(at, part), _column(at + takes[0].frames, part)
+        if stop > start:
+            prompt = prompts.weighted(takes[0].emotion, takes[0].prompt, takes[0].confidence)
+            found.append(Region(start, stop, prompt, tuple(cue.seed for cue in takes)))
+        at += takes[0].frames
+    return _with_context(found, part, layers[0][0], layers[0][-1])
+
+
+def _with_context(found: list[Region], part: Part, opening: Cue, closing: Cue) -> tuple[Region, ...]:
+    """Fill the picture from end to end: the neighbours' emotions where they are known."""
+    first, last = found[0], found[-1]
+    if first.start:
+        prompt = prompts.weighted(opening.before, "", 1.0) if opening.before else first.prompt
+        found.insert(0, Region(0, first.start, prompt, _other(first.seeds)))
+    if last.stop < part.columns:
+        known = part.trail_held and closing.after
+        prompt = prompts.weighted(closing.after, "", 1.0) if known and closing.after else last.prompt
+        found.append(Region(last.stop, part.columns, prompt, _other(last.seeds)))
+    return tuple(found)
+
+
+def _column(sample: int, part: Part) -> int:
+    """The nearest column boundary inside the picture."""
+    return min(part.columns, max(0, round(sample / COLUMN)))
+
+
+def _other(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    """Noise for what is not the cue's own."""
+    return tuple(seed ^ 0x5BD1E995 for seed in seeds)
+
+
+def _existing(path: Path | None) -> Path | None:
+    return path if path is not None and path.is_file() else None
