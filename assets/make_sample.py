@@ -88,7 +88,7 @@ SCENES = (
         "slt",
         (
             "And then, oh my god, wow! I could not believe my eyes!",
-            "The whole crowd held up their phones, and the hall was full of stars!",
+            "What a surprise! Nobody expected that at all!",
         ),
         ((250, 150, 200), (90, 60, 160)),
     ),

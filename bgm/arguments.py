@@ -111,7 +111,7 @@ def _analysis_options(p: argparse.ArgumentParser) -> None:
 
 def _music_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("--music", metavar="ENGINE[:MODEL]", help="auto, riffusion, embedded")
-    p.add_argument("--lora", metavar="ID|FILE|none", help="for riffusion (default: the emotion LoRA)")
+    p.add_argument("--lora", metavar="ID|FILE|none", help="for riffusion, @WEIGHT may follow")
     p.add_argument("--takes", type=int, metavar="N", help="takes per segment (default 1)")
     p.add_argument("--seed", type=int, metavar="N", help="another seed, another piece (default 0)")
     p.add_argument("--cuts", action="store_true", default=None, help="let the music land on the picture's cuts")

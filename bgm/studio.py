@@ -122,6 +122,8 @@ def score(
         project = projects.update(project, lambda p: takes.adopt(analysis.remember(p, choice), music))
         todo = takes.missing(project, music, wanted, another=another)
         project = takes.generate(project, music, todo, journey.stage("music"))
+        if todo:
+            analysis.log_notes(getattr(engines.load(choice), "notes", ()))
         journey.finish("music")
         return project
 
