@@ -103,7 +103,7 @@ def check_output(info: MediaInfo, out: Path, overwrite: bool = False, *, keep_or
     if out.exists() and out.samefile(info.path):
         raise BadInput(f"{shown(out)} is the input itself; name another file")
     if out.exists() and not overwrite:
-        raise BadInput(f"{shown(out)} exists already; choose another name or allow overwriting")
+        raise BadInput(f"{shown(out)} exists already; choose another name or use --overwrite")
     if not os.access(out.parent, os.W_OK | os.X_OK):
         raise BadInput(f"{shown(out)}: its folder can't be written to")
     if info.has_video:
