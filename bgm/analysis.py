@@ -134,14 +134,14 @@ def _transcribe(project: Project, info: MediaInfo, journey: Journey) -> Project:
     subtitles = find(project.video_path, settings.subtitles)
     speech = moments(project).speech
     given = fingerprint(subtitles) if subtitles else None
-    key = digest("words", _state(project, "separate"), settings.transcriber, settings.language, given)
+    key = digest("words", _state(project, "separate"), *_recognition(project), given)
 
     def work() -> Project:
         from bgm.speech.recording import Recording
 
         if subtitles is None and not speech:
             return _without_speech(project, journey)
-        wanted = options(project, subtitles=subtitles, language=settings.language)
+        wanted = options(project, subtitles=subtitles, language=settings.language, prompt=settings.initial_prompt)
         choice = choose(project, Stage.TRANSCRIBE, settings.transcriber, wanted)
         recording = Recording(project.voice if info.audio else None, speech, project.duration)
         transcript = engines.load(choice).transcribe(recording, journey.stage("transcribe"))
@@ -150,6 +150,11 @@ def _transcribe(project: Project, info: MediaInfo, journey: Journey) -> Project:
         return remember(done, choice)
 
     return _once(project, journey, _Step("transcribe", key), work)
+
+
+def _recognition(project: Project) -> tuple[str | None, ...]:
+    s = project.settings
+    return s.transcriber, s.language, s.initial_prompt
 
 
 def _without_speech(project: Project, journey: Journey) -> Project:
@@ -171,6 +176,8 @@ def _classify(project: Project, journey: Journey) -> Project:
 
     def work() -> Project:
         choice = choose(project, Stage.CLASSIFY, project.settings.classifier, options(project))
+        if any(not project.utterances[i].english for i in todo):
+            log.warning("some speech has no English translation: its emotions can only be guessed, please check them")
         engine = engines.load(choice)
         texts = [project.utterances[i].english or project.utterances[i].text for i in todo]
         scores = engine.classify(texts, journey.stage("classify"))

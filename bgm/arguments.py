@@ -106,6 +106,7 @@ def _analysis_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("--classifier", metavar="ENGINE[:MODEL]", help="auto, distilroberta, minilm")
     p.add_argument("--separator", metavar="ENGINE", help="auto, spleeter, embedded, original")
     p.add_argument("--language", metavar="CODE", help="of the speech (default: detected)")
+    p.add_argument("--initial-prompt", metavar="WORDS", help="names and words that Whisper should expect")
     p.add_argument("--min-segment", type=float, metavar="SECONDS", help="shortest emotion that counts (default 5)")
 
 

@@ -27,6 +27,7 @@ _SETTINGS = [
     "classifier",
     "separator",
     "language",
+    "initial_prompt",
     "min_segment",
     "music",
     "lora",

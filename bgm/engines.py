@@ -40,6 +40,8 @@ class EngineOptions:
     """riffusion only: hub id, file, or ``none``; None is the default LoRA."""
     language: str | None = None
     """transcribe only: ISO 639-1 code of the speech, None to detect it."""
+    prompt: str | None = None
+    """whisper only: names and words to expect."""
     subtitles: Path | None = None
     """subtitles only: the file to read (the user's or a sidecar), or the video that carries a text track."""
 

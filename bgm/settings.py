@@ -23,6 +23,8 @@ class Settings:
     music: str = "auto"
     subtitles: str | None = None
     language: str | None = None
+    initial_prompt: str | None = None
+    """For Whisper: names and words to expect."""
     min_segment: float = 5.0
     takes: int = 1
     seed: int = 0

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as bgm.__main__ does, before torch is loaded
+
 NEVER_SKIPPED_IN_CI = ("browser", "checkpoint")
 
 ROOT = Path(__file__).resolve().parents[1]

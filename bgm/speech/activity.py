@@ -1,0 +1,148 @@
+"""Where somebody speaks: Silero's voice activity detector (silero-vad 6, MIT) over a file of any length."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from bgm.media import audio as sound
+from bgm.progress import Progress, silent
+from bgm.speech.recording import Spans
+
+RATE = 16_000
+WINDOW = 512
+"""Samples that the detector takes at a time at 16 kHz."""
+GAP_S = 0.4
+"""A pause shorter than this belongs to the speech around it."""
+PAD_S = 0.15
+"""Kept before and after: consonants are quieter than the detector's threshold."""
+SHORTEST_S = 0.25
+"""A shorter sound is a click or a cough."""
+
+LEVEL_WINDOW_S = 0.1
+LOUD_WINDOWS = 10
+"""A second of sound."""
+QUIET_DB = -40.0
+"""Below this level (of the loudest second) the detector begins to miss words: it is turned up."""
+TARGET_DB = -20.0
+SILENT_DB = -80.0
+"""Below this there is nothing but the noise of the converter."""
+
+Mono = npt.NDArray[np.float32]
+
+
+def speech_spans(audio: Path, progress: Progress = silent) -> Spans:
+    """Stretches of speech in ``audio`` (any file that bgm.media.audio reads), in seconds, in order, disjoint.
+
+    Very quiet recordings are turned up for the detector's ears only. Memory doesn't grow with the length.
+    """
+    level = _level_db(audio, progress)
+    if level < SILENT_DB:
+        progress(1.0, "silent")
+        return ()
+    gain = 10 ** ((TARGET_DB - level) / 20) if level < QUIET_DB else 1.0
+    duration = _seconds(audio)
+    with _one_thread():
+        return tuple(_spans(_events(audio, gain, duration, progress), duration))
+
+
+def _seconds(audio: Path) -> float:
+    return float(soundfile.info(str(audio)).duration)
+
+
+def _level_db(audio: Path, progress: Progress) -> float:
+    """Median level (RMS, dBFS) of the ten loudest windows that sound at all; -inf for digital silence.
+
+    A click or two don't count, and a few words in an hour of silence do.
+    """
+    info = soundfile.info(str(audio))
+    window = round(LEVEL_WINDOW_S * info.samplerate)
+    powers: list[npt.NDArray[np.float32]] = []
+    done = 0
+    for block in sound.blocks(audio, 100 * window):
+        mono = block.mean(axis=1)
+        usable = len(mono) // window * window or len(mono)
+        powers.append((mono[:usable].reshape(-1, min(window, usable)) ** 2).mean(axis=1))
+        done += len(block)
+        progress(0.2 * done / info.frames, "measuring the level")
+    loudest = np.sort(np.concatenate(powers))[-LOUD_WINDOWS:] if powers else np.zeros(1)
+    sounding = loudest[loudest > 0]
+    return 10 * float(np.log10(np.median(sounding))) if len(sounding) else -math.inf
+
+
+def _events(audio: Path, gain: float, duration: float, progress: Progress) -> Iterator[dict[str, int]]:
+    """``{"start": sample}`` and ``{"end": sample}`` at 16 kHz, as Silero's own iterator hears them."""
+    import torch
+
+    listen = _listener()
+    for i, window in enumerate(_windows(audio)):
+        if i % 32 == 0:
+            progress(0.2 + 0.8 * min(1.0, i * WINDOW / RATE / duration), "listening for speech")
+        event = listen(torch.from_numpy(np.clip(window * gain, -1.0, 1.0)))
+        if event:
+            yield event
+    progress(1.0, "speech found")
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """The model is so small that a second thread only waits: twenty times slower on a busy machine.
+
+    Importing silero_vad would leave the whole process with one thread: the number is set back.
+    """
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _listener() -> Any:
+    """A detector of our own: it remembers the sound so far, so it can't be shared."""
+    import silero_vad
+
+    return silero_vad.VADIterator(
+        silero_vad.load_silero_vad(),
+        sampling_rate=RATE,
+        min_silence_duration_ms=round(1000 * GAP_S),
+        speech_pad_ms=round(1000 * PAD_S),
+    )
+
+
+def _windows(audio: Path) -> Iterator[Mono]:
+    """The file at 16 kHz, mono, in windows of 512 samples; the last one is filled up with silence."""
+    rest = np.zeros(0, np.float32)
+    for block in sound.mono_blocks(audio, RATE):
+        joined = np.concatenate([rest, block])
+        whole = len(joined) // WINDOW * WINDOW
+        yield from joined[:whole].reshape(-1, WINDOW)
+        rest = joined[whole:]
+    if len(rest):
+        yield np.pad(rest, (0, WINDOW - len(rest)))
+
+
+def _spans(events: Iterator[dict[str, int]], duration: float) -> Iterator[tuple[float, float]]:
+    start: float | None = None
+    for event in events:
+        if "start" in event:
+            start = event["start"] / RATE
+        elif start is not None:
+            yield from _long_enough(start, min(event["end"] / RATE, duration))
+            start = None
+    if start is not None:
+        yield from _long_enough(start, duration)
+
+
+def _long_enough(start: float, end: float) -> Iterator[tuple[float, float]]:
+    if end - start >= SHORTEST_S + 2 * PAD_S:
+        yield start, end

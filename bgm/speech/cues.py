@@ -1,0 +1,183 @@
+"""A subtitle file → cues: plain words with times, whatever the encoding and the habits of who made it."""
+
+from __future__ import annotations
+
+import html
+import itertools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bgm.errors import BadInput
+from bgm.speech.utterances import Timed
+
+MAX_BYTES = 20_000_000
+"""A transcript of a day is under 5 MB: more is not a subtitle file."""
+
+READING_SPEED = 15.0
+"""Characters a second: how long a cue without a length stays."""
+
+
+RawCue = tuple[float, float, str]
+"""Start and end in seconds, lines without tags, not empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subtitle:
+    """The cues of a file in order of time, disjoint, and the language that its header names, if it does."""
+
+    cues: tuple[Timed, ...]
+    left_out: int
+    """Cues of sung words and descriptions of sounds."""
+    language: str | None
+
+
+def read(path: Path) -> Subtitle:
+    """Read .srt, .vtt, .ass or .ssa. Raises BadInput, one sentence, when it is none, is empty or can't be read."""
+    try:
+        too_big = path.stat().st_size > MAX_BYTES
+        data = b"" if too_big else path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{path} can't be read: {error.strerror or error}") from error
+    if too_big:
+        raise BadInput(f"{path} is too big for a subtitle file")
+    text = decode(data)
+    if text is None:
+        raise BadInput(f"{path} is not a subtitle file: it doesn't hold text")
+    if not text.strip():
+        raise BadInput(f"{path} is empty: there are no subtitles in it")
+    return parse(text, str(path))
+
+
+def decode(data: bytes) -> str | None:
+    """Text of unknown encoding, line ends as ``\\n``; None where it isn't text."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = _guessed(data)
+    if "\0" in text:
+        return None
+    return text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\ufeff")
+
+
+def _guessed(data: bytes) -> str:
+    """By charset-normalizer; where Western and Central European fit equally well, Western it is."""
+    from charset_normalizer import from_bytes
+
+    matches = from_bytes(data)
+    best = matches.best()
+    if best is None:
+        return "\0"
+    as_good = (match for match in matches if (match.chaos, match.coherence) == (best.chaos, best.coherence))
+    return str(next((match for match in as_good if match.encoding == "cp1252"), best))
+
+
+def parse(text: str, name: str) -> Subtitle:
+    """``name`` is what the message of BadInput calls the file."""
+    header = re.match(r"WEBVTT.*\n(?:.+\n)*?Language:\s*(\S+)", text.lstrip())
+    return tidy(_events(text, name), header[1] if header else None)
+
+
+def tidy(raw: Sequence[RawCue], language: str | None) -> Subtitle:
+    """Cues in any order, with all that subtitles hold beside speech, put right."""
+    cues = [Timed(start, end, clean(words)) for start, end, words in _without_rolling(sorted(raw))]
+    spoken = [cue for cue in cues if cue.text]
+    return Subtitle(_disjoint(spoken), len(cues) - len(spoken), language)
+
+
+def clean(text: str) -> str:
+    """The spoken words of a cue, in one line: no tags, sung lines, sound descriptions, speaker names or dashes."""
+    if re.fullmatch(r"\s*[♪♫♬#].*[♪♫♬#]\s*", text, re.DOTALL):
+        return ""
+    lines = (_clean_line(line) for line in text.split("\n"))
+    without_brackets = re.sub(r"\[[^\]]*\]|【[^】]*】", " ", "\n".join(filter(None, lines)))
+    return " ".join(without_brackets.split())
+
+
+def _events(text: str, name: str) -> list[RawCue]:
+    import pysubs2
+
+    # A time tag inside a line (<00:00:01.000>, karaoke) would be taken for a cue's own times.
+    text = re.sub(r"<\d[\d:.,]*>", "", text)
+    if text.lstrip().startswith("WEBVTT"):
+        text = _only_vtt_cues(text)
+    try:
+        events = pysubs2.SSAFile.from_string(text).get_text_events()
+    except (pysubs2.exceptions.Pysubs2Error, ValueError) as error:
+        raise BadInput(f"{name} is not a subtitle file that can be read (.srt or .vtt)") from error
+    raw = [(event.start / 1000, event.end / 1000, _plain(event.plaintext)) for event in events]
+    if not any(words for _, _, words in raw):
+        raise BadInput(f"{name} has no subtitles in it")
+    return [cue for cue in raw if cue[2]]
+
+
+def _only_vtt_cues(text: str) -> str:
+    """WebVTT without notes, style sheets and cue identifiers, which pysubs2 would read as words of the cue before."""
+    blocks = re.split(r"\n\n+", text)  # a line of one space is part of a cue: YouTube writes them
+    cues = (re.search(r"^[^\n]*-->.*", block, re.DOTALL | re.MULTILINE) for block in blocks)
+    return "\n\n".join(["WEBVTT", *(cue[0] for cue in cues if cue)]) + "\n"
+
+
+def _plain(text: str) -> str:
+    without_tags = re.sub(r"</?[a-zA-Z][^>\n]*>", "", text)
+    unescaped = html.unescape(without_tags).replace("\u00a0", " ")
+    lines = (
+        re.sub("[\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]", "", line).strip() for line in unescaped.split("\n")
+    )
+    return "\n".join(filter(None, lines))
+
+
+def _clean_line(line: str) -> str:
+    if re.match(r"\s*(?:[♪♫♬]|#\s)", line):
+        return ""
+    line = re.sub("[♪♫♬]", "", line)
+    line = re.sub(r"^\s*(?:>>+|[-–—‐]+)\s*", "", line)
+    line = re.sub(r"^\s*[(（][^)）]*[)）]\s*:?", "", line)
+    return re.sub(r"^\s*[A-Z][A-Z0-9 .'’-]{1,30}:(?=\s|$)", "", line).strip()
+
+
+def _without_rolling(raw: Sequence[RawCue]) -> list[RawCue]:
+    """Live and automatic captions repeat the line before, or grow word by word: keep what each cue adds.
+
+    Only where half of all neighbours do so: two people who both say "No!" are no rolling caption.
+    """
+    overlaps = [_repeated(a, b) for a, b in itertools.pairwise(raw)]
+    if not overlaps or sum(n > 0 for n in overlaps) < max(2, len(overlaps) / 2):
+        return list(raw)
+    out = [raw[0]]
+    for (start, end, text), repeated in zip(raw[1:], overlaps, strict=True):
+        new = " ".join(text.split()[repeated:])
+        if new:
+            out.append((start, end, new))
+        else:
+            out[-1] = (out[-1][0], max(out[-1][1], end), out[-1][2])
+    return out
+
+
+def _repeated(before: RawCue, after: RawCue) -> int:
+    """How many words at the start of a cue are the last words of the one that it follows at once."""
+    if after[0] - before[1] > 0.2:
+        return 0
+    old, new = before[2].split(), after[2].split()
+    longest = min(len(old), len(new))
+    fits = (n for n in range(longest, 0, -1) if old[-n:] == new[:n])
+    found = next(fits, 0)
+    whole_lines = {len(" ".join(before[2].split("\n")[i:]).split()) for i in range(before[2].count("\n") + 1)}
+    return found if found >= 3 or found in whole_lines else 0
+
+
+def _disjoint(cues: Sequence[Timed]) -> tuple[Timed, ...]:
+    """Cues in order that don't overlap: an earlier one ends where the next begins; two at once become one."""
+    out: list[Timed] = []
+    for cue in cues:
+        end = cue.end if cue.end > cue.start else cue.start + max(1.0, len(cue.text) / READING_SPEED)
+        last = out[-1] if out else None
+        if last and cue.start <= last.start + 0.05:
+            both = last.text if cue.text in last.text else f"{last.text} {cue.text}"
+            out[-1] = Timed(last.start, max(last.end, end), both)
+            continue
+        if last and last.end > cue.start:
+            out[-1] = Timed(last.start, cue.start, last.text)
+        out.append(Timed(cue.start, end, cue.text))
+    return tuple(out)

@@ -1,0 +1,50 @@
+"""Stretches of a recording, as recognisers take them: regions of speech put together, and their sound."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from bgm.media import audio as sound
+from bgm.speech.recording import Spans
+
+RATE = 16_000
+"""What every recogniser wants, in Hz."""
+LONGEST_S = 30.0
+"""Of a stretch: Whisper's window, and PocketSphinx's best."""
+
+Mono = npt.NDArray[np.float32]
+"""(samples,) at RATE, -1..1."""
+
+
+def together(speech: Spans, widest_gap: float = math.inf) -> Spans:
+    """Neighbouring regions, and the silence between them, as stretches of at most LONGEST_S.
+
+    Regions further apart than ``widest_gap`` seconds stay apart; a region that is itself too long is cut evenly.
+    """
+    out: list[tuple[float, float]] = []
+    for start, end in speech:
+        if out and end - out[-1][0] <= LONGEST_S and start - out[-1][1] <= widest_gap:
+            out[-1] = (out[-1][0], end)
+        else:
+            out.append((start, end))
+    return tuple(part for start, end in out for part in _cut(start, end))
+
+
+def wave(audio: Path, start: float, end: float) -> Mono:
+    """The sound from ``start`` to ``end`` seconds of a stem (48 kHz), mixed to mono, at 16 kHz."""
+    import soxr
+
+    mono = sound.read(audio, sound.frames_of(start), sound.frames_of(end)).mean(axis=1)
+    return np.asarray(soxr.resample(mono, sound.SAMPLE_RATE, RATE), np.float32)
+
+
+def _cut(start: float, end: float) -> Iterator[tuple[float, float]]:
+    parts = max(1, math.ceil((end - start) / LONGEST_S))
+    edges = np.linspace(start, end, parts + 1)
+    yield from ((float(a), float(b)) for a, b in itertools.pairwise(edges))

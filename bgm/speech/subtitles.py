@@ -1,0 +1,140 @@
+"""The transcript that the creator already has: a subtitle file, a sidecar of the video, or the video's own track."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar
+
+from bgm.engines import EngineOptions
+from bgm.errors import BadInput
+from bgm.progress import Progress, silent
+from bgm.speech import cues, language
+from bgm.speech.cues import Subtitle
+from bgm.speech.recording import Recording, Transcript
+from bgm.speech.utterances import Timed, group, join, lay_out
+from bgm.timeline import Utterance
+
+SIDECAR = (".srt", ".vtt")
+READABLE = (*SIDECAR, ".ass", ".ssa")
+PAUSE_S = 0.75
+"""Cues nearer than this are one phrase, unless a sentence ends between them."""
+
+
+def has_text_track(video: Path) -> bool:
+    """Does the video carry subtitles as text?"""
+    from bgm.media.probe import probe
+
+    return bool(probe(video).text_subtitles)
+
+
+def find(video: Path, given: str | None, carries_text: Callable[[Path], bool] = has_text_track) -> Path | None:
+    """What ``EngineOptions.subtitles`` shall be: the file that the user gave, else a sidecar (``talk.srt``,
+    ``talk.vtt``, ``talk.en.srt``) beside ``video``, else the video itself when it carries a text track, else None.
+
+    Raises BadInput when the file that the user gave isn't there or is of another kind.
+    """
+    if given is not None:
+        return _checked(Path(given))
+    beside = _sidecars(video)
+    if beside:
+        return beside[0]
+    return video if carries_text(video) else None
+
+
+class Subtitles:
+    """Reads what a person wrote; the best transcript there is, so it is the first choice."""
+
+    name: ClassVar[str] = "subtitles"
+
+    def __init__(self, options: EngineOptions) -> None:
+        self._options = options
+
+    @classmethod
+    def missing(cls, options: EngineOptions) -> str | None:
+        return "no subtitle file and no text track in the video" if options.subtitles is None else None
+
+    def transcribe(self, recording: Recording, progress: Progress = silent) -> Transcript:
+        """Raises BadInput when the file can't be read or is of another video."""
+        if self._options.subtitles is None:
+            raise BadInput("there are no subtitles to read: name a .srt or .vtt file")
+        path = self._options.subtitles
+        progress(0.0, "reading the subtitles")
+        subtitle = cues.read(path) if _is_subtitle_file(path) else _own_track(path, progress)
+        inside = [cue for cue in subtitle.cues if cue.start < recording.duration]
+        if subtitle.cues and not inside:
+            raise BadInput(f"{path} begins after the video's end ({recording.duration:.0f} s): is it of another video?")
+        transcript = _transcript(subtitle, inside, self._language(path, subtitle), recording.duration)
+        progress(1.0, f"{len(transcript.utterances)} phrases")
+        return transcript
+
+    def _language(self, path: Path, subtitle: Subtitle) -> str:
+        """What the user says, else the file's name or header, else a guess from the words."""
+        declared = (self._options.language, _tag_in_name(path), subtitle.language)
+        named = (language.shortened(tag) for tag in declared)
+        known = next((code for code in named if code != language.UNKNOWN), None)
+        return known or language.guess(" ".join(cue.text for cue in subtitle.cues))
+
+
+def _transcript(subtitle: Subtitle, inside: list[Timed], code: str, duration: float) -> Transcript:
+    spaced = [Timed(cue.start, min(cue.end, duration), f" {cue.text}") for cue in inside]
+    english = code == "en" or (code == language.UNKNOWN and all(language.maybe_english(cue.text) for cue in inside))
+    phrases = ((phrase, join(phrase)) for phrase in group(spaced, PAUSE_S))
+    utterances = (Utterance(p[0].start, p[-1].end, text, text if english else "") for p, text in phrases)
+    notes = _notes(subtitle, len(subtitle.cues) - len(inside), code, english)
+    return Transcript(code, lay_out(utterances, duration), notes)
+
+
+def _notes(subtitle: Subtitle, beyond: int, code: str, english: bool) -> tuple[str, ...]:
+    notes = []
+    if subtitle.left_out:
+        notes.append(f"Sung words and descriptions of sounds were left out (cues: {subtitle.left_out}).")
+    if beyond:
+        notes.append(f"What comes after the video's end was left out (cues: {beyond}).")
+    if not english:
+        notes.append(f"The subtitles are not in English ({code}): emotion can only be read from a translation.")
+    elif code == language.UNKNOWN and subtitle.cues:
+        notes.append("The subtitles are too short to tell their language; they are read as English.")
+    return tuple(notes)
+
+
+def _own_track(video: Path, progress: Progress) -> Subtitle:
+    from bgm.media.probe import probe
+    from bgm.media.subtitle_track import extract_text_subtitles
+
+    track = extract_text_subtitles(probe(video), progress)
+    if track is None:
+        raise BadInput(f"{video} carries no subtitles as text")
+    return cues.tidy([(cue.start, cue.end, cue.text) for cue in track.cues], track.language)
+
+
+def _checked(path: Path) -> Path:
+    if not path.is_file():
+        raise BadInput(f"the subtitle file {path} does not exist")
+    if not _is_subtitle_file(path):
+        raise BadInput(f"{path} is not a subtitle file: it should end in {', '.join(READABLE)}")
+    return path
+
+
+def _is_subtitle_file(path: Path) -> bool:
+    return path.suffix.lower() in READABLE
+
+
+def _sidecars(video: Path) -> list[Path]:
+    """The video's name with .srt or .vtt first, then those with a language, English before the others."""
+    exact = [video.with_suffix(suffix) for suffix in SIDECAR]
+    beside = sorted(video.parent.glob(f"{glob.escape(video.stem)}.*"))
+    named = [path for path in beside if path.suffix.lower() in SIDECAR and _is_named_after(path, video)]
+    named.sort(key=lambda path: (path.stem != video.stem, _tag_in_name(path) != "en"))
+    return [path for path in (*exact, *named) if path.is_file()]
+
+
+def _is_named_after(path: Path, video: Path) -> bool:
+    return path.stem == video.stem or (Path(path.stem).stem == video.stem and _tag_in_name(path) is not None)
+
+
+def _tag_in_name(path: Path) -> str | None:
+    """``en`` of ``talk.en-US.srt``; None where the name has no usual language in it (``talk.new.srt``)."""
+    code = language.shortened(Path(path.stem).suffix.removeprefix("."))
+    return code if _is_subtitle_file(path) and code in language.COMMON else None

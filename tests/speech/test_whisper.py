@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from bgm.engines import EngineOptions
+from bgm.errors import BadInput, Cancelled
+from bgm.speech import whisper as engine
+from bgm.speech import whisper_model, whisper_weights
+from bgm.speech.recording import Recording, Transcript
+from bgm.speech.whisper import Whisper
+from tests.speech import tiny_whisper
+from tests.speech.sounds import Wave, write
+
+pytestmark = pytest.mark.checkpoint
+
+SAID = " I never thought that we would make it home. What a day!"
+SPEECH = ((0.5, 4.5), (9.0, 11.0))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """The model is so small that a second thread would only wait."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
+    noise = torch.randn(12 * 48_000, 1, generator=torch.Generator().manual_seed(1)).numpy() * 0.05
+    return Recording(write(tmp_path_factory.mktemp("whisper") / "voice.flac", [noise]), SPEECH, 12.0)
+
+
+@pytest.fixture(scope="module")
+def short(recording: Recording) -> Recording:
+    return Recording(recording.audio, SPEECH[1:], 12.0)
+
+
+@pytest.fixture(scope="module")
+def english(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_whisper.write(tmp_path_factory.mktemp("whisper") / "english.pt", "en", SAID)
+
+
+@pytest.fixture(scope="module")
+def korean(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_whisper.write(tmp_path_factory.mktemp("whisper") / "korean.pt", "ko", " 드디어 집에 왔어요.")
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What openai-whisper is asked, beside being asked it."""
+    import whisper
+
+    asked: list[dict[str, Any]] = []
+    transcribe = whisper.transcribe
+
+    def spy(net: object, wave: Wave, **options: Any) -> Any:
+        asked.append({"seconds": len(wave) / 16_000, **options})
+        return transcribe(net, wave, **options)
+
+    monkeypatch.setattr(whisper, "transcribe", spy)
+    return asked
+
+
+def transcribe(path: Path, recording: Recording, **options: Any) -> Transcript:
+    return Whisper(EngineOptions(model=str(path), offline=True, **options)).transcribe(recording)
+
+
+def test_each_region_of_speech_is_transcribed_into_phrases(english: Path, recording: Recording) -> None:
+    transcript = transcribe(english, recording)
+    assert transcript.language == "en"
+    assert [u.text for u in transcript.utterances] == ["I never thought that we would make it home.", "What a day!"] * 2
+    assert [u.english for u in transcript.utterances] == [u.text for u in transcript.utterances]
+
+
+def test_words_have_times_inside_the_speech(english: Path, recording: Recording) -> None:
+    utterances = transcribe(english, recording).utterances
+    assert all(0.5 <= u.start < u.end <= 4.5 for u in utterances[:2])
+    assert all(9.0 <= u.start < u.end <= 11.0 for u in utterances[2:])
+
+
+def test_another_language_is_detected_and_translated_phrase_by_phrase(
+    korean: Path, recording: Recording, calls: list[dict[str, Any]]
+) -> None:
+    transcript = transcribe(korean, recording)
+    assert transcript.language == "ko"
+    assert [u.text for u in transcript.utterances] == ["드디어 집에 왔어요."] * 2
+    assert all(u.english for u in transcript.utterances)
+    assert [(c["task"], c["language"]) for c in calls] == [("transcribe", "ko")] * 2 + [("translate", "ko")] * 2
+    lengths = [u.end - u.start for u in transcript.utterances]
+    assert [c["seconds"] for c in calls[2:]] == pytest.approx(lengths, abs=0.01)
+
+
+def test_only_speech_is_listened_to(english: Path, recording: Recording, calls: list[dict[str, Any]]) -> None:
+    transcribe(english, recording)
+    assert [c["seconds"] for c in calls] == [4.0, 2.0]
+
+
+def test_the_language_and_the_prompt_can_be_set(korean: Path, short: Recording, calls: list[dict[str, Any]]) -> None:
+    transcribe(korean, short, prompt="Ann and Bob", language="fr")
+    assert calls[0]["language"] == "fr"
+    assert calls[0]["initial_prompt"] == "Ann and Bob"
+    with pytest.raises(BadInput, match="doesn't know the language 'xx'"):
+        transcribe(korean, short, language="xx")
+
+
+@pytest.fixture
+def turbo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A model of turbo's layout, in small."""
+    monkeypatch.setattr(whisper_model, "TURBO_LAYERS", (1, 1))
+    return tiny_whisper.write(tmp_path / "turbo.pt", "ko", " 네.", decoder_layers=1)
+
+
+def test_turbo_says_that_it_cannot_translate(
+    turbo: Path, short: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    transcript = transcribe(turbo, short)
+    assert [(u.text, u.english) for u in transcript.utterances] == [("네.", "")]
+    assert "can't translate" in transcript.notes[-1]
+
+
+def test_turbo_leaves_translating_to_a_size_that_can(
+    turbo: Path, korean: Path, short: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = whisper_model.load
+    monkeypatch.setattr(whisper_weights, "is_cached", lambda model: model == "small")
+    monkeypatch.setattr(engine, "load", lambda name, *rest: load(str(korean) if name == "small" else name, *rest))
+    transcript = transcribe(turbo, short)
+    assert [(u.text, u.english) for u in transcript.utterances] == [("네.", "드디어 집에 왔어요.")]
+    assert transcript.notes == ("Whisper turbo.pt can't translate; korean.pt did.",)
+
+
+@pytest.fixture
+def one_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whisper_model, "TEMPERATURES", (0.0,))
+
+
+@pytest.mark.usefixtures("one_try")
+def test_a_repetition_loop_is_no_speech(tmp_path: Path, short: Recording) -> None:
+    loop = tiny_whisper.write(tmp_path / "loop.pt", "en", " thank you for watching" * 12)
+    assert transcribe(loop, short).utterances == ()
+
+
+@pytest.mark.usefixtures("one_try")
+def test_a_guess_is_no_speech(tmp_path: Path, english: Path, short: Recording) -> None:
+    checkpoint = torch.load(english, weights_only=True)
+    checkpoint["model_state_dict"]["decoder.token_embedding.weight"] *= 0.2
+    torch.save(checkpoint, tmp_path / "guess.pt")
+    assert transcribe(tmp_path / "guess.pt", short).utterances == ()
+
+
+def test_no_speech_needs_no_model(english: Path) -> None:
+    assert transcribe(english, Recording(None, (), 5.0)).utterances == ()
+
+
+def test_stop_works_in_the_middle_of_a_window_and_leaves_the_model_usable(english: Path, short: Recording) -> None:
+    def stop(fraction: float, note: str = "") -> None:
+        if note.startswith("recognising"):
+            raise Cancelled("stopped")
+
+    with pytest.raises(Cancelled):
+        Whisper(EngineOptions(model=str(english), offline=True)).transcribe(short, stop)
+    assert len(transcribe(english, short).utterances) == 2
+
+
+def test_two_users_at_once_get_what_one_gets(english: Path, short: Recording) -> None:
+    alone = transcribe(english, short)
+    together: list[Transcript] = []
+    users = [threading.Thread(target=lambda: together.append(transcribe(english, short))) for _ in range(2)]
+    for user in users:
+        user.start()
+    for user in users:
+        user.join()
+    assert together == [alone, alone]
+
+
+def test_the_model_is_loaded_once(english: Path) -> None:
+    assert whisper_model.load(str(english), "cpu", True) is whisper_model.load(str(english), "cpu", True)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04 half a zip"])
+def test_a_file_that_is_no_checkpoint_is_one_clear_line(tmp_path: Path, recording: Recording, content: bytes) -> None:
+    path = tmp_path / "mine.pt"
+    path.write_bytes(content)
+    with pytest.raises(BadInput, match="is not a Whisper checkpoint"):
+        transcribe(path, recording)
+
+
+def test_another_kind_of_checkpoint_is_one_clear_line(tmp_path: Path, recording: Recording) -> None:
+    torch.save({"weights": torch.zeros(3)}, tmp_path / "other.pt")
+    with pytest.raises(BadInput, match="is not a Whisper checkpoint"):
+        transcribe(tmp_path / "other.pt", recording)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_device_that_is_not_there_is_one_clear_line(english: Path, recording: Recording) -> None:
+    with pytest.raises(BadInput, match="no CUDA device"):
+        transcribe(english, recording, device="cuda")
+
+
+@pytest.fixture
+def cached(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
+    """The sizes that lie in the cache; nothing else can be had."""
+    sizes: set[str] = set()
+    monkeypatch.setattr(whisper_weights, "is_cached", lambda model: model in sizes)
+    monkeypatch.setattr(whisper_weights, "_reachable", lambda address, minute: False)
+    yield sizes
+
+
+@pytest.mark.parametrize(
+    ("have", "processors", "taken"),
+    [
+        ({"tiny", "base", "small", "medium"}, 2, "base"),
+        ({"tiny", "base", "small", "medium"}, 16, "small"),
+        ({"tiny", "medium"}, 16, "tiny"),
+        ({"medium", "large-v3"}, 2, "medium"),
+    ],
+)
+def test_the_size_follows_the_machine_and_the_cache(
+    cached: set[str], monkeypatch: pytest.MonkeyPatch, have: set[str], processors: int, taken: str
+) -> None:
+    cached |= have
+    monkeypatch.setattr(engine.os, "cpu_count", lambda: processors)
+    assert engine._best_size("cpu", offline=False) == taken
+
+
+@pytest.mark.parametrize(("free_gb", "taken"), [(80, "large-v3"), (6, "medium"), (3, "small"), (0.2, "tiny")])
+def test_the_size_follows_the_free_gpu_memory(monkeypatch: pytest.MonkeyPatch, free_gb: float, taken: str) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (int(free_gb * 1e9), int(100e9)))
+    assert engine._ideal_size("cuda") == taken
+
+
+def test_missing_says_why(cached: set[str], english: Path) -> None:
+    assert Whisper.missing(EngineOptions()) == "weights not reachable"
+    assert Whisper.missing(EngineOptions(model="small", offline=True)) == "weights not cached, and working offline"
+    assert "no model 'huge'; choose tiny" in str(Whisper.missing(EngineOptions(model="huge")))
+    assert "there is no file" in str(Whisper.missing(EngineOptions(model="/nowhere/mine.pt")))
+    assert Whisper.missing(EngineOptions(model=str(english), offline=True)) is None
+    cached.add("tiny")
+    assert Whisper.missing(EngineOptions(offline=True)) is None
