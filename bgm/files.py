@@ -40,9 +40,10 @@ def write_text(target: Path, text: str) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Delete the parts that a killed run left in ``folder`` (not below it): only where no other run writes."""
+    """Delete the parts that a killed run left in ``folder`` (not below it), but not what this process is writing."""
     for stale in folder.glob(f"{PART_PREFIX}*"):
-        stale.unlink(missing_ok=True)
+        if stale not in _open_parts:
+            stale.unlink(missing_ok=True)
 
 
 def sweep_target(target: Path) -> None:

@@ -123,6 +123,16 @@ def test_what_a_killed_run_left_is_swept(project: Project) -> None:
         assert not stale.exists()
 
 
+def test_an_edit_that_is_being_saved_is_not_swept(project: Project) -> None:
+    from bgm.files import beside
+
+    with beside(project.folder / projects.FILE) as part:
+        part.write_text(projects.dumps(project), encoding="utf-8")
+        with project.locked():
+            pass
+    assert projects.load(project.folder) == project
+
+
 def test_a_change_keeps_what_was_saved_meanwhile(project: Project) -> None:
     from dataclasses import replace
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
 from bgm import hub
+from bgm.device import gpu, pick, weight_bytes
 from bgm.emotion.prior import NO_EVIDENCE, wordless
 from bgm.engines import EngineOptions
 from bgm.errors import EngineUnavailable
@@ -78,6 +79,23 @@ class _Classifier:
     model: Any
     columns: tuple[int, ...]
     """The model's output for each of EMOTIONS."""
+    device: str
+    _busy: threading.Lock = field(default_factory=threading.Lock)
+
+    def leave(self) -> bool:
+        """Make room on the GPU for another model, unless this one is at work."""
+        if not self._busy.acquire(blocking=False):
+            return False
+        try:
+            self.model.to("cpu")
+        finally:
+            self._busy.release()
+        return True
+
+    def _settle(self) -> None:
+        if self.model.device.type != self.device:
+            gpu.settle(self, weight_bytes(self.model))
+            self.model.to(self.device)
 
     def read(self, texts: list[str]) -> Iterator[dict[Emotion, float]]:
         """One dictionary of probabilities for each text."""
@@ -85,8 +103,9 @@ class _Classifier:
 
         longest = min(self.tokenizer.model_max_length, MAX_TOKENS, self.model.config.max_position_embeddings - 2)
         batch = self.tokenizer(texts, padding=True, truncation=True, max_length=longest, return_tensors="pt")
-        with torch.inference_mode():
-            logits = self.model(**batch.to(self.model.device)).logits
+        with self._busy, torch.inference_mode():
+            self._settle()
+            logits = self.model(**batch.to(self.device)).logits
         for row in logits.double().softmax(dim=1)[:, list(self.columns)].tolist():
             yield dict(zip(EMOTIONS, row, strict=True))
 
@@ -104,7 +123,7 @@ def _load(options: EngineOptions, progress: Progress) -> _Classifier:
     except Exception as error:  # each file format and library has errors of its own for a damaged checkpoint
         raise EngineUnavailable(f"the classifier in {folder} can't be loaded: {error}") from error
     columns = _columns(model.config.id2label, options.model or DEFAULT)
-    return _Classifier(tokenizer, model.eval().to(_device(options.device)), columns)
+    return _Classifier(tokenizer, model.eval(), columns, pick(options.device))
 
 
 def _folder(options: EngineOptions, progress: Progress) -> Path:
@@ -127,13 +146,3 @@ def _columns(id2label: dict[int, str], model: str) -> tuple[int, ...]:
     if set(column) != set(EMOTIONS):
         raise EngineUnavailable(f"{model} has the labels {', '.join(column)}; it needs {', '.join(EMOTIONS)}")
     return tuple(column[emotion] for emotion in EMOTIONS)
-
-
-def _device(wanted: str) -> str:
-    import torch
-
-    if wanted != "auto":
-        return wanted
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"

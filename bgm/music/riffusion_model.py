@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bgm import hub
+from bgm.device import gpu, pick, weight_bytes
 from bgm.engines import EngineOptions
 from bgm.errors import BadInput
 from bgm.music import lora
@@ -63,10 +64,25 @@ class Model:
 
         if self._placed != self.device:
             half = torch.float16 if self.device == "cuda" else torch.float32
+            if self.device == "cuda" and not _zero_gpu():
+                gpu.settle(self, sum(weight_bytes(m) for m in self._networks()) // 2)
             with _quiet():
                 self.pipeline.to(self.device, half)
             self._placed = self.device
         return self.pipeline
+
+    def _networks(self) -> tuple[Any, ...]:
+        return self.pipeline.unet, self.pipeline.vae, self.pipeline.text_encoder
+
+    def leave(self) -> bool:
+        """Make room on the GPU for another model, unless a job is on it."""
+        if not _gpu.acquire(blocking=False):
+            return False
+        try:
+            self.unload()
+        finally:
+            _gpu.release()
+        return True
 
     @property
     def sound_device(self) -> str:
@@ -135,18 +151,7 @@ def is_folder(key: ModelKey) -> bool:
 
 def has_accelerator() -> bool:
     """CUDA, Apple's Metal, or a ZeroGPU Space, which lends CUDA only while it works."""
-    return _zero_gpu() or pick_device("auto") != "cpu"
-
-
-def pick_device(wanted: str) -> str:
-    """cuda, mps or cpu."""
-    import torch
-
-    if wanted != "auto":
-        return wanted
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+    return _zero_gpu() or pick("auto") != "cpu"
 
 
 def _zero_gpu() -> bool:
@@ -168,7 +173,7 @@ def _load(key: ModelKey, progress: Progress) -> Model:
         log.info("riffusion: %s", sentence)
     _freeze(pipeline, key.compiled)
     progress(1.0, "Riffusion is loaded")
-    device = "cuda" if _zero_gpu() else pick_device(key.device)
+    device = "cuda" if _zero_gpu() else pick(key.device)
     return Model(pipeline, device, tuple(notes))
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
+from bgm.device import pick
 from bgm.engines import EngineOptions
 from bgm.errors import BadInput
 from bgm.media.container import paced
@@ -144,11 +145,8 @@ def _translated(model: Model, transcript: Transcript, audio: Path, progress: Pro
 
 def _device(wanted: str) -> str:
     """Where to compute. Apple's GPU lacks the double precision that word times need: the processor does it."""
-    import torch
-
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise BadInput("there is no CUDA device here that torch can use: choose the device auto or cpu")
-    return "cuda" if wanted in ("auto", "cuda") and torch.cuda.is_available() else "cpu"
+    chosen = pick(wanted)
+    return "cpu" if chosen == "mps" else chosen
 
 
 def _best_size(device: str, offline: bool) -> str:

@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from bgm.device import gpu, weight_bytes
 from bgm.errors import BadInput, BgmError
 from bgm.progress import Progress, silent
 from bgm.speech import whisper_weights as weights
@@ -70,6 +71,21 @@ class Model:
         segments = self._decode(wave, tick, task="translate", language=language, initial_prompt=None, words=False)
         return " ".join("".join(segment["text"] for segment in segments).split())
 
+    def leave(self) -> bool:
+        """Make room on the GPU for another model, unless this one is at work."""
+        if not self._busy.acquire(blocking=False):
+            return False
+        try:
+            self.net.to("cpu")
+        finally:
+            self._busy.release()
+        return True
+
+    def _settle(self) -> None:
+        if self.net.device.type != self.device:
+            gpu.settle(self, weight_bytes(self.net))
+            self.net.to(self.device)
+
     def _decode(self, wave: Mono, tick: Tick, *, words: bool, **options: Any) -> list[dict[str, Any]]:
         import whisper
 
@@ -106,6 +122,7 @@ class Model:
         layers = [*self.net.encoder.blocks, *self.net.decoder.blocks]
         hooks = [layer.register_forward_pre_hook(lambda *_: tick()) for layer in layers]
         try:
+            self._settle()
             with torch.random.fork_rng(devices=[self.net.device] if self.device == "cuda" else []):
                 torch.manual_seed(0)
                 yield
@@ -130,13 +147,10 @@ def load(name: str, device: str, offline: bool, progress: Progress = silent) -> 
 
 @lru_cache(maxsize=2)
 def _loaded(path: Path, modified_ns: int, size: str | None, device: str) -> Model:
-    import torch
     import whisper
 
     try:
-        net = whisper.load_model(str(path), device=device)
-    except torch.OutOfMemoryError as error:
-        raise BgmError(f"Whisper {path.stem} needs more GPU memory than is free: choose a smaller size") from error
+        net = whisper.load_model(str(path), device="cpu")
     except (RuntimeError, LookupError, TypeError, EOFError, pickle.UnpicklingError) as error:
         raise BadInput(f"{path} is not a Whisper checkpoint") from error
     if size is not None:

@@ -1,0 +1,127 @@
+"""The named endpoints: files in, files out, for programs. See the README for an example that runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import gradio as gr
+
+from bgm import engines
+from bgm import project as projects
+from bgm.engines import EngineOptions
+from bgm.errors import BadInput, BgmError
+from bgm.ui import preferences, records
+from bgm.ui.desk import SUBTITLES, Desk
+from bgm.ui.jobs import Job
+from bgm.ui.steps import Wish, wish_of
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+Document = dict[str, Any]
+
+
+def add(desk: Desk) -> None:
+    """Add the endpoints to the Blocks that are being built."""
+    calls = Endpoints(desk)
+    with gr.Column(visible=False):
+        video = gr.File(label="video", file_types=["video", "audio"])
+        subtitles = gr.File(label="subtitles", file_types=list(SUBTITLES))
+        settings, edits = gr.JSON(label="settings"), gr.JSON(label="edits")
+        project, segments = gr.Textbox(label="project"), gr.JSON(label="segments")
+        another = gr.Checkbox(label="another")
+        document, listing, result = gr.JSON(label="document"), gr.JSON(label="engines"), gr.File(label="result")
+        call = gr.Button()
+    endpoints: tuple[tuple[str, Callable[..., Any], list[Any], Any], ...] = (
+        ("analyze", calls.analyze, [video, subtitles, settings], document),
+        ("edit", calls.edit, [project, edits], document),
+        ("score", calls.score, [project, segments, another], document),
+        ("render", calls.render, [project], result),
+        ("engines", calls.engines, [], listing),
+    )
+    for name, function, inputs, output in endpoints:
+        call.click(function, inputs, output, api_name=name, concurrency_limit=None, show_progress="hidden")
+
+
+def _told(function: Callable[_P, Awaitable[_R]]) -> Callable[_P, Awaitable[_R]]:
+    """What the caller did wrong arrives as the message of the client's exception."""
+
+    @wraps(function)
+    async def inner(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        try:
+            return await function(*args, **kwargs)
+        except BgmError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+
+    return inner
+
+
+class Endpoints:
+    """Each waits in the same queues as the page's users do."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    @_told
+    async def analyze(self, video: str, subtitles: str | None = None, settings: Document | None = None) -> Document:
+        """From a video (and its subtitles, if there are any) to the emotion timeline.
+
+        The answer is the project as docs/project.md describes it, with its id under ``project``: keep it, the other
+        endpoints ask for it.
+        """
+        if not video:
+            raise BadInput("please give a video")
+        wanted = preferences.changed(self._desk.settings, settings or {})
+        files = [Path(file) for file in (video, subtitles) if file]
+        project_id = self._desk.begin(files, wanted)
+        await self._done(project_id, "analyze", Wish())
+        return self._document(project_id)
+
+    @_told
+    async def edit(self, project: str, edits: list[Document]) -> Document:
+        """Edit the timeline. Each edit is an object such as ``{"op": "emotion", "id": "s2", "emotion": "joy"}``;
+
+        ``op`` is one of move (id, time), split (id, time), merge (id), emotion (id, emotion), insert (start, end,
+        emotion), choose (id, take), set (id, field, value) with the fields prompt, seed, gain_db, locked and silent,
+        undo and redo.
+        """
+        if not isinstance(edits, list):
+            raise BadInput("edits must be a list of objects")
+        self._desk.edit(project, edits)
+        return self._document(project)
+
+    @_told
+    async def score(self, project: str, segments: list[str] | None = None, another: bool = False) -> Document:
+        """Make the music that is missing, of all segments or of those named; ``another`` makes each one more take."""
+        await self._done(project, "generate", wish_of(segments, another))
+        return self._document(project)
+
+    @_told
+    async def render(self, project: str) -> str:
+        """The video with its music."""
+        await self._done(project, "render", Wish())
+        loaded = self._desk.workspace.load(project)
+        result = records.load(loaded.folder).result
+        if result is None:
+            raise BadInput("the video was not rendered")
+        return str(records.result_path(loaded, result))
+
+    @_told
+    async def engines(self) -> list[Document]:
+        """The engines of each stage: whether each can run here, and if not, why."""
+        return engines.survey(EngineOptions())
+
+    async def _done(self, project_id: str, kind: str, wish: Wish) -> Job:
+        job = self._desk.start(project_id, kind, wish)
+        async for last in self._desk.jobs.follow(job):
+            job = last
+        if job.error or job.state == "stopped":
+            raise BadInput(job.error or "the step was stopped")
+        return job
+
+    def _document(self, project_id: str) -> Document:
+        document: Document = json.loads(projects.dumps(self._desk.workspace.load(project_id)))
+        return {**document, "project": project_id}

@@ -1,0 +1,198 @@
+"""What happens when the user does something: from the events of the page to the studio, and back as views."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from bgm import project as projects
+from bgm import studio
+from bgm.errors import BadInput
+from bgm.progress import Listener
+from bgm.project import Project
+from bgm.settings import Settings
+from bgm.timeline import Timeline
+from bgm.ui import archive, edits, preferences
+from bgm.ui.edits import Gesture, History
+from bgm.ui.jobs import Job, Jobs
+from bgm.ui.steps import STEPS, Wish
+from bgm.ui.view import View, job_view, project_view
+from bgm.ui.workspace import Workspace, place_for_source
+
+SUBTITLES = frozenset({".srt", ".vtt"})
+TEXT_LENGTH = 2000
+MAX_GESTURES = 1000
+_HISTORIES = 500
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The users' projects on this server and all that can be done with them. Knows no Gradio."""
+
+    workspace: Workspace
+    jobs: Jobs
+    settings: Settings = field(default_factory=Settings)
+    """Of new projects."""
+    _histories: dict[str, History] = field(default_factory=dict)
+
+    # Opening -------------------------------------------------------------------------------------------------------
+
+    def begin(self, files: Sequence[Path], settings: Settings | None = None, *, copy: bool = False) -> str:
+        """A new project of the uploaded video, with its subtitles if they were given too; its id."""
+        videos = [f for f in files if f.suffix.lower() not in SUBTITLES]
+        subtitles = [f for f in files if f.suffix.lower() in SUBTITLES]
+        if len(videos) != 1 or len(subtitles) > 1:
+            raise BadInput("please give one video or sound file, and at most one subtitle file (.srt or .vtt) with it")
+        with self.workspace.new() as (project_id, folder):
+            place = shutil.copyfile if copy else shutil.move
+            video = place_for_source(folder, videos[0].name)
+            place(videos[0], video)
+            for subtitle in subtitles:
+                place(subtitle, video.with_suffix(subtitle.suffix.lower()))
+            self._check_length(studio.open_video(video, folder, settings or self.settings))
+        return project_id
+
+    def unpack(self, file: Path) -> str:
+        """A project from a project file; its id."""
+        with self.workspace.new() as (project_id, folder):
+            self._check_length(archive.unpack(file, folder, self.workspace.limits.max_bytes))
+        return project_id
+
+    def view(self, project_id: object) -> View:
+        """The project as the page shows it."""
+        project = self.workspace.load(project_id)
+        return project_view(str(project_id), project, self._histories.get(str(project_id)))
+
+    # Steps ---------------------------------------------------------------------------------------------------------
+
+    def start(self, project_id: object, kind: object, wish: Wish) -> Job:
+        """Queue a step of a project."""
+        if not (isinstance(kind, str) and kind in STEPS):
+            raise BadInput(f"there is no step {kind!r}")
+        project = self.workspace.load(project_id)
+        queue, work = STEPS[kind]
+        before = project.timeline
+
+        def run(listen: Listener) -> Project:
+            done = work(projects.load(project.folder), wish, listen)
+            if kind in {"analyze", "rescore"} and before is not None and done.timeline != before:
+                self._history(project.folder.name).remember(before)
+            return done
+
+        return self.jobs.submit(project.folder.name, kind, queue, run)
+
+    async def watch(self, job: Job) -> AsyncIterator[tuple[View, View | None]]:
+        """The job as it goes on, and the project whenever it has changed by it."""
+        note = None
+        async for now in self.jobs.follow(job):
+            arrived = now.kind == "generate" and now.step is not None and now.step.note != note
+            note = now.step.note if now.step else None
+            changed = arrived or now.finished.is_set()
+            view = await asyncio.to_thread(self.view, now.project_id) if changed else None
+            yield job_view(now, self.jobs.position(now)), view
+
+    def stop(self, project_id: object) -> None:
+        """Stop what runs for this project."""
+        self.jobs.stop(self.workspace.folder(project_id).name)
+
+    # Edits ---------------------------------------------------------------------------------------------------------
+
+    def edit(self, project_id: object, gestures: Sequence[Gesture]) -> View:
+        """Apply gestures in order, each with its own undo. Raises BadInput at the first impossible one."""
+        if len(gestures) > MAX_GESTURES or not all(isinstance(gesture, Mapping) for gesture in gestures):
+            raise BadInput(f"edits are a list of at most {MAX_GESTURES} objects")
+        project = self._editable(project_id)
+        with self.workspace.editing(project.folder.name):
+            for gesture in gestures:
+                project = self._gesture(project, gesture)
+        return self.view(project_id)
+
+    def set_text(self, project_id: object, index: object, name: object, text: object) -> View:
+        """Correct an utterance's ``text`` or its ``english``; its emotions count as unread until the next rescore."""
+        if not (isinstance(text, str) and text.strip() and len(text) <= TEXT_LENGTH):
+            raise BadInput(f"a line of the transcript has 1 to {TEXT_LENGTH} characters")
+        line = " ".join(text.split())
+
+        def change(project: Project) -> Project:
+            if not (isinstance(index, int) and 0 <= index < len(project.utterances)) or name not in {"text", "english"}:
+                raise BadInput("this line of the transcript does not exist any more")
+            old = project.utterances[index]
+            new = replace(old, text=line, scores=None) if name == "text" else replace(old, english=line, scores=None)
+            if name == "text" and old.english in {"", old.text}:
+                new = replace(new, english=line if old.english else "")
+            lines = project.utterances
+            return replace(project, utterances=(*lines[:index], new, *lines[index + 1 :]))
+
+        projects.update(self._editable(project_id), change)
+        return self.view(project_id)
+
+    def set_settings(self, project_id: object, changes: Mapping[str, object]) -> View:
+        """Change what the page lets one change."""
+        project = self._editable(project_id)
+        projects.update(project, lambda p: replace(p, settings=preferences.changed(p.settings, changes)))
+        return self.view(project_id)
+
+    def add_subtitles(self, project_id: object, file: Path) -> None:
+        """Put a subtitle file beside the video, for the next analysis."""
+        suffix = file.suffix.lower()
+        if suffix not in SUBTITLES:
+            raise BadInput("subtitles come as an .srt or .vtt file")
+        project = self._editable(project_id)
+        for other in SUBTITLES - {suffix}:
+            project.video_path.with_suffix(other).unlink(missing_ok=True)
+        shutil.move(file, project.video_path.with_suffix(suffix))
+
+    def add_own_audio(self, project_id: object, segment_id: object, file: Path) -> View:
+        """Let the user's own sound play in a segment."""
+        project = self._editable(project_id)
+        with self.workspace.editing(project.folder.name):
+            before = project.timeline
+            studio.add_own_audio(project, str(segment_id), file)
+            if before is not None:
+                self._history(project.folder.name).remember(before)
+        return self.view(project_id)
+
+    def is_busy(self, project_id: str) -> bool:
+        return self.jobs.is_busy(project_id)
+
+    def _gesture(self, project: Project, gesture: Gesture) -> Project:
+        history = self._history(project.folder.name)
+        if gesture.get("op") in {"undo", "redo"}:
+            now = _timeline(projects.load(project.folder))
+            return studio.edit(project, history.undo(now) if gesture["op"] == "undo" else history.redo(now))
+        before: list[Timeline] = []
+
+        def change(current: Project) -> Project:
+            before.append(_timeline(current))
+            return replace(current, timeline=edits.apply(before[0], gesture))
+
+        project = projects.update(project, change)
+        if project.timeline != before[0]:
+            history.remember(before[0])
+        return project
+
+    def _editable(self, project_id: object) -> Project:
+        project = self.workspace.load(project_id)
+        job = self.jobs.of(project.folder.name)
+        if job is not None and not job.finished.is_set() and job.kind in {"analyze", "rescore"}:
+            raise BadInput("the analysis is running; edit when it is done, or stop it")
+        return project
+
+    def _history(self, project_id: str) -> History:
+        while len(self._histories) >= _HISTORIES and project_id not in self._histories:
+            self._histories.pop(next(iter(self._histories)))
+        return self._histories.setdefault(project_id, History())
+
+    def _check_length(self, project: Project) -> None:
+        limit = self.workspace.limits.max_minutes
+        if project.duration > limit * 60:
+            raise BadInput(f"this is {project.duration / 60:.0f} minutes long; this server takes up to {limit:g}")
+
+
+def _timeline(project: Project) -> Timeline:
+    if project.timeline is None:
+        raise BadInput("this video was not analyzed yet")
+    return project.timeline

@@ -1,0 +1,159 @@
+"""Gestures from the browser as edits of the timeline, with undo and redo.
+
+A gesture is a small object such as ``{"op": "move", "id": "s2", "time": 4.5}``. Nothing in it is trusted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bgm.errors import BadInput
+from bgm.timeline import Emotion, Timeline
+
+Gesture = Mapping[str, Any]
+UNDO_DEPTH = 200
+PROMPT_LENGTH = 500
+
+
+def apply(timeline: Timeline, gesture: Gesture) -> Timeline:
+    """The timeline after one gesture. Raises BadInput, in one sentence, when it is impossible."""
+    edit = _EDITS.get(str(gesture.get("op")))
+    if edit is None:
+        raise BadInput(f"there is no edit {gesture.get('op')!r}; there are {', '.join(_EDITS)}")
+    try:
+        return edit(timeline, gesture)
+    except KeyError as error:
+        raise BadInput(str(error.args[0]) if error.args else "this segment does not exist") from error
+    except ValueError as error:
+        raise BadInput(str(error)) from error
+
+
+@dataclass
+class History:
+    """What the timeline of one project was before, and what was undone."""
+
+    past: list[Timeline] = field(default_factory=list)
+    future: list[Timeline] = field(default_factory=list)
+
+    def remember(self, timeline: Timeline) -> None:
+        """Call it with the timeline as it was before a gesture."""
+        self.past = [*self.past, timeline][-UNDO_DEPTH:]
+        self.future = []
+
+    def undo(self, now: Timeline) -> Timeline:
+        """The timeline before the last gesture; ``now`` where there is none."""
+        if not self.past:
+            return now
+        self.future.append(now)
+        return self.past.pop()
+
+    def redo(self, now: Timeline) -> Timeline:
+        """What the last undo took back; ``now`` where there is nothing."""
+        if not self.future:
+            return now
+        self.past.append(now)
+        return self.future.pop()
+
+
+def _move(timeline: Timeline, gesture: Gesture) -> Timeline:
+    return timeline.move_boundary(timeline.index(_id(gesture)), _number(gesture, "time"))
+
+
+def _split(timeline: Timeline, gesture: Gesture) -> Timeline:
+    return timeline.split(_id(gesture), _number(gesture, "time"))
+
+
+def _merge(timeline: Timeline, gesture: Gesture) -> Timeline:
+    return timeline.merge(_id(gesture))
+
+
+def _emotion(timeline: Timeline, gesture: Gesture) -> Timeline:
+    return timeline.set_emotion(_id(gesture), _emotion_of(gesture))
+
+
+def _insert(timeline: Timeline, gesture: Gesture) -> Timeline:
+    return timeline.insert(_number(gesture, "start"), _number(gesture, "end"), _emotion_of(gesture))
+
+
+def _choose(timeline: Timeline, gesture: Gesture) -> Timeline:
+    segment = timeline[_id(gesture)]
+    take = gesture.get("take")
+    if take not in {t.id for t in segment.takes}:
+        raise BadInput(f"segment {segment.id} has no such take")
+    return timeline.update(segment.id, chosen=take, source="user")
+
+
+def _set(timeline: Timeline, gesture: Gesture) -> Timeline:
+    name = str(gesture.get("field"))
+    check = _FIELDS.get(name)
+    if check is None:
+        raise BadInput(f"there is no field {name!r}; there are {', '.join(_FIELDS)}")
+    return timeline.update(_id(gesture), **{name: check(gesture.get("value"))}, source="user")
+
+
+def _id(gesture: Gesture) -> str:
+    return str(gesture.get("id"))
+
+
+def _emotion_of(gesture: Gesture) -> Emotion:
+    try:
+        return Emotion(str(gesture.get("emotion")))
+    except ValueError as error:
+        raise BadInput(f"there is no emotion {gesture.get('emotion')!r}; there are {', '.join(Emotion)}") from error
+
+
+def _number(gesture: Gesture, name: str) -> float:
+    return _finite(gesture.get(name), name)
+
+
+def _finite(value: object, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise BadInput(f"{name} must be a number")
+    return float(value)
+
+
+def _prompt(value: object) -> str:
+    if not isinstance(value, str) or len(value) > PROMPT_LENGTH:
+        raise BadInput(f"a prompt is a text of at most {PROMPT_LENGTH} characters")
+    return " ".join(value.split())
+
+
+def _seed(value: object) -> int:
+    seed = _finite(value, "the seed")
+    if not (seed.is_integer() and 0 <= seed < 2**32):
+        raise BadInput("the seed must be a whole number from 0 to 4294967295")
+    return int(seed)
+
+
+def _gain(value: object) -> float:
+    gain = _finite(value, "the gain")
+    if not -24 <= gain <= 12:
+        raise BadInput("the gain must be between -24 and 12 dB")
+    return gain
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise BadInput("a switch is on or off")
+    return value
+
+
+_EDITS: dict[str, Callable[[Timeline, Gesture], Timeline]] = {
+    "move": _move,
+    "split": _split,
+    "merge": _merge,
+    "emotion": _emotion,
+    "insert": _insert,
+    "choose": _choose,
+    "set": _set,
+}
+_FIELDS: dict[str, Callable[[object], Any]] = {
+    "prompt": _prompt,
+    "seed": _seed,
+    "gain_db": _gain,
+    "locked": _flag,
+    "silent": _flag,
+}

@@ -1,0 +1,153 @@
+"""The page's events, in Gradio's terms. All of them are private: the API has endpoints of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from bgm.errors import BgmError
+from bgm.ui.desk import Desk
+from bgm.ui.jobs import Job
+from bgm.ui.steps import wish_of
+from bgm.ui.view import View, error_view, job_view
+
+Shown = tuple[Any, Any, Any]
+"""What the state (the project's id), the steps and the studio show next."""
+SKIP = gr.skip()
+CLOSED: Shown = ("", {"state": "idle"}, {"id": None})
+
+
+class Handlers:
+    """Each method listens to one event; what the user did wrong is shown beside what caused it."""
+
+    def __init__(self, desk: Desk, sample: tuple[Path, ...]) -> None:
+        self._desk = desk
+        self._sample = sample
+
+    def upload(self, files: list[str] | None) -> Shown:
+        """A video was dropped on the page, perhaps with its subtitles."""
+        if not files:
+            return SKIP, SKIP, SKIP
+        return self._begin(lambda: self._desk.begin([Path(f) for f in files]), "start")
+
+    def sample(self) -> Shown:
+        """The bundled sample was asked for."""
+        return self._begin(lambda: self._desk.begin(self._sample, copy=True), "start")
+
+    def unpack(self, file: str | None) -> Shown:
+        """A project file was given."""
+        if not file:
+            return SKIP, SKIP, SKIP
+        return self._begin(lambda: self._desk.unpack(Path(file)), "start")
+
+    def close(self) -> Shown:
+        """The user goes back to the start; the project stays on the server for its time."""
+        return CLOSED
+
+    async def restore(self, project_id: str | None) -> AsyncIterator[Shown]:
+        """The page was loaded: find the project that this browser had, and the step that runs."""
+        if not project_id:
+            yield CLOSED
+            return
+        try:
+            view = await asyncio.to_thread(self._desk.view, project_id)
+        except BgmError as error:
+            yield "", error_view(str(error), "start"), {"id": None}
+            return
+        job = self._desk.jobs.of(project_id)
+        yield SKIP, job_view(job), view
+        if job is not None and not job.finished.is_set():
+            async for shown in self._follow(job):
+                yield shown
+
+    async def open(self, event: gr.EventData) -> AsyncIterator[Shown]:
+        """One of the projects that this browser remembers was asked for."""
+        project_id = event._data.get("id")
+        async for state, steps, view in self.restore(project_id):
+            yield (project_id if state is SKIP else state), steps, view
+
+    async def run(self, project_id: str | None, event: gr.EventData) -> AsyncIterator[Shown]:
+        """A step was asked for."""
+        data = event._data
+        kind = data.get("step")
+        try:
+            job = self._desk.start(project_id, kind, wish_of(data.get("segments"), data.get("another")))
+        except BgmError as error:
+            yield SKIP, error_view(str(error), str(kind)), SKIP
+            return
+        async for shown in self._follow(job):
+            yield shown
+
+    def subtitles(self, project_id: str | None, file: str | None) -> Shown:
+        """A subtitle file takes the transcript's place; the page asks for the analysis next."""
+        return self._change(partial(self._desk.add_subtitles, project_id), file, project_id, "transcript")
+
+    def own_audio(self, project_id: str | None, segment: str | None, file: str | None) -> Shown:
+        """The user's own sound takes a segment's place."""
+        return self._change(partial(self._desk.add_own_audio, project_id, segment), file, project_id, "segment")
+
+    async def _follow(self, job: Job) -> AsyncIterator[Shown]:
+        async for steps, view in self._desk.watch(job):
+            yield SKIP, steps, SKIP if view is None else view
+
+    def _begin(self, begin: Callable[[], str], place: str) -> Shown:
+        try:
+            project_id = begin()
+            return project_id, {"state": "idle"}, self._desk.view(project_id)
+        except BgmError as error:
+            return SKIP, error_view(str(error), place), SKIP
+
+    def _change(self, change: Callable[[Path], Any], file: str | None, project_id: str | None, place: str) -> Shown:
+        if not file:
+            return SKIP, SKIP, SKIP
+        try:
+            change(Path(file))
+            return SKIP, {"state": "idle", "kind": place}, self._desk.view(project_id)
+        except BgmError as error:
+            return SKIP, error_view(str(error), place), SKIP
+
+
+def server_functions(desk: Desk) -> list[Callable[..., Any]]:
+    """What the scripts call directly, in order and once each: edits need no queue."""
+
+    def edit(call: Mapping[str, Any]) -> View:
+        """``{project, gestures}`` gives ``{view, error}``."""
+        return _answer(desk, call, lambda p: desk.edit(p, list(call.get("gestures") or ())))
+
+    def set_text(call: Mapping[str, Any]) -> View:
+        """``{project, index, name, text}``."""
+        return _answer(desk, call, lambda p: desk.set_text(p, call.get("index"), call.get("name"), call.get("text")))
+
+    def set_settings(call: Mapping[str, Any]) -> View:
+        """``{project, changes}``."""
+        return _answer(desk, call, lambda p: desk.set_settings(p, dict(call.get("changes") or {})))
+
+    def stop(call: Mapping[str, Any]) -> View:
+        """``{project}``."""
+
+        def work(project_id: object) -> None:
+            desk.stop(project_id)
+
+        return _answer(desk, call, work)
+
+    return [edit, set_text, set_settings, stop]
+
+
+def _answer(desk: Desk, call: Mapping[str, Any], work: Callable[[object], View | None]) -> View:
+    project_id = call.get("project")
+    try:
+        return {"view": work(project_id), "error": None}
+    except BgmError as error:
+        return {"view": _view_or_none(desk, project_id), "error": str(error)}
+
+
+def _view_or_none(desk: Desk, project_id: object) -> View | None:
+    try:
+        return desk.view(project_id)
+    except BgmError:
+        return None

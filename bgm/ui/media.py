@@ -1,0 +1,188 @@
+"""The addresses under ``studio/``: the page's scripts and styles, and the files of a project for who knows its id."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from starlette.background import BackgroundTask
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from bgm.errors import BgmError
+from bgm.project import Project
+from bgm.ui import archive, records
+from bgm.ui.view import PREFIX
+from bgm.ui.workspace import Workspace
+
+STATIC = Path(__file__).with_name("static")
+VOICE_BUCKETS, TAKE_BUCKETS = 4000, 240
+POSTER_WIDTH = 960
+_CACHED = {"Cache-Control": "private, max-age=86400"}
+_HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
+"""A user's file is never a document of ours, whatever its name says."""
+_EXPORTS = {"srt": ".srt", "vtt": ".vtt", "json": ".json", "audacity": ".txt", "edl": ".edl", "stems": ".zip"}
+
+Finder = Callable[[Project], Path | None]
+
+
+def routes(workspace: Workspace) -> list[BaseRoute]:
+    """For the ``routes`` of the application."""
+    pages = _Pages(workspace)
+    return [
+        Route(f"/{PREFIX}/plotly.min.js", _plotly),
+        Mount(f"/{PREFIX}/static", _OwnFiles(directory=STATIC)),
+        Route(f"/{PREFIX}/{{project}}/take/{{take}}", pages.take),
+        Route(f"/{PREFIX}/{{project}}/peaks/{{name}}", pages.peaks),
+        Route(f"/{PREFIX}/{{project}}/export/{{kind}}", pages.export),
+        Route(f"/{PREFIX}/{{project}}/project", pages.archive),
+        Route(f"/{PREFIX}/{{project}}/poster", pages.poster),
+        Route(f"/{PREFIX}/{{project}}/{{name}}", pages.file),
+    ]
+
+
+class _OwnFiles(StaticFiles):
+    """Our scripts and styles: a browser asks each time whether they changed, so that an update is seen at once."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
+def _plotly(request: Request) -> Response:
+    return FileResponse(plotly_script(), headers=_CACHED)
+
+
+@lru_cache(maxsize=1)
+def plotly_script() -> Path:
+    """The script in plotly's package, found without importing the package."""
+    found = find_spec("plotly")
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError("the package plotly is not installed")
+    return Path(found.origin).with_name("package_data") / "plotly.min.js"
+
+
+class _Pages:
+    """One method for each kind of file. Names come from the browser: each is looked up, none becomes a path."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    def file(self, request: Request) -> Response:
+        finder = _FILES.get(request.path_params["name"])
+        return self._serve(request, finder or _nothing)
+
+    def take(self, request: Request) -> Response:
+        wanted = request.path_params["take"]
+        return self._serve(request, lambda project: _take_file(project, wanted))
+
+    def peaks(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        buckets = VOICE_BUCKETS if name in _FILES else TAKE_BUCKETS
+        project = self._project(request)
+        path = (_FILES.get(name) or (lambda p: _take_file(p, name)))(project) if project else None
+        if path is None or not path.is_file():
+            return _missing()
+        return JSONResponse(_peaks(path, path.stat().st_mtime_ns, buckets), headers=_CACHED)
+
+    def poster(self, request: Request) -> Response:
+        project = self._project(request)
+        picture = _poster(project.video_path, project.video_path.stat().st_mtime_ns) if project else None
+        return Response(picture, media_type="image/jpeg", headers=_HEADERS | _CACHED) if picture else _missing()
+
+    def export(self, request: Request) -> Response:
+        kind = request.path_params["kind"]
+        if kind not in _EXPORTS:
+            return _missing()
+        return self._made(request, lambda project: archive.exported(project, kind, _EXPORTS[kind]))
+
+    def archive(self, request: Request) -> Response:
+        return self._made(request, archive.pack)
+
+    def _made(self, request: Request, make: Finder) -> Response:
+        project = self._project(request)
+        if project is None:
+            return _missing()
+        try:
+            path = make(project)
+        except BgmError as error:
+            return PlainTextResponse(str(error), status_code=409)
+        if path is None:
+            return _missing()
+        done = BackgroundTask(shutil.rmtree, path.parent, ignore_errors=True)
+        return FileResponse(path, filename=path.name, headers=_HEADERS, background=done)
+
+    def _serve(self, request: Request, find: Finder) -> Response:
+        project = self._project(request)
+        path = find(project) if project else None
+        if project is None or path is None or not path.is_file():
+            return _missing()
+        name = _download_name(project, path) if "download" in request.query_params else None
+        cached = _CACHED if "v" in request.query_params else {"Cache-Control": "no-cache"}
+        return FileResponse(path, filename=name, headers=_HEADERS | cached)
+
+    def _project(self, request: Request) -> Project | None:
+        try:
+            return self._workspace.load(request.path_params["project"])
+        except BgmError:
+            return None
+
+
+def _nothing(project: Project) -> Path | None:
+    return None
+
+
+def _take_file(project: Project, take_id: str) -> Path | None:
+    takes = (take for segment in project.segments for take in segment.takes)
+    return next((project.take_path(take) for take in takes if take.id == take_id), None)
+
+
+def _result(project: Project) -> Path | None:
+    result = records.load(project.folder).result
+    return records.result_path(project, result) if result else None
+
+
+def _download_name(project: Project, path: Path) -> str:
+    own = path.parent.name == records.RESULTS or path == project.video_path
+    return path.name if own else f"{Path(project.video).stem} {path.name}"
+
+
+def _missing() -> Response:
+    return PlainTextResponse("there is nothing here", status_code=404)
+
+
+@lru_cache(maxsize=512)
+def _peaks(path: Path, changed: int, buckets: int) -> list[float]:
+    from bgm.mix.waveform import peaks
+
+    return [round(peak, 3) for peak in peaks(path, buckets)]
+
+
+@lru_cache(maxsize=256)
+def _poster(video: Path, changed: int) -> bytes | None:
+    """A still from the start of the video; None where it has no picture."""
+    from bgm.media.probe import probe
+    from bgm.media.thumbnail import thumbnail
+
+    try:
+        info = probe(video)
+        return thumbnail(info, min(1.0, info.duration / 2), POSTER_WIDTH)
+    except BgmError:
+        return None
+
+
+_FILES: dict[str, Finder] = {
+    "video": lambda project: project.video_path,
+    "audio": lambda project: project.audio,
+    "voice": lambda project: project.voice,
+    "bgm": lambda project: project.bgm,
+    "master": lambda project: project.master,
+    "result": _result,
+}

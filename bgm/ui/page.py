@@ -1,0 +1,116 @@
+"""The page: which parts it has, and which event goes where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from bgm.settings import Settings
+from bgm.ui import api, texts
+from bgm.ui.desk import SUBTITLES, Desk
+from bgm.ui.handlers import Handlers, server_functions
+from bgm.ui.island import island
+from bgm.ui.jobs import Jobs
+from bgm.ui.limits import Limits
+from bgm.ui.media import routes
+from bgm.ui.theme import head, theme
+from bgm.ui.workspace import Workspace
+
+SAMPLE = Path(__file__).parents[2] / "assets" / "sample.mp4"
+_DROPPED = ["video", "audio", *SUBTITLES]
+_SELECTED = "(project, _, file) => [project, window.bgm.selected, file]"
+_STATE_SECRET = "bgm-studio"
+"""Gradio encrypts what it keeps in the browser with this; a constant, so that it can be read after a restart."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page that can be launched."""
+
+    blocks: gr.Blocks
+    desk: Desk
+
+    def launch(self, **options: Any) -> Any:
+        """``Blocks.launch`` with all that this page needs; ``options`` go to it too."""
+        workspace = self.desk.workspace
+        workspace.keep_swept(self.desk.is_busy)
+        return self.blocks.launch(
+            theme=theme(),
+            head=head(),
+            i18n=texts.translations(),
+            max_file_size=workspace.limits.max_bytes,
+            app_kwargs={"routes": routes(workspace)},
+            ssr_mode=False,
+            footer_links=["api"],
+            **options,
+        )
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The components that have events. ``studio`` and ``steps`` are drawn by scripts; the last four are not seen:
+
+    the scripts' own buttons click them.
+    """
+
+    project: gr.BrowserState
+    start: gr.HTML
+    drop: gr.File
+    steps: gr.HTML
+    studio: gr.HTML
+    archive: gr.UploadButton
+    subtitles: gr.UploadButton
+    own_audio: gr.UploadButton
+    segment: gr.Textbox
+
+
+def build(limits: Limits, settings: Settings | None = None, sample: Path = SAMPLE) -> Page:
+    """The page, its projects kept as ``limits`` say and begun with ``settings``."""
+    desk = Desk(Workspace(limits), Jobs(limits.workers, limits.max_waiting), settings or Settings())
+    with gr.Blocks(title="BGM Studio", fill_width=True, delete_cache=(3600, 24 * 3600)) as blocks:
+        parts = _lay_out(limits.keep_hours, server_functions(desk))
+        _listen(blocks, parts, Handlers(desk, tuple(_with_subtitles(sample))))
+        api.add(desk)
+    blocks.queue(default_concurrency_limit=None)
+    return Page(blocks, desk)
+
+
+def _lay_out(keep_hours: float, functions: list[Callable[..., Any]]) -> Parts:
+    translate = texts.translations()
+    project = gr.BrowserState("", storage_key="bgm-studio-project", secret=_STATE_SECRET)
+    island("header")
+    start = island("start", {"keep_hours": keep_hours}, events=["sample", "open"])
+    with gr.Column(elem_id="bgm-drop"):
+        drop = gr.File(label=translate("drop_label"), file_count="multiple", file_types=_DROPPED, height=190)
+    steps = island("steps", {"state": "idle"}, events=["run", "close"])
+    studio = island("studio", {"id": None}, server_functions=functions)
+    with gr.Column(elem_id="bgm-offstage"):
+        archive = gr.UploadButton(file_types=[".zip"], elem_id="bgm-open-project")
+        subtitles = gr.UploadButton(file_types=list(SUBTITLES), elem_id="bgm-subtitles")
+        own_audio = gr.UploadButton(file_types=["audio", "video"], elem_id="bgm-own-audio")
+        segment = gr.Textbox(elem_id="bgm-segment")
+    return Parts(project, start, drop, steps, studio, archive, subtitles, own_audio, segment)
+
+
+def _listen(blocks: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
+    project, shown = parts.project, [parts.project, parts.steps, parts.studio]
+    always: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    quiet = {**always, "trigger_mode": "multiple"}
+    blocks.load(handlers.restore, project, shown, **always)
+    parts.drop.upload(handlers.upload, parts.drop, shown, **quiet).then(lambda: None, None, parts.drop, **quiet)
+    parts.start.sample(handlers.sample, None, shown, **quiet)
+    parts.start.open(handlers.open, None, shown, **quiet)
+    parts.archive.upload(handlers.unpack, parts.archive, shown, **quiet)
+    parts.steps.close(handlers.close, None, shown, **quiet)
+    parts.steps.run(handlers.run, project, shown, **quiet)
+    parts.subtitles.upload(handlers.subtitles, [project, parts.subtitles], shown, **quiet)
+    own = [project, parts.segment, parts.own_audio]
+    parts.own_audio.upload(handlers.own_audio, own, shown, js=_SELECTED, **quiet)
+
+
+def _with_subtitles(sample: Path) -> list[Path]:
+    return [p for p in (sample, sample.with_suffix(".srt"), sample.with_suffix(".vtt")) if p.is_file()][:2]

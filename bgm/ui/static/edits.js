@@ -1,0 +1,81 @@
+// What a gesture does to a view, shown before Python answers. It follows bgm/timeline.py; Python decides.
+export const MIN_LENGTH = 0.25;
+
+export function apply(view, gesture) {
+  const edit = EDITS[gesture.op];
+  const segments = edit ? edit(view.segments, gesture) : view.segments;
+  return segments === view.segments ? view : { ...view, segments, preview: { url: null } };
+}
+
+const EDITS = { move, split, merge, emotion, choose, set: setField };
+
+function replaceAt(segments, index, count, ...next) {
+  return [...segments.slice(0, index), ...next, ...segments.slice(index + count)];
+}
+
+function change(segments, id, fields) {
+  return segments.map((s) => (s.id === id ? { ...s, ...fields, source: 'user' } : s));
+}
+
+export function clampBoundary(segments, index, time) {
+  const low = segments[index - 1].start + MIN_LENGTH;
+  const high = segments[index].end - MIN_LENGTH;
+  return low > high ? segments[index].start : Math.min(Math.max(time, low), high);
+}
+
+function move(segments, { id, time }) {
+  const i = segments.findIndex((s) => s.id === id);
+  if (i < 1) return segments;
+  const at = clampBoundary(segments, i, time);
+  const left = { ...segments[i - 1], end: at, source: 'user', stale: isHeard(segments[i - 1]) };
+  const right = { ...segments[i], start: at, source: 'user', stale: isHeard(segments[i]) };
+  return replaceAt(segments, i - 1, 2, left, right);
+}
+
+function split(segments, { id, time }) {
+  const i = segments.findIndex((s) => s.id === id);
+  const whole = segments[i];
+  if (!canSplit(whole, time)) return segments;
+  const first = { ...whole, end: time, source: 'user', stale: isHeard(whole) };
+  const second = { ...whole, id: freeId(segments), start: time, source: 'user', chosen: null, takes: [], stale: isHeard(whole) };
+  return replaceAt(segments, i, 1, first, second);
+}
+
+export function canSplit(segment, time) {
+  return Boolean(segment) && time >= segment.start + MIN_LENGTH && time <= segment.end - MIN_LENGTH;
+}
+
+function merge(segments, { id }) {
+  const i = segments.findIndex((s) => s.id === id);
+  if (i < 0 || i + 1 >= segments.length) return segments;
+  return replaceAt(segments, i, 2, { ...segments[i], end: segments[i + 1].end, source: 'user', stale: isHeard(segments[i]) });
+}
+
+function emotion(segments, { id, emotion: wanted }) {
+  return segments.map((s) =>
+    s.id === id && s.emotion !== wanted
+      ? { ...s, emotion: wanted, confidence: 1, source: 'user', stale: isHeard(s) }
+      : s);
+}
+
+function choose(segments, { id, take }) {
+  return change(segments, id, { chosen: take });
+}
+
+function setField(segments, { id, field, value }) {
+  const segment = segments.find((s) => s.id === id);
+  const remade = field === 'prompt' || field === 'seed';
+  const freed = field === 'silent' || field === 'locked';
+  const stale = freed && value ? false : remade ? isHeard(segment) : segment.stale;
+  return change(segments, id, { [field]: value, stale });
+}
+
+// Only music that may be made again can be out of date.
+function isHeard(segment) {
+  return !segment.locked && !segment.silent;
+}
+
+function freeId(segments) {
+  const numbers = segments.map((s) => /^s(\d+)$/.exec(s.id)).filter(Boolean).map((m) => Number(m[1]));
+  return `s${Math.max(0, ...numbers) + 1}`;
+}

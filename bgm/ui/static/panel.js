@@ -1,0 +1,141 @@
+// The selected segment: its emotion with the seven scores, its music, its takes.
+import { button, clock, h, setText } from './dom.js';
+import { commit, EMOTIONS, isRunning, selectedSegment, store, subscribe } from './store.js';
+import { takesList } from './takes.js';
+import { emotionName, t } from './texts.js';
+import { playSegment, setEmotion } from './timeline/actions.js';
+import { isOwn, percent } from './timeline/strip.js';
+
+export function panelRoom() {
+  const title = h('h2', {});
+  const when = h('span', { class: 'when' });
+  const stale = h('p', { class: 'note stale-note' });
+  const more = button('refresh', t('another_take'), another, { text: t('another_take') });
+  const make = button('refresh', t('make_take'), generate, { text: t('make_take') });
+  const own = button('upload', t('own_audio'), () => pick('#bgm-own-audio'), { text: t('own_audio') });
+  const head = h('header', {}, button('play', t('play_segment'), playSegment), title, when);
+  const panel = h('section', { class: 'panel card', 'aria-label': t('segment_panel') }, head,
+    h('div', { class: 'halves' }, scores(), fields()), h('h3', {}, t('takes')), stale, takesList(), h('div', { class: 'row' }, make, more, own));
+  subscribe(['view', 'selected', 'job'], () => {
+    const segment = selectedSegment();
+    if (!segment) return;
+    setText(title, emotionName(segment.emotion));
+    setText(when, `${clock(segment.start)} – ${clock(segment.end)} · ${t('seconds', { n: (segment.end - segment.start).toFixed(1) })}`);
+    setText(stale, note(segment));
+    const frozen = isRunning() || segment.locked;
+    make.hidden = !segment.stale || segment.silent;
+    make.disabled = frozen;
+    more.hidden = segment.silent || !segment.takes.length;
+    more.disabled = frozen;
+    own.disabled = isRunning();
+  });
+  return panel;
+}
+
+function note(segment) {
+  if (segment.silent) return t('silent_note');
+  if (segment.locked) return t('locked_note');
+  if (!segment.takes.length) return t('no_takes');
+  return segment.stale ? t('stale_note') : '';
+}
+
+const another = () => store.run('generate', { segments: [store.selected], another: true });
+const generate = () => store.run('generate', { segments: [store.selected] });
+
+// Gradio's upload button does the upload; ours shows where it belongs.
+export function pick(where) {
+  document.querySelector(`button${where}`).click();
+}
+
+function scores() {
+  const rows = EMOTIONS.map((emotion) => {
+    const bar = h('span', { class: 'fill', style: `background: var(--fill-${emotion})` });
+    const number = h('span', { class: 'value' });
+    const row = h('button', { type: 'button', class: 'score', role: 'radio', 'data-emotion': emotion, onclick: () => setEmotion(emotion) },
+      h('span', { class: 'name' }, emotionName(emotion)), h('span', { class: 'meter' }, bar), number);
+    return Object.assign(row, { bar, number });
+  });
+  const origin = h('p', { class: 'note' });
+  subscribe(['view', 'selected'], () => {
+    const segment = selectedSegment();
+    if (!segment) return;
+    rows.forEach((row, i) => showScore(row, segment, segment.scores?.[i]));
+    setText(origin, origins(segment));
+  });
+  return h('div', { class: 'scores' }, h('div', { role: 'radiogroup', 'aria-label': t('emotion_of_segment') }, rows), origin);
+}
+
+function showScore(row, segment, score) {
+  const isHere = row.dataset.emotion === segment.emotion;
+  row.setAttribute('aria-checked', String(isHere));
+  row.bar.style.width = `${(score ?? 0) * 100}%`;
+  setText(row.number, score === undefined ? '' : percent(score));
+}
+
+function origins(segment) {
+  if (isOwn(segment)) return t('emotion_by_you');
+  if (!segment.scores) return t('emotion_no_speech');
+  return t(segment.confidence < 0.5 ? 'emotion_unsure' : 'emotion_by_model', { share: percent(segment.confidence) });
+}
+
+function fields() {
+  const prompt = h('textarea', { rows: '2', maxlength: '500', placeholder: t('prompt_hint') });
+  const seed = h('input', { type: 'number', min: '0', max: '4294967295', step: '1' });
+  const gain = h('input', { type: 'range', min: '-24', max: '12', step: '0.5' });
+  const decibels = h('output', {});
+  const silent = checkbox('silent', t('silent_field'));
+  const locked = checkbox('locked', t('locked_field'));
+  save(prompt, 'prompt', () => prompt.value.trim());
+  save(seed, 'seed', () => Math.min(2 ** 32 - 1, Math.max(0, Math.round(Number(seed.value) || 0))));
+  save(gain, 'gain_db', () => Number(gain.value));
+  gain.addEventListener('input', () => setText(decibels, inDecibels(Number(gain.value))));
+  const roll = button('dice', t('new_seed'), () => set('seed', Math.floor(Math.random() * 2 ** 32)));
+  subscribe(['view', 'selected'], () => {
+    const segment = selectedSegment();
+    if (!segment) return;
+    fill(prompt, segment.prompt);
+    fill(seed, segment.seed);
+    fill(gain, segment.gain_db);
+    setText(decibels, inDecibels(segment.gain_db));
+    silent.input.checked = segment.silent;
+    locked.input.checked = segment.locked;
+  });
+  return h('div', { class: 'fields' },
+    labelled(t('prompt'), prompt, 'wide'), labelled(t('seed'), h('span', { class: 'row' }, seed, roll)),
+    labelled(t('gain'), h('span', { class: 'row' }, gain, decibels)), h('div', { class: 'row wide' }, silent, locked));
+}
+
+const inDecibels = (value) => `${value > 0 ? '+' : ''}${value.toFixed(1)} dB`;
+
+function labelled(text, control, className = '') {
+  return h('label', { class: className }, h('span', {}, text), control);
+}
+
+function checkbox(field, text) {
+  const input = h('input', { type: 'checkbox', onchange: () => set(field, input.checked) });
+  return Object.assign(h('label', { class: 'check' }, input, h('span', {}, text)), { input });
+}
+
+function set(field, value) {
+  const segment = selectedSegment();
+  if (segment && segment[field] !== value) commit({ op: 'set', id: segment.id, field, value });
+}
+
+// What is typed belongs to the segment that was selected when typing began.
+function save(input, field, read) {
+  let id = null;
+  input.addEventListener('focus', () => {
+    id = store.selected;
+  });
+  input.addEventListener('change', () => {
+    const segment = (store.view.segments ?? []).find((s) => s.id === (id ?? store.selected));
+    if (segment && segment[field] !== read()) commit({ op: 'set', id: segment.id, field, value: read() });
+  });
+}
+
+// A field in which one is typing keeps what is typed.
+function fill(input, value) {
+  if (document.activeElement !== input || input.type === 'range') input.value = value;
+  else if (input.dataset.segment !== store.selected) input.value = value;
+  input.dataset.segment = store.selected;
+}

@@ -1,0 +1,88 @@
+// What the creator may set for the whole video, and the files that can be taken away.
+import { h, icon } from './dom.js';
+import { ask, isRunning, store, subscribe } from './store.js';
+import { t } from './texts.js';
+
+const LOUDNESS = [['-14', 'loudness_youtube'], ['-16', 'loudness_apple'], ['-23', 'loudness_ebu'], ['', 'loudness_none']];
+const LANGUAGES = ['', 'en', 'ko', 'ja', 'zh', 'es', 'fr', 'de', 'pt', 'it', 'ru', 'hi', 'id', 'vi', 'th', 'tr', 'ar'];
+const TRANSCRIBERS = ['auto', 'whisper', 'pocketsphinx', 'subtitles'];
+const COMPOSERS = ['auto', 'riffusion', 'embedded'];
+const EXPORTS = ['srt', 'vtt', 'json', 'audacity', 'edl', 'stems'];
+
+export function settingsRoom() {
+  const fields = [
+    range('min_segment', 0, 30, 0.5, (value) => t('seconds', { n: value.toFixed(1) })),
+    range('takes', 1, 4, 1, String),
+    choice('lufs', LOUDNESS.map(([value, key]) => [value, t(key)]), (text) => (text ? Number(text) : null)),
+    choice('language', LANGUAGES.map((code) => [code, languageName(code)]), (text) => text || null),
+    choice('transcriber', TRANSCRIBERS.map((name) => [name, t(`engine_${name}`)])),
+    choice('music', COMPOSERS.map((name) => [name, t(`engine_${name}`)])),
+    toggle('duck'),
+    toggle('keep_original'),
+  ];
+  subscribe(['view', 'job'], () => {
+    for (const field of fields) field.show(store.view.settings?.[field.name], isRunning());
+  });
+  const hint = h('p', { class: 'note' }, t('settings_hint'));
+  return h('details', { class: 'settings card' }, h('summary', {}, h('h2', {}, t('settings'))), hint,
+    h('div', { class: 'grid' }, fields.map((field) => field.element)));
+}
+
+const save = (name, value) => ask('set_settings', { changes: { [name]: value } });
+
+function range(name, min, max, step, format) {
+  const input = h('input', { type: 'range', min, max, step });
+  const output = h('output', {});
+  const print = () => {
+    output.textContent = format(Number(input.value));
+  };
+  input.addEventListener('input', print);
+  input.addEventListener('change', () => save(name, Number(input.value)));
+  const show = (value, frozen) => {
+    input.value = value ?? min;
+    input.disabled = frozen;
+    print();
+  };
+  return { name, show, element: labelled(name, h('span', { class: 'row' }, input, output)) };
+}
+
+function choice(name, options, read = (text) => text) {
+  const select = h('select', {}, options.map(([value, text]) => h('option', { value }, text)));
+  select.addEventListener('change', () => save(name, read(select.value)));
+  const show = (value, frozen) => {
+    select.value = value ?? '';
+    select.disabled = frozen;
+  };
+  return { name, show, element: labelled(name, select) };
+}
+
+function toggle(name) {
+  const input = h('input', { type: 'checkbox', onchange: () => save(name, input.checked) });
+  const show = (value, frozen) => {
+    input.checked = Boolean(value);
+    input.disabled = frozen;
+  };
+  return { name, show, element: h('label', { class: 'check' }, input, h('span', {}, t(`set_${name}`))) };
+}
+
+function labelled(name, control) {
+  return h('label', {}, h('span', {}, t(`set_${name}`)), control);
+}
+
+function languageName(code) {
+  if (!code) return t('detect');
+  return new Intl.DisplayNames([document.documentElement.lang], { type: 'language' }).of(code);
+}
+
+export function exportsRoom() {
+  const links = EXPORTS.map((kind) => h('a', { class: 'btn', 'data-kind': kind, download: true }, icon('download'), h('span', {}, t(`export_${kind}`))));
+  const project = h('a', { class: 'btn', download: true }, icon('film'), h('span', {}, t('export_project')));
+  subscribe(['view'], () => {
+    const base = `${window.bgm.prefix}/${store.view.id}`;
+    for (const link of links) link.href = `${base}/export/${link.dataset.kind}`;
+    links.at(-1).hidden = !store.view.preview?.url && !store.view.result;
+    project.href = `${base}/project`;
+  });
+  return h('section', { class: 'exports card', 'aria-label': t('exports') }, h('h2', {}, t('exports')),
+    h('p', { class: 'note' }, t('exports_hint')), h('div', { class: 'row' }, links), h('div', { class: 'row' }, project));
+}

@@ -1,0 +1,129 @@
+// The three steps, how far the running one is, and what went wrong.
+import { button, h, setText } from './dom.js';
+import { isRunning, setJob, setView, store, subscribe } from './store.js';
+import { has, t } from './texts.js';
+
+export function mount({ element, props, trigger, watch }) {
+  store.run = (step, more = {}) => {
+    store.stopping = false;
+    setJob({ state: 'waiting', kind: step, position: 0 });
+    trigger('run', { step, ...more });
+  };
+  const buttons = { analyze: step(1, 'analyze'), generate: step(2, 'generate'), render: step(3, 'render') };
+  const title = h('strong', { class: 'title' });
+  const leave = button('close', t('new_video'), () => {
+    setView({ id: null });
+    trigger('close');
+  }, { text: t('new_video') });
+  const engines = h('p', { class: 'engines' });
+  const root = element.querySelector('.bgm-steps');
+  root.replaceChildren(
+    h('div', { class: 'steps card' }, h('div', { class: 'flow' }, Object.values(buttons)), progress(),
+      h('div', { class: 'foot' }, title, engines, leave)), problem());
+  subscribe(['view', 'job'], () => {
+    setText(title, store.view.title ?? '');
+    refresh(buttons);
+    showEngines(engines);
+  });
+  watch('value', () => onJob(props.value));
+  onJob(props.value); // it may have come before this script
+}
+
+function onJob(job) {
+  setJob(job);
+  if (!isRunning()) store.stopping = false;
+  else if (store.stopping) sendStop(); // pressed before Python had begun
+  if (job.state === 'idle' && job.kind === 'transcript') store.run('analyze'); // new subtitles came
+}
+
+function stop() {
+  store.stopping = true;
+  setJob(store.job);
+  sendStop();
+}
+
+function sendStop() {
+  store.server.stop({ project: store.view.id });
+}
+
+function step(number, kind) {
+  return h('button', { type: 'button', class: 'step', 'data-step': kind, onclick: () => store.run(kind) },
+    h('span', { class: 'number' }, String(number)),
+    h('span', { class: 'what' }, h('b', {}, t(`step_${kind}`)), h('small', {})));
+}
+
+function refresh({ analyze, generate, render }) {
+  const { view } = store;
+  const all = view.segments ?? [];
+  const stale = all.filter((s) => s.stale).length;
+  const isFirst = !all.some((s) => s.takes.length);
+  const missing = all.some((s) => !s.chosen && !s.silent);
+  const frozen = isRunning();
+  const next = !view.analyzed ? analyze : stale ? generate : !view.result || view.result.stale ? render : null;
+  hint(analyze, view.analyzed ? t('analyzed') : t('analyze_hint'));
+  hint(generate, isFirst ? t('generate_hint') : stale ? t('generate_changed', { n: stale }) : t('generate_done'));
+  hint(render, view.result && !view.result.stale ? t('render_done') : t('render_hint'));
+  analyze.disabled = frozen;
+  generate.disabled = frozen || !view.analyzed;
+  render.disabled = frozen || !view.analyzed || missing;
+  for (const element of [analyze, generate, render]) {
+    element.classList.toggle('next', element === next && !frozen);
+    element.classList.toggle('running', frozen && store.job.kind === element.dataset.step);
+  }
+}
+
+function hint(element, text) {
+  setText(element.querySelector('small'), text);
+}
+
+function progress() {
+  const bar = h('progress', { max: '1', value: '0' });
+  const text = h('span', { class: 'doing', role: 'status' });
+  const end = button('close', t('stop'), stop, { text: t('stop') });
+  const row = h('div', { class: 'progress', hidden: true }, bar, text, end);
+  subscribe(['job'], () => {
+    const { job } = store;
+    row.hidden = !isRunning();
+    end.disabled = store.stopping;
+    if (job.overall === undefined) bar.removeAttribute('value');
+    else bar.value = job.overall;
+    setText(text, doing(job));
+  });
+  return row;
+}
+
+function doing({ state, stage, note, remaining, position }) {
+  if (state === 'waiting') return position ? t('waiting', { n: position }) : t('starting');
+  const parts = [stage && has(`stage_${stage}`) ? t(`stage_${stage}`) : '', translated(note), left(remaining)];
+  return parts.filter(Boolean).join(' · ');
+}
+
+// The studio's own words for where it is.
+function translated(note) {
+  const found = /^segment (\d+) of (\d+)$/.exec(note ?? '');
+  return found ? t('segment_of', { k: found[1], n: found[2] }) : note;
+}
+
+function left(seconds) {
+  if (seconds === null || seconds === undefined) return '';
+  return seconds < 90 ? t('left_seconds', { n: Math.max(1, Math.round(seconds)) }) : t('left_minutes', { n: Math.round(seconds / 60) });
+}
+
+function problem() {
+  const text = h('span', {});
+  const box = h('div', { class: 'problem', role: 'alert', hidden: true }, text, button('close', t('dismiss'), () => setJob({ state: 'idle' })));
+  subscribe(['job'], () => {
+    const { job } = store;
+    const isNews = job.state === 'failed' || job.state === 'stopped';
+    box.hidden = !isNews;
+    box.dataset.state = job.state;
+    setText(text, job.state === 'stopped' ? t('stopped') : (job.error ?? ''));
+  });
+  return box;
+}
+
+function showEngines(element) {
+  const used = store.view.engines ?? [];
+  setText(element, used.map(({ stage, name, reason }) => `${t(`uses_${stage}`)}: ${name} (${reason})`).join('  ·  '));
+  element.hidden = !used.length;
+}

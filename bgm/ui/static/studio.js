@@ -1,0 +1,23 @@
+// The work place: player, timeline, segment, transcript, result. Python sets the view; edits go to its functions.
+import { h } from './dom.js';
+import { panelRoom } from './panel.js';
+import { playerRoom } from './player.js';
+import { resultRoom } from './result.js';
+import { exportsRoom, settingsRoom } from './settings.js';
+import { setView, store, subscribe } from './store.js';
+import { timeline } from './timeline/timeline.js';
+import { transcriptRoom } from './transcript.js';
+import { t } from './texts.js';
+
+export function mount({ element, props, watch, server }) {
+  store.server = server;
+  const root = element.querySelector('.bgm-studio');
+  const waiting = h('section', { class: 'invite card' }, h('p', {}, t('invite')));
+  root.replaceChildren(playerRoom(), panelRoom(), waiting, timeline(), transcriptRoom(),
+    h('div', { class: 'side' }, settingsRoom(), exportsRoom()), resultRoom());
+  subscribe(['view'], () => {
+    root.dataset.analyzed = String(Boolean(store.view.analyzed));
+  });
+  watch('value', () => setView(props.value));
+  setView(props.value);
+}

@@ -1,0 +1,109 @@
+// The takes of a segment as small players: a waveform to click on, choose, download. They play on while others change.
+import { button, clock, h, icon, reconcile, setText } from './dom.js';
+import { pause } from './playback.js';
+import { commit, subscribe, selectedSegment } from './store.js';
+import { t } from './texts.js';
+
+const sounds = new Map(); // by address: a take that plays isn't stopped by a redraw
+const pictures = new Map();
+
+export function takesList() {
+  const list = h('ol', { class: 'takes', 'aria-label': t('takes') });
+  subscribe(['view', 'selected'], () => {
+    const segment = selectedSegment();
+    reconcile(list, segment?.takes ?? [], (take) => take.id, makeTake, (element, take, i) => update(element, take, i, segment));
+  });
+  return list;
+}
+
+function makeTake(take) {
+  const playing = button('play', t('play_take'), () => togglePlay(take.url));
+  const picture = h('canvas', { width: '240', height: '36', class: 'picture', role: 'img', 'aria-label': t('take_picture') });
+  picture.addEventListener('click', (event) => jump(take.url, event.offsetX / picture.clientWidth));
+  const choose = h('button', { type: 'button', class: 'choose', role: 'radio' }, icon('check'), h('span', {}));
+  const save = h('a', { class: 'btn', download: true, title: t('download'), 'aria-label': t('download') }, icon('download'));
+  const item = h('li', { class: 'take' }, playing, h('div', { class: 'sound' }, h('span', { class: 'what' }), picture), choose, save);
+  Object.assign(item, { playing, picture, choose, save });
+  return item;
+}
+
+function update(item, take, index, segment) {
+  const chosen = take.id === segment.chosen;
+  item.classList.toggle('chosen', chosen);
+  item.classList.toggle('old', chosen && segment.stale);
+  const name = take.engine === 'file' ? t('own_take') : t('take_n', { n: index + 1 });
+  setText(item.querySelector('.what'), chosen && segment.stale ? `${name} · ${t('stale')}` : name);
+  setText(item.choose.querySelector('span'), t(chosen ? 'chosen' : 'choose'));
+  item.choose.setAttribute('aria-checked', String(chosen));
+  item.choose.onclick = () => chosen || commit({ op: 'choose', id: segment.id, take: take.id });
+  item.save.href = `${take.url}${take.url?.includes('?') ? '&' : '?'}download`;
+  draw(item.picture, take);
+  showState(item, take.url);
+}
+
+function soundOf(address) {
+  if (!sounds.has(address)) {
+    const audio = new Audio(address);
+    audio.preload = 'none';
+    for (const name of ['play', 'pause', 'ended', 'timeupdate']) audio.addEventListener(name, () => onSound(address));
+    sounds.set(address, audio);
+  }
+  return sounds.get(address);
+}
+
+function togglePlay(address) {
+  const audio = soundOf(address);
+  if (!audio.paused) {
+    audio.pause();
+    return;
+  }
+  pause();
+  for (const other of sounds.values()) other.pause();
+  audio.play().catch(() => {}); // the button shows that it did not start
+}
+
+function jump(address, share) {
+  const audio = soundOf(address);
+  const go = () => {
+    audio.currentTime = share * audio.duration;
+  };
+  if (audio.readyState) go();
+  else audio.addEventListener('loadedmetadata', go, { once: true });
+  if (audio.paused) togglePlay(address);
+}
+
+function onSound(address) {
+  for (const item of document.querySelectorAll('.take')) if (item.address === address) showState(item, address);
+}
+
+function showState(item, address) {
+  item.address = address;
+  const audio = sounds.get(address);
+  const isOn = Boolean(audio && !audio.paused);
+  const share = audio?.duration ? audio.currentTime / audio.duration : 0;
+  item.picture.style.setProperty('--played', `${share * 100}%`);
+  item.picture.title = audio?.duration ? `${clock(audio.currentTime)} / ${clock(audio.duration)}` : '';
+  if (item.playing.dataset.on === String(isOn)) return;
+  item.playing.dataset.on = String(isOn);
+  item.playing.replaceChildren(icon(isOn ? 'pause' : 'play'));
+}
+
+async function draw(canvas, take) {
+  if (canvas.take === take.id) return;
+  canvas.take = take.id;
+  if (!pictures.has(take.peaks)) pictures.set(take.peaks, fetch(take.peaks).then((r) => (r.ok ? r.json() : [])));
+  const peaks = await pictures.get(take.peaks);
+  const context = canvas.getContext('2d');
+  const { width, height } = canvas;
+  const loudest = Math.max(0.05, ...peaks);
+  context.clearRect(0, 0, width, height);
+  context.fillStyle = getComputedStyle(canvas).color;
+  peaks.forEach((peak, i) => {
+    const half = Math.max(0.5, (peak / loudest) * (height / 2 - 1));
+    context.fillRect((i / peaks.length) * width, height / 2 - half, 0.8 * (width / peaks.length), 2 * half);
+  });
+}
+
+export function stopTakes() {
+  for (const audio of sounds.values()) audio.pause();
+}

@@ -1,0 +1,100 @@
+// What one can do with the selected segment: the same for buttons and keys.
+import { canSplit, clampBoundary } from '../edits.js';
+import { now, play, seek, toggle } from '../playback.js';
+import { commit, EMOTIONS, say, segmentAt, segments, select, selectedSegment } from '../store.js';
+import { t } from '../texts.js';
+
+export function playSegment() {
+  const segment = selectedSegment();
+  if (segment) play(segment.start, segment.end);
+}
+
+export function playOn() {
+  play();
+}
+
+export { toggle };
+
+export function split() {
+  const time = now();
+  const segment = segmentAt(time);
+  if (canSplit(segment, time)) {
+    commit({ op: 'split', id: segment.id, time });
+    select(segmentAt(time).id);
+  } else say(t('cannot_split'), true);
+}
+
+export function merge() {
+  const segment = selectedSegment();
+  if (segment && segments().at(-1) !== segment) commit({ op: 'merge', id: segment.id });
+  else say(t('cannot_merge'), true);
+}
+
+export function setEmotion(emotion) {
+  const segment = selectedSegment();
+  if (segment && segment.emotion !== emotion) commit({ op: 'emotion', id: segment.id, emotion });
+}
+
+export function flip(field) {
+  const segment = selectedSegment();
+  if (segment) commit({ op: 'set', id: segment.id, field, value: !segment[field] });
+}
+
+export function undo() {
+  commit({ op: 'undo' });
+}
+
+export function redo() {
+  commit({ op: 'redo' });
+}
+
+// Move the start of segment `id` by `seconds`.
+export function nudge(id, seconds) {
+  const index = segments().findIndex((s) => s.id === id);
+  if (index < 1) return;
+  const from = segments()[index].start;
+  const time = clampBoundary(segments(), index, Math.round((from + seconds) * 1000) / 1000);
+  if (time !== from) commit({ op: 'move', id, time });
+}
+
+export function step(by) {
+  const index = segments().findIndex((s) => s === selectedSegment());
+  const next = segments()[Math.min(Math.max(index + by, 0), segments().length - 1)];
+  if (!next) return;
+  select(next.id);
+  seek(next.start);
+}
+
+const NUDGE = 0.1;
+const COARSE = 1;
+const FINE = 0.01;
+const stepOf = (event) => (event.shiftKey ? COARSE : event.altKey ? FINE : NUDGE);
+
+// A key pressed on the page, outside of any field. True when it meant something.
+export function onKey(event) {
+  const key = event.key.toLowerCase();
+  if (event.ctrlKey || event.metaKey) return onCommand(key, event);
+  const handle = event.target.closest?.('.handle');
+  const arrow = { arrowleft: -1, arrowright: 1 }[key];
+  if (arrow) return handle ? done(nudge(handle.dataset.key, arrow * stepOf(event))) : onArrow(arrow, event);
+  if (event.altKey) return false;
+  if (/^[1-7]$/.test(key)) return done(setEmotion(EMOTIONS[Number(key) - 1]));
+  if (key === ' ') return event.target.closest?.('button:not(.seg), a, summary, input') ? false : done(toggle());
+  const action = { s: split, m: merge, n: () => flip('silent'), l: () => flip('locked') }[key];
+  return action ? done(action()) : false;
+}
+
+function onCommand(key, event) {
+  if (key === 'z') return done(event.shiftKey ? redo() : undo());
+  return key === 'y' ? done(redo()) : false;
+}
+
+function onArrow(arrow, event) {
+  if (event.target.closest?.('.seg')) return done(step(arrow));
+  if (event.target.closest?.('input, audio, video, [role=slider], [role=radio]')) return false;
+  return done(seek(now() + arrow * (event.shiftKey ? 5 : 1)));
+}
+
+function done() {
+  return true;
+}

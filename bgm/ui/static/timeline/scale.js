@@ -1,0 +1,76 @@
+// Time to pixels and back, for a strip that is `zoom` times as wide as what is seen of it.
+export const MIN_SPAN = 2; // seconds that are seen at the deepest zoom
+
+export class Scale {
+  constructor(scroller, inner) {
+    this.scroller = scroller;
+    this.inner = inner;
+    this.duration = 1;
+    this.zoom = 1;
+    this.width = Math.max(1, scroller.clientWidth);
+  }
+
+  measure() {
+    this.width = Math.max(1, this.scroller.clientWidth);
+  }
+
+  get maxZoom() {
+    return Math.max(1, this.duration / Math.min(MIN_SPAN, this.duration));
+  }
+
+  // The stretch that is seen, [from, to] in seconds.
+  get range() {
+    const from = (this.scroller.scrollLeft / (this.width * this.zoom)) * this.duration;
+    return [from, from + this.duration / this.zoom];
+  }
+
+  percent(time) {
+    return `${(time / this.duration) * 100}%`;
+  }
+
+  // Where a time lies, in pixels from the left end of the whole strip.
+  x(time) {
+    return (time / this.duration) * this.width * this.zoom;
+  }
+
+  // The time under a pointer.
+  timeAt(clientX) {
+    const x = clientX - this.inner.getBoundingClientRect().left;
+    return Math.min(this.duration, Math.max(0, (x / (this.width * this.zoom)) * this.duration));
+  }
+
+  seconds(pixels) {
+    return (pixels / (this.width * this.zoom)) * this.duration;
+  }
+
+  // Zoom so that the time under `clientX` stays there.
+  zoomAt(zoom, clientX) {
+    const time = this.timeAt(clientX);
+    const offset = clientX - this.scroller.getBoundingClientRect().left;
+    this.zoom = Math.min(this.maxZoom, Math.max(1, zoom));
+    this.inner.style.width = `${this.zoom * 100}%`;
+    this.scroller.scrollLeft = this.x(time) - offset;
+  }
+
+  fit() {
+    this.zoom = 1;
+    this.inner.style.width = '100%';
+    this.scroller.scrollLeft = 0;
+  }
+
+  reveal(time) {
+    const [from, to] = this.range;
+    if (time < from || time > to) this.scroller.scrollLeft = this.x(time) - this.width * 0.1;
+  }
+}
+
+const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800];
+
+// Round times about `pixels` apart in [from, to].
+export function ticks(from, to, width, pixels = 90) {
+  const wanted = ((to - from) / Math.max(1, width)) * pixels;
+  const step = STEPS.find((s) => s >= wanted) ?? 3600;
+  const found = [];
+  for (let n = Math.ceil(from / step); n * step <= to; n += 1) found.push(n * step);
+  return { times: found, digits: step < 1 ? 1 : 0 };
+}

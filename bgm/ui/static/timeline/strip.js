@@ -1,0 +1,109 @@
+// The segments as coloured blocks, and the handles between them. Elements are kept by id, so focus survives redraws.
+import { clock, h, icon, reconcile, setText } from '../dom.js';
+import { emotionName, t } from '../texts.js';
+
+export class Strip {
+  constructor(element, scale) {
+    this.element = element;
+    this.scale = scale;
+    this.blocks = h('div', { class: 'segs', role: 'listbox', 'aria-label': t('segments') });
+    this.handles = h('div', { class: 'handles', role: 'group', 'aria-label': t('boundaries') });
+    element.append(this.blocks, this.handles);
+  }
+
+  draw(segments, selected) {
+    this.segments = segments;
+    reconcile(this.blocks, segments, (s) => s.id, makeBlock, (element, s) => this.updateBlock(element, s, s.id === selected));
+    reconcile(this.handles, segments.slice(1), (s) => s.id, makeHandle, (element, s, i) => this.updateHandle(element, i + 1));
+  }
+
+  select(id) {
+    for (const block of this.blocks.children) markSelected(block, block.dataset.key === id);
+  }
+
+  // Show a boundary elsewhere without an edit: what a drag costs per frame.
+  preview(index, time) {
+    const [left, right] = [this.segments[index - 1], this.segments[index]];
+    this.place(this.block(left.id), left.start, time);
+    this.place(this.block(right.id), time, right.end);
+    this.handle(right.id).style.left = this.scale.percent(time);
+    setText(this.block(left.id).querySelector('.when'), span(left.start, time));
+    setText(this.block(right.id).querySelector('.when'), span(time, right.end));
+  }
+
+  block(id) {
+    return this.blocks.querySelector(`[data-key="${id}"]`);
+  }
+
+  handle(id) {
+    return this.handles.querySelector(`[data-key="${id}"]`);
+  }
+
+  place(element, start, end) {
+    element.style.left = this.scale.percent(start);
+    element.style.width = this.scale.percent(end - start);
+  }
+
+  updateBlock(element, segment, selected) {
+    markSelected(element, selected);
+    if (element.segment === segment) return;
+    element.segment = segment;
+    this.place(element, segment.start, segment.end);
+    element.style.setProperty('--fill', `var(--fill-${segment.emotion})`);
+    element.style.setProperty('--sure', segment.confidence);
+    element.classList.toggle('stale', segment.stale && segment.takes.length > 0);
+    element.classList.toggle('empty', !segment.takes.length && !segment.silent);
+    element.classList.toggle('silent', segment.silent);
+    element.classList.toggle('locked', segment.locked);
+    element.classList.toggle('unsure', segment.confidence < 0.5);
+    setText(element.querySelector('.name'), emotionName(segment.emotion));
+    setText(element.querySelector('.when'), span(segment.start, segment.end));
+    setText(element.querySelector('.sure'), isOwn(segment) ? t('by_you') : percent(segment.confidence));
+    element.setAttribute('aria-label', describe(segment));
+    element.title = describe(segment);
+  }
+
+  updateHandle(element, index) {
+    const [left, right] = [this.segments[index - 1], this.segments[index]];
+    element.style.left = this.scale.percent(right.start);
+    element.setAttribute('aria-valuenow', right.start.toFixed(2));
+    element.setAttribute('aria-valuemin', left.start.toFixed(2));
+    element.setAttribute('aria-valuemax', right.end.toFixed(2));
+    element.setAttribute('aria-valuetext', clock(right.start, 2));
+    element.setAttribute('aria-label', t('boundary_label', { left: emotionName(left.emotion), right: emotionName(right.emotion) }));
+  }
+}
+
+function makeBlock() {
+  return h('button', { type: 'button', class: 'seg', role: 'option' },
+    h('span', { class: 'name' }), h('span', { class: 'when' }),
+    h('span', { class: 'marks' }, marked('lock', 'is-locked'), marked('mute', 'is-silent'), marked('refresh', 'is-stale')),
+    h('span', { class: 'sure' }), h('span', { class: 'bar' }));
+}
+
+function marked(name, className) {
+  return h('span', { class: className }, icon(name));
+}
+
+function makeHandle() {
+  return h('div', { class: 'handle', role: 'slider', tabindex: '0', 'aria-orientation': 'horizontal' });
+}
+
+function markSelected(element, selected) {
+  element.setAttribute('aria-selected', String(selected));
+  element.tabIndex = selected ? 0 : -1;
+}
+
+export const percent = (share) => share.toLocaleString(document.documentElement.lang, { style: 'percent' });
+// Whether the creator chose the emotion: a boundary moved or a lock set leaves the model's reading as it is.
+export const isOwn = (segment) => segment.source === 'user' && segment.confidence === 1;
+const span = (start, end) => `${clock(start)}–${clock(end)}`;
+
+function describe(segment) {
+  const parts = [emotionName(segment.emotion), span(segment.start, segment.end)];
+  parts.push(isOwn(segment) ? t('by_you') : t('sure', { share: percent(segment.confidence) }));
+  if (segment.silent) parts.push(t('silent'));
+  if (segment.locked) parts.push(t('locked'));
+  if (segment.stale) parts.push(t(segment.takes.length ? 'stale' : 'no_music'));
+  return parts.join(', ');
+}

@@ -1,0 +1,111 @@
+"""The steps that a project goes through, as jobs: what each calls in the studio and what is noted afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bgm import studio
+from bgm.errors import BadInput
+from bgm.progress import Listener, Step
+from bgm.project import Project
+from bgm.ui import records
+from bgm.ui.jobs import Queue
+from bgm.ui.records import Records, Result
+
+PREVIEW_AT_ONCE_SECONDS = 300.0
+"""Up to this length a preview is mixed right after the music was made; a longer video's on request."""
+_MUSIC_SHARE = 0.85
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a step was asked for: ``segments`` None for all."""
+
+    segments: tuple[str, ...] | None = None
+    another: bool = False
+
+
+Work = Callable[[Project, Wish, Listener], Project]
+
+
+def analyze(project: Project, wish: Wish, listen: Listener) -> Project:
+    return studio.analyze(project, listen)
+
+
+def rescore(project: Project, wish: Wish, listen: Listener) -> Project:
+    return studio.rescore(project, listen)
+
+
+def generate(project: Project, wish: Wish, listen: Listener) -> Project:
+    """Make the missing takes; a short video's preview is mixed at once, so that it can be heard without waiting."""
+    if project.duration > PREVIEW_AT_ONCE_SECONDS:
+        return studio.score(project, listen, wish.segments, another=wish.another)
+    project = studio.score(project, _over(listen, 0, _MUSIC_SHARE), wish.segments, another=wish.another)
+    return preview(project, wish, _over(listen, _MUSIC_SHARE, 1))
+
+
+def preview(project: Project, wish: Wish, listen: Listener) -> Project:
+    """Mix what would be heard, without the remux."""
+    key = records.mix_key(project)
+    if records.load(project.folder).preview == key and project.master.is_file():
+        return project
+    studio.mix_preview(project, listen)
+    records.save(project.folder, replace(records.load(project.folder), preview=key))
+    return project
+
+
+def render(project: Project, wish: Wish, listen: Listener) -> Project:
+    """Make the finished video and note what it was made from."""
+    if any(s.chosen is None and not s.silent for s in project.segments):
+        raise BadInput("some segments have no music yet; generate it first, or make them silent")
+    out = _result_path(project)
+    key = records.mix_key(project)
+    done = studio.render(project, out, listen, overwrite=True)
+    result = Result(out.name, key, done.lufs, done.true_peak_db, done.under_speech_lu)
+    records.save(project.folder, Records(preview=key, result=result))
+    return done.project
+
+
+STEPS: dict[str, tuple[Queue, Work]] = {
+    "analyze": ("studio", analyze),
+    "rescore": ("studio", rescore),
+    "generate": ("music", generate),
+    "preview": ("studio", preview),
+    "render": ("studio", render),
+}
+
+
+def wish_of(segments: object, another: object) -> Wish:
+    """A wish from what a browser or a client sent. Raises BadInput when it makes no sense."""
+    if segments is None:
+        return Wish(None, bool(another))
+    if not (isinstance(segments, Collection) and all(isinstance(s, str) for s in segments)):
+        raise BadInput("segments must be a list of segment ids")
+    return Wish(tuple(segments), bool(another))
+
+
+def _result_path(project: Project) -> Path:
+    """Named after the video, in its own container where that can hold the result."""
+    from bgm.media.forms import check_output, suggest_suffix
+    from bgm.media.probe import probe
+
+    info = probe(project.video_path)
+    folder = project.folder / records.RESULTS
+    folder.mkdir(exist_ok=True)
+    out = folder / f"{Path(project.video).stem} - BGM{suggest_suffix(info)}"
+    try:
+        check_output(info, out, overwrite=True, keep_original=project.settings.keep_original)
+    except BadInput:
+        return out.with_suffix(".mkv")
+    return out
+
+
+def _over(listen: Listener, start: float, end: float) -> Listener:
+    """Map a call's whole onto a part of a longer one; the remaining time of a part says nothing of the whole."""
+
+    def inner(step: Step) -> None:
+        listen(replace(step, overall=start + (end - start) * step.overall))
+
+    return inner

@@ -1,0 +1,169 @@
+"""A project as the browser sees it: plain values and addresses, no path of the server."""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from bgm import studio
+from bgm.project import Project
+from bgm.timeline import EMOTIONS, Segment, Take, Utterance
+from bgm.ui import preferences, records
+from bgm.ui.edits import History
+from bgm.ui.jobs import Job
+from bgm.ui.records import Records
+
+PREFIX = "studio"
+"""Under which the page's own addresses lie."""
+
+View = dict[str, Any]
+
+
+def project_view(project_id: str, project: Project, history: History | None = None) -> View:
+    """All that the page shows of a project."""
+    noted = records.load(project.folder)
+    files = Files(project_id)
+    return {
+        "id": project_id,
+        "rev": time.time_ns() // 1000,
+        "title": Path(project.video).stem,
+        "duration": project.duration,
+        "language": project.language,
+        "analyzed": project.timeline is not None,
+        "media": _media(project, files),
+        "preview": _preview(project, files, noted),
+        "result": _result(project, files, noted),
+        "segments": [_segment(project, files, s) for s in project.segments],
+        "utterances": [_utterance(u) for u in project.utterances],
+        "engines": [{"stage": s, "name": e.name, "reason": e.reason} for s, e in project.engines.items()],
+        "history": {"undo": len(history.past) if history else 0, "redo": len(history.future) if history else 0},
+        "settings": {name: getattr(project.settings, name) for name in preferences.NAMES},
+    }
+
+
+def job_view(job: Job | None, position: int = 0) -> View:
+    """Where the step that runs stands, or how it ended."""
+    if job is None:
+        return {"state": "idle"}
+    view: View = {"state": job.state, "kind": job.kind, "position": position, "error": job.error}
+    if job.step is not None:
+        step = job.step
+        view |= {"stage": step.stage, "overall": step.overall, "remaining": step.remaining, "note": step.note}
+    return view
+
+
+def error_view(message: str, place: str) -> View:
+    """A refusal, to be shown at ``place`` (start, steps, transcript, segment)."""
+    return {"state": "failed", "kind": place, "error": message}
+
+
+class Files:
+    """The addresses of one project's files, relative to the page."""
+
+    def __init__(self, project_id: str) -> None:
+        self._base = f"{PREFIX}/{project_id}"
+
+    def url(self, name: str, path: Path | None = None) -> str:
+        """``path`` is the file behind it: a changed file gets another address, so that no cache serves the old one."""
+        version = f"?v={path.stat().st_mtime_ns:x}" if path is not None and path.is_file() else ""
+        return f"{self._base}/{quote(name)}{version}"
+
+    def existing(self, name: str, path: Path) -> str | None:
+        return self.url(name, path) if path.is_file() else None
+
+
+def _media(project: Project, files: Files) -> View:
+    return {
+        "video": files.existing("video", project.video_path),
+        "poster": files.url("poster", project.video_path),
+        "audio": files.existing("audio", project.audio),
+        "voice": files.existing("voice", project.voice),
+        "peaks": files.existing("peaks/voice", project.voice) or files.existing("peaks/audio", project.audio),
+    }
+
+
+def _preview(project: Project, files: Files, noted: Records) -> View:
+    fresh = noted.preview == records.mix_key(project) and project.master.is_file()
+    return {"url": files.url("master", project.master) if fresh else None}
+
+
+def _result(project: Project, files: Files, noted: Records) -> View | None:
+    result = noted.result
+    if result is None or not records.result_path(project, result).is_file():
+        return None
+    return {
+        "url": files.url("result", records.result_path(project, result)),
+        "name": result.file,
+        "stale": result.key != records.mix_key(project),
+        "lufs": result.lufs,
+        "true_peak_db": result.true_peak_db,
+        "under_speech_lu": result.under_speech_lu,
+    }
+
+
+def _segment(project: Project, files: Files, segment: Segment) -> View:
+    return {
+        "id": segment.id,
+        "start": segment.start,
+        "end": segment.end,
+        "emotion": segment.emotion,
+        "confidence": round(segment.confidence, 3),
+        "scores": mean_scores(project.utterances, segment),
+        "source": segment.source,
+        "prompt": segment.prompt,
+        "seed": segment.seed,
+        "gain_db": segment.gain_db,
+        "locked": segment.locked,
+        "silent": segment.silent,
+        "chosen": segment.chosen,
+        "stale": studio.is_stale(project, segment),
+        "takes": [_take(project, files, take) for take in segment.takes],
+    }
+
+
+def _take(project: Project, files: Files, take: Take) -> View:
+    path = project.take_path(take)
+    return {
+        "id": take.id,
+        "engine": take.engine,
+        "seed": take.seed,
+        "url": files.existing(f"take/{take.id}", path),
+        "peaks": files.url(f"peaks/{take.id}"),
+    }
+
+
+def _utterance(u: Utterance) -> View:
+    return {
+        "start": u.start,
+        "end": u.end,
+        "text": u.text,
+        "english": u.english,
+        "scores": _in_order(u.scores) if u.scores else None,
+    }
+
+
+def mean_scores(utterances: Sequence[Utterance], segment: Segment) -> list[float] | None:
+    """The seven scores heard in a segment, weighted by how long each utterance lies in it; None without speech.
+
+    ``utterances`` are in order and disjoint.
+    """
+    total, weight = dict.fromkeys(EMOTIONS, 0.0), 0.0
+    for u in islice(utterances, bisect_right(utterances, segment.start, key=lambda u: u.end), None):
+        inside = min(u.end, segment.end) - max(u.start, segment.start)
+        if inside <= 0:
+            break
+        if u.scores is None:
+            continue
+        weight += inside
+        for emotion in EMOTIONS:
+            total[emotion] += inside * u.scores[emotion]
+    return _in_order({e: s / weight for e, s in total.items()}) if weight else None
+
+
+def _in_order(scores: Mapping[Any, float]) -> list[float]:
+    return [round(scores[emotion], 4) for emotion in EMOTIONS]

@@ -1,0 +1,117 @@
+"""The folders of all users' projects on a server. Who knows a project's id may open it; ids can't be guessed."""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bgm import project as projects
+from bgm.errors import BadInput
+from bgm.project import Project
+from bgm.ui.limits import Limits
+
+log = logging.getLogger("bgm")
+_ID = re.compile(r"[A-Za-z0-9_-]{32}")
+_LAST_USED = ".last-used"
+GONE = "this project is not on the server any more; open its project file, or start with the video again"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The projects under ``limits.data``. Safe to share between threads."""
+
+    limits: Limits
+    _locks: dict[str, threading.RLock] = field(default_factory=dict)
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def root(self) -> Path:
+        return self.limits.data / "projects"
+
+    @contextmanager
+    def new(self) -> Iterator[tuple[str, Path]]:
+        """A new id and its folder; the folder is deleted again if the block fails."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        if sum(1 for _ in self.root.iterdir()) >= self.limits.max_projects:
+            raise BadInput("the server is full at the moment; please try again later")
+        project_id = secrets.token_urlsafe(24)
+        folder = self.root / project_id
+        folder.mkdir(mode=0o700)
+        try:
+            yield project_id, folder
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        self.touch(project_id)
+
+    def folder(self, project_id: object) -> Path:
+        """The folder of an existing project. Raises BadInput for anything else (the id comes from a browser)."""
+        if not (isinstance(project_id, str) and _ID.fullmatch(project_id)):
+            raise BadInput(GONE)
+        folder = self.root / project_id
+        if not projects.exists(folder):
+            raise BadInput(GONE)
+        return folder
+
+    def load(self, project_id: object) -> Project:
+        """The project, marked as used now."""
+        folder = self.folder(project_id)
+        self.touch(folder.name)
+        return projects.load(folder)
+
+    @contextmanager
+    def editing(self, project_id: str) -> Iterator[None]:
+        """One edit of a project at a time."""
+        with self._guard:
+            lock = self._locks.setdefault(project_id, threading.RLock())
+        with lock:
+            yield
+
+    def touch(self, project_id: str) -> None:
+        (self.root / project_id / _LAST_USED).touch()
+
+    def sweep(self, is_busy: Callable[[str], bool] = lambda project_id: False) -> list[str]:
+        """Delete the projects that nobody used for ``limits.keep_hours``; the ids of those that went."""
+        if not self.root.is_dir():
+            return []
+        oldest = time.time() - self.limits.keep_hours * 3600
+        stale = [f.name for f in self.root.iterdir() if _last_used(f) < oldest and not is_busy(f.name)]
+        for project_id in stale:
+            shutil.rmtree(self.root / project_id, ignore_errors=True)
+            self._locks.pop(project_id, None)
+        if stale:
+            log.info("removed %d projects that were not used for %g hours", len(stale), self.limits.keep_hours)
+        return stale
+
+    def keep_swept(self, is_busy: Callable[[str], bool], every_seconds: float = 600.0) -> None:
+        """Sweep now and then for as long as the process lives."""
+
+        def work() -> None:
+            while True:
+                self.sweep(is_busy)
+                time.sleep(every_seconds)
+
+        threading.Thread(target=work, name="bgm-sweeper", daemon=True).start()
+
+
+def _last_used(folder: Path) -> float:
+    mark = folder / _LAST_USED
+    return (mark if mark.exists() else folder).stat().st_mtime
+
+
+def place_for_source(folder: Path, name: str) -> Path:
+    """Where an uploaded video is kept: under its own name, without what a file system or browser stumbles over."""
+    source = folder / "source"
+    source.mkdir()
+    upload = Path(name)
+    stem = re.sub(r"[^\w .()-]+", "_", upload.stem).strip(" ._-")[:80] or "video"
+    suffix = re.sub(r"[^.a-z0-9]", "", upload.suffix.lower())[:8]
+    return source / f"{stem}{suffix}"

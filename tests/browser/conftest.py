@@ -1,0 +1,145 @@
+"""A server in this process and a real Chromium. One project is analyzed and scored once; each test gets a copy."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bgm import project as projects
+from bgm import studio
+from bgm.settings import Settings
+from bgm.ui.limits import Limits
+from bgm.ui.page import Page, build
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+from playwright.sync_api import Browser, BrowserContext  # noqa: E402
+from playwright.sync_api import Page as Tab  # noqa: E402
+
+SETTINGS = Settings(
+    min_segment=2.0, separator="original", transcriber="subtitles", classifier="minilm", music="embedded", offline=True
+)
+LINES = (
+    (0.5, 4.6, "I am so happy today, this is wonderful and I love it!"),
+    (5.2, 9.4, "I miss her so much, I cried the whole night, it is so sad."),
+    (10.1, 14.3, "How dare you, I am furious, I hate this!"),
+    (15.0, 18.9, "I am so scared, somebody is in the dark house."),
+)
+SECONDS = 20
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def clip(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """20 s of the sample with four lines of subtitles of our own beside it."""
+    from imageio_ffmpeg import get_ffmpeg_exe
+
+    out = tmp_path_factory.mktemp("clip") / "holiday clip.mp4"
+    cut = [get_ffmpeg_exe(), "-v", "error", "-i", str(sample), "-t", str(SECONDS), "-c", "copy", str(out)]
+    subprocess.run(cut, check=True)
+    blocks = (f"{i}\n{_stamp(a)} --> {_stamp(b)}\n{text}\n" for i, (a, b, text) in enumerate(LINES, 1))
+    out.with_suffix(".srt").write_text("\n".join(blocks), encoding="utf-8")
+    return out
+
+
+def _stamp(seconds: float) -> str:
+    return f"00:00:{int(seconds):02d},{round(seconds % 1 * 1000):03d}"
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("there is no chromium on this machine")
+    with playwright.sync_playwright() as play:
+        browser = play.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Iterator[Page]:
+    """The page, launched."""
+    limits = Limits(data=tmp_path_factory.mktemp("data"), max_minutes=2, max_megabytes=50)
+    page = build(limits, SETTINGS, sample)
+    page.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
+    yield page
+    page.blocks.close(verbose=False)
+
+
+@pytest.fixture(scope="session")
+def made(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project folder, analyzed and with its music."""
+    folder = tmp_path_factory.mktemp("made") / "project"
+    (folder / "source").mkdir(parents=True)
+    for suffix in (".mp4", ".srt"):
+        shutil.copy(clip.with_suffix(suffix), folder / "source" / f"clip{suffix}")
+    project = studio.open_video(folder / "source" / "clip.mp4", folder, SETTINGS)
+    project = studio.score(studio.analyze(project))
+    assert [s.emotion for s in project.segments] == ["joy", "sadness", "anger", "fear"]
+    return folder
+
+
+@pytest.fixture
+def project(page: Page, made: Path) -> str:
+    """The id of a project of its own on the server."""
+    with page.desk.workspace.new() as (project_id, folder):
+        shutil.copytree(made, folder, dirs_exist_ok=True)
+    return project_id
+
+
+@pytest.fixture
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    context = chromium.new_context(locale="en-US", viewport={"width": 1400, "height": 1300}, accept_downloads=True)
+    context.set_default_timeout(20_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def open_tab(page: Page) -> Callable[..., Tab]:
+    """Open the page in a context; with a project id, through the list of recent projects."""
+
+    def opened(context: BrowserContext, project_id: str | None = None) -> Tab:
+        tab = context.new_page()
+        tab.errors = []  # type: ignore[attr-defined]
+        tab.on("pageerror", lambda error: tab.errors.append(str(error)))  # type: ignore[attr-defined]
+        if project_id:
+            recent = json.dumps([{"id": project_id, "title": "clip", "duration": SECONDS}])
+            tab.add_init_script(f"localStorage.getItem('bgm-recent') || localStorage.setItem('bgm-recent', '{recent}')")
+        tab.goto(page.blocks.local_url)
+        if project_id:
+            tab.locator(".recent .btn").first.click()
+            tab.locator(".seg").first.wait_for()
+            tab.wait_for_function("() => document.querySelector('.player video').readyState > 0")
+        else:
+            tab.locator(".ways .btn").first.wait_for()
+        return tab
+
+    return opened
+
+
+@pytest.fixture
+def tab(context: BrowserContext, open_tab: Callable[..., Tab], project: str) -> Iterator[Tab]:
+    """The page with a project of its own; no script may have failed on it by the end."""
+    tab = open_tab(context, project)
+    yield tab
+    assert tab.errors == []  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def truth(page: Page) -> Callable[[str], projects.Project]:
+    """What Python has on disk."""
+    return page.desk.workspace.load

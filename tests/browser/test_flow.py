@@ -1,0 +1,58 @@
+"""From an upload to the finished video, as a creator does it."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from imageio_ffmpeg import get_ffmpeg_exe
+from playwright.sync_api import BrowserContext, Page, expect
+
+
+def run_step(tab: Page, step: str) -> None:
+    button = tab.locator(f"[data-step={step}]")
+    expect(button).to_be_enabled(timeout=30_000)
+    button.click()
+    expect(tab.locator(".progress")).to_be_visible()
+    expect(tab.locator(".progress")).to_be_hidden(timeout=60_000)
+    expect(tab.locator(".problem")).to_be_hidden()
+
+
+def test_upload_analyze_generate_render_play_download(
+    context: BrowserContext, open_tab: Callable[..., Page], clip: Path, tmp_path: Path
+) -> None:
+    tab = open_tab(context)
+    tab.locator("#bgm-drop input[type=file]").set_input_files([clip, clip.with_suffix(".srt")])
+    run_step(tab, "analyze")
+    expect(tab.locator(".seg .name")).to_have_text(["joy", "sadness", "anger", "fear"])
+    expect(tab.locator(".line .text").first).to_have_text("I am so happy today, this is wonderful and I love it!")
+    expect(tab.locator(".engines")).to_contain_text("emotions: minilm (named by the user)")
+    run_step(tab, "generate")
+    expect(tab.locator(".seg.stale, .seg.empty")).to_have_count(0)
+    expect(tab.locator(".take")).to_have_count(1)
+    run_step(tab, "render")
+    made = tab.locator("figure[data-side=b] video")
+    expect(made).to_be_visible()
+    expect(tab.locator(".result .note")).to_contain_text("−14.0 LUFS")
+    tab.locator(".result .controls .btn").first.click()
+    tab.wait_for_function("() => document.querySelector('figure[data-side=b] video').currentTime > 0.7")
+    drift = tab.evaluate(
+        "() => { const [a, b] = document.querySelectorAll('.pair video'); return a.currentTime - b.currentTime }"
+    )
+    assert abs(drift) < 0.3
+    with tab.expect_download() as download:
+        tab.get_by_text("Download the video").click()
+    saved = tmp_path / download.value.suggested_filename
+    download.value.save_as(saved)
+    assert saved.name == "holiday clip - BGM.mp4"
+    described = subprocess.run([get_ffmpeg_exe(), "-i", str(saved)], capture_output=True, text=True, check=False).stderr
+    assert "Video:" in described and "Audio:" in described and "Duration: 00:00:20" in described
+
+
+def test_the_sample_is_one_click_away(context: BrowserContext, open_tab: Callable[..., Page]) -> None:
+    tab = open_tab(context)
+    tab.get_by_text("Try it with our sample").click()
+    expect(tab.locator(".steps .title")).to_have_text("sample")
+    expect(tab.locator("[data-step=analyze]")).to_be_enabled()
+    expect(tab.locator(".player video")).to_be_visible()

@@ -1,0 +1,125 @@
+"""Narrow and touched, dark, Korean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from bgm.project import Project
+from bgm.ui.page import Page as Studio
+
+Open = Callable[..., Page]
+
+
+def test_narrow_and_by_touch(chromium: Browser, open_tab: Open, project: str, truth: Callable[[str], Project]) -> None:
+    phone = chromium.new_context(locale="en-US", viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    try:
+        tab = open_tab(phone, project)
+        assert tab.evaluate("() => document.documentElement.scrollWidth") <= 390
+        tab.locator(".seg").nth(2).tap()
+        expect(tab.locator(".panel h2")).to_have_text("anger")
+        tab.locator(".emotions").get_by_role("button", name="joy (4)").tap()
+        handle = tab.locator(".handle").nth(1)
+        handle.scroll_into_view_if_needed()
+        box = handle.bounding_box()
+        assert box and box["width"] >= 32
+        start = truth(project).segments[2].start
+        touch_drag(tab, box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, 40)
+        for _ in range(60):
+            tab.wait_for_timeout(50)
+            if truth(project).segments[2].start != start:
+                break
+        moved = truth(project).segments[2]
+        assert moved.start > start + 0.5 and moved.emotion == "joy"
+        assert tab.errors == []  # type: ignore[attr-defined]
+    finally:
+        phone.close()
+
+
+def touch_drag(tab: Page, x: float, y: float, by: float) -> None:
+    client = tab.context.new_cdp_session(tab)
+
+    def send(kind: str, points: list[dict[str, float]]) -> None:
+        client.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    send("touchStart", [{"x": x, "y": y}])
+    for part in range(1, 6):
+        send("touchMove", [{"x": x + by * part / 5, "y": y}])
+        tab.wait_for_timeout(30)
+    send("touchEnd", [])
+
+
+def test_korean(chromium: Browser, open_tab: Open, project: str) -> None:
+    korean = chromium.new_context(locale="ko-KR", viewport={"width": 1400, "height": 1000})
+    try:
+        tab = open_tab(korean, project)
+        expect(tab.locator(".seg .name").first).to_have_text("기쁨")
+        expect(tab.locator("[data-step=render] b")).to_have_text("영상 만들기")
+        untranslated = tab.evaluate("() => document.querySelector('main').innerText.match(/[a-z]+_[a-z_]+/g)")
+        assert untranslated is None
+        tab.get_by_role("button", name="English").click()
+        expect(tab.locator(".seg .name").first).to_have_text("joy")
+    finally:
+        korean.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_can_be_read_in_both_themes(chromium: Browser, open_tab: Open, project: str, scheme: str) -> None:
+    context = chromium.new_context(locale="en-US", viewport={"width": 1400, "height": 1300})
+    try:
+        tab = open_tab(context, project)
+        is_dark = tab.evaluate("() => document.body.classList.contains('dark')")
+        if is_dark != (scheme == "dark"):
+            tab.get_by_role("button", name="Light or dark").click()
+        pairs = tab.evaluate(COLOURS)
+        assert len(pairs) > 20
+        assert [p for p in pairs if contrast(p[0], p[1]) < 3] == []
+    finally:
+        context.close()
+
+
+COLOURS = """() => {
+  const numbers = (color) => {
+    const found = color.match(/[\\d.]+/g).map(Number);
+    return color.startsWith('color(') ? found.map((v, i) => (i < 3 ? v * 255 : v)) : found;
+  };
+  const ground = (element) => {
+    for (let e = element; e; e = e.parentElement) {
+      const color = numbers(getComputedStyle(e).backgroundColor);
+      if (color.length === 3 || color[3] > 0.5) return color.slice(0, 3);
+    }
+    return [255, 255, 255];
+  };
+  return [...document.querySelectorAll('.bgm-studio *, .bgm-steps *')]
+    .filter((e) => e.offsetParent && !e.closest(':disabled') && !e.closest('svg') && !e.closest('.plot'))
+    .filter((e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()))
+    .map((e) => [numbers(getComputedStyle(e).color).slice(0, 3), ground(e), e.className]);
+}"""
+
+
+def luminance(rgb: list[float]) -> float:
+    linear = [c / 255 / 12.92 if c / 255 <= 0.04045 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in rgb]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: list[float], other: list[float]) -> float:
+    """WCAG 2's contrast ratio."""
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_the_first_paint_needs_no_other_host(chromium: Browser, page: Studio) -> None:
+    context = chromium.new_context()
+    try:
+        tab = context.new_page()
+        asked: list[str] = []
+        tab.on("request", lambda request: asked.append(request.url))
+        tab.goto(page.blocks.local_url)
+        tab.locator(".ways .btn").first.wait_for()
+        home = page.blocks.local_url
+        assert [url for url in asked if not url.startswith((home, "data:", "blob:"))] == []
+        assert not any("plotly" in url for url in asked), "Plotly is loaded with the first timeline"
+    finally:
+        context.close()

@@ -1,0 +1,124 @@
+"""Takes, the preview, and what stays untouched when one segment changes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from bgm.project import Project
+from bgm.ui.page import Page as Studio
+
+Truth = Callable[[str], Project]
+PLAYING = "() => [...document.querySelectorAll('.take')].some(t => t.playing.dataset.on === 'true')"
+
+
+def files(project: Project) -> dict[str, int]:
+    return {p.name: p.stat().st_mtime_ns for p in (project.folder / "takes").iterdir()}
+
+
+def generate(tab: Page) -> None:
+    tab.locator("[data-step=generate]").click()
+    expect(tab.locator(".progress")).to_be_visible()
+    expect(tab.locator(".progress")).to_be_hidden(timeout=60_000)
+
+
+def test_a_new_emotion_makes_only_that_clip_again_while_another_plays(tab: Page, project: str, truth: Truth) -> None:
+    before = files(truth(project))
+    tab.locator(".seg").nth(3).click()
+    tab.locator(".take .btn").first.click()
+    tab.wait_for_function(PLAYING)
+    tab.locator(".seg").nth(1).focus()
+    tab.keyboard.press("Enter")
+    tab.keyboard.press("7")
+    expect(tab.locator(".seg").nth(1)).to_have_class("seg stale")
+    expect(tab.locator(".seg.stale")).to_have_count(1)
+    expect(tab.locator("[data-step=generate] small")).to_have_text("only what changed: 1")
+    generate(tab)
+    expect(tab.locator(".seg.stale")).to_have_count(0)
+    after = files(truth(project))
+    assert {name: after[name] for name in before} == before
+    assert len(after) == len(before) + 1
+    tab.locator(".seg").nth(3).focus()
+    tab.keyboard.press("Enter")
+    played = tab.locator(".take .picture").first.evaluate("e => e.style.getPropertyValue('--played')")
+    assert float(played.removesuffix("%")) > 5, "the other clip played on"
+
+
+def test_another_take_is_made_chosen_and_downloaded(tab: Page, project: str, truth: Truth) -> None:
+    first = truth(project).segments[0].chosen
+    tab.get_by_role("button", name="Another take").click()
+    expect(tab.locator(".take")).to_have_count(2, timeout=30_000)
+    expect(tab.locator(".progress")).to_be_hidden(timeout=30_000)
+    unused = tab.locator(".take:not(.chosen)")
+    unused.get_by_role("radio").click()
+    expect(tab.locator(".take.chosen")).to_have_count(1)
+    tab.wait_for_timeout(400)
+    segment = truth(project).segments[0]
+    assert len(segment.takes) == 2 and segment.chosen in {t.id for t in segment.takes}
+    assert {t.id for t in segment.takes} >= {first}
+    with tab.expect_download() as download:
+        tab.locator(".take a.btn").first.click()
+    assert Path(download.value.suggested_filename).suffix == ".flac"
+
+
+def test_an_own_sound_file_takes_a_segments_place(tab: Page, project: str, truth: Truth, cate_mp3: Path) -> None:
+    tab.locator(".seg").nth(1).click()
+    with tab.expect_file_chooser() as chooser:
+        tab.get_by_role("button", name="Use my own sound").click()
+    chooser.value.set_files(cate_mp3)
+    expect(tab.locator(".take.chosen .what")).to_have_text("Your own sound", timeout=20_000)
+    chosen = truth(project).segments[1].chosen_take
+    assert chosen is not None and chosen.engine == "file"
+    expect(tab.locator(".seg").nth(1)).to_have_class("seg")
+
+
+def test_the_preview_sounds_with_the_picture(tab: Page) -> None:
+    tab.get_by_role("button", name="With music").click()
+    tab.wait_for_function("() => document.querySelector('.player video').muted", timeout=30_000)
+    tab.evaluate("() => { const v = document.querySelector('.player video'); v.currentTime = 5; v.play() }")
+    tab.wait_for_function("() => document.querySelector('.player video').currentTime > 6")
+    sound = tab.evaluate(
+        "async () => { const { sound } = await import(new URL('studio/static/playback.js', location.href));"
+        " return [sound.audio.currentTime - document.querySelector('.player video').currentTime, sound.audio.paused] }"
+    )
+    assert abs(sound[0]) < 0.25 and not sound[1]
+    tab.get_by_role("button", name="Original").click()
+    assert tab.evaluate("() => document.querySelector('.player video').muted") is False
+
+
+def test_stop_in_the_middle_keeps_what_is_finished(tab: Page, page: Studio, project: str) -> None:
+    page.desk.set_settings(project, {"takes": 4})
+    for number in range(4):
+        tab.locator(".seg").nth(number).focus()
+        tab.keyboard.press("Enter")
+        tab.keyboard.press("5" if number % 2 else "7")
+    expect(tab.locator(".seg.stale")).to_have_count(4)
+    tab.locator("[data-step=generate]").click()
+    tab.get_by_role("button", name="Stop").click()
+    expect(tab.locator(".problem")).to_contain_text("Stopped", timeout=3_000)
+    assert tab.locator(".seg.stale").count() > 0
+    generate(tab)
+    expect(tab.locator(".seg.stale")).to_have_count(0)
+
+
+def test_the_second_in_the_queue_sees_its_place(tab: Page, page: Studio) -> None:
+    release = threading.Event()
+    page.desk.jobs.submit("somebody-else", "generate", "music", lambda listen: release.wait(20))
+    try:
+        tab.get_by_role("button", name="Another take").click()
+        expect(tab.locator(".doing")).to_have_text("Waiting for our turn: 1 before you")
+    finally:
+        release.set()
+    expect(tab.locator(".take")).to_have_count(2, timeout=30_000)
+
+
+@pytest.mark.parametrize("kind", ["srt", "vtt", "json", "audacity", "edl"])
+def test_exports_can_be_downloaded(tab: Page, kind: str) -> None:
+    with tab.expect_download() as download:
+        tab.locator(f".exports [data-kind={kind}]").click()
+    text = Path(download.value.path()).read_text(encoding="utf-8")
+    assert "happy" in text or "joy" in text

@@ -1,0 +1,126 @@
+"""Users, tabs, reloads: the work is found again by its owner and by nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from bgm.project import Project
+from bgm.ui.page import Page as Studio
+
+Truth = Callable[[str], Project]
+Open = Callable[..., Page]
+
+
+def test_a_reload_keeps_the_work(tab: Page, context: BrowserContext, page: Studio) -> None:
+    tab.locator(".seg").nth(1).click()
+    tab.keyboard.press("4")
+    expect(tab.locator(".actions [aria-label^=Undo]")).to_be_enabled()
+    tab.reload()
+    expect(tab.locator(".seg .name")).to_have_text(["joy", "joy", "anger", "fear"])
+    expect(tab.locator(".actions [aria-label^=Undo]")).to_be_enabled()
+    other = context.new_page()
+    tab.close()
+    other.goto(page.blocks.local_url)
+    expect(other.locator(".seg .name")).to_have_text(["joy", "joy", "anger", "fear"])
+
+
+def test_a_job_survives_a_closed_tab(
+    tab: Page, context: BrowserContext, page: Studio, project: str, truth: Truth
+) -> None:
+    tab.get_by_role("button", name="Another take").click()
+    expect(tab.locator(".progress")).to_be_visible()
+    other = context.new_page()
+    tab.close()
+    other.goto(page.blocks.local_url)
+    expect(other.locator(".take")).to_have_count(2, timeout=30_000)
+    assert len(truth(project).segments[0].takes) == 2
+
+
+def test_two_users_do_not_see_each_other(
+    tab: Page, page: Studio, chromium: Browser, open_tab: Open, project: str
+) -> None:
+    stranger = chromium.new_context(locale="en-US")
+    try:
+        theirs = open_tab(stranger)
+        expect(theirs.locator(".ways .btn").first).to_be_visible()
+        expect(theirs.locator(".seg")).to_have_count(0)
+        expect(theirs.locator(".recent")).to_be_hidden()
+        theirs.get_by_text("Try it with our sample").click()
+        expect(theirs.locator(".steps .title, .foot .title")).to_have_text("sample")
+        expect(tab.locator(".foot .title")).to_have_text("clip")
+        root = page.blocks.local_url + "studio/"
+        for address in (f"{project[:-1]}x/video", "../video", "%2e%2e/video", f"{project}/..%2f..%2fproject.json"):
+            assert stranger.request.get(root + address).status == 404
+        assert stranger.request.get(f"{root}{project}/video").status == 200, "who knows the id is the owner"
+        disk = page.desk.workspace.folder(project) / "project.json"
+        assert stranger.request.get(f"{page.blocks.local_url}gradio_api/file={disk}").status in {403, 404}
+    finally:
+        stranger.close()
+
+
+def test_a_bad_upload_is_explained_where_it_was_dropped(
+    context: BrowserContext, open_tab: Open, tmp_path: Path, page: Studio
+) -> None:
+    bad = tmp_path / "notes.mp4"
+    bad.write_text("this is no video at all")
+    known = len(list(page.desk.workspace.root.glob("*"))) if page.desk.workspace.root.exists() else 0
+    tab = open_tab(context)
+    tab.locator("#bgm-drop input[type=file]").set_input_files(bad)
+    expect(tab.locator(".problem")).to_contain_text("notes.mp4")
+    expect(tab.locator(".hero")).to_be_visible()
+    assert len(list(page.desk.workspace.root.glob("*"))) == known
+
+
+def test_too_large_and_too_long_uploads_are_refused(
+    context: BrowserContext, open_tab: Open, tmp_path: Path, page: Studio
+) -> None:
+    large, long = tmp_path / "large.mp4", tmp_path / "long.wav"
+    with large.open("wb") as file:
+        file.truncate(page.desk.workspace.limits.max_bytes + 1)
+    soundfile.write(long, np.zeros(8000 * 180, np.int16), 8000)
+    tab = open_tab(context)
+    tab.locator("#bgm-drop input[type=file]").set_input_files(large)
+    expect(tab.get_by_text("exceed the maximum allowed size").first).to_be_visible()
+    tab.reload()
+    tab.locator("#bgm-drop input[type=file]").set_input_files(long)
+    expect(tab.locator(".problem")).to_contain_text("this is 3 minutes long; this server takes up to 2")
+
+
+def test_a_gone_project_is_explained(tab: Page, page: Studio, project: str, tmp_path: Path) -> None:
+    page.desk.workspace.folder(project).rename(tmp_path / "gone")
+    tab.reload()
+    expect(tab.locator(".problem")).to_contain_text("not on the server any more")
+    expect(tab.locator(".hero")).to_be_visible()
+
+
+def test_a_project_file_opens_again(tab: Page, chromium: Browser, open_tab: Open, project: str, truth: Truth) -> None:
+    tab.locator(".seg").nth(2).click()
+    tab.keyboard.press("6")
+    tab.wait_for_timeout(500)
+    with tab.expect_download() as download:
+        tab.get_by_role("link", name="Project file").click()
+    assert download.value.suggested_filename == "clip.bgm.zip"
+    elsewhere = chromium.new_context(locale="en-US", viewport={"width": 1400, "height": 1300})
+    try:
+        theirs = open_tab(elsewhere)
+        saved = Path(download.value.path()).with_name("clip.bgm.zip")
+        download.value.save_as(saved)
+        with theirs.expect_file_chooser() as chooser:
+            theirs.get_by_role("button", name="Open a project file").click()
+        chooser.value.set_files(saved)
+        expect(theirs.locator(".seg .name")).to_have_text(["joy", "sadness", "sadness", "fear"])
+        expect(theirs.locator(".seg.stale")).to_have_count(1)
+    finally:
+        elsewhere.close()
+
+
+def test_back_to_the_start_and_to_the_work_again(tab: Page) -> None:
+    tab.get_by_role("button", name="Another video").click()
+    expect(tab.locator(".hero")).to_be_visible()
+    tab.locator(".recent .btn").first.click()
+    expect(tab.locator(".seg")).to_have_count(4)

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bgm import project as projects
+from bgm.errors import BadInput
+from bgm.project import Project
+from bgm.settings import Settings
+from bgm.timeline import Emotion, Segment, Take, Timeline
+from bgm.ui import archive
+
+LIMIT = 10**6
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    folder = tmp_path / "project"
+    (folder / "source").mkdir(parents=True)
+    (folder / "takes").mkdir()
+    (folder / "source" / "여름 clip.mp4").write_bytes(b"video")
+    (folder / "takes" / "s1-t1.flac").write_bytes(b"take")
+    (folder / "page.json").write_text("{}")
+    (folder / ".lock").touch()
+    made = projects.create(folder, folder / "source" / "여름 clip.mp4", 4.0, Settings(min_segment=2.0))
+    take = Take("t1", "embedded", 1, "takes/s1-t1.flac")
+    segment = Segment("s1", 0.0, 4.0, Emotion.JOY, chosen="t1", takes=(take,))
+    return replace(made, timeline=Timeline(4.0, (segment,))).save()
+
+
+def unpack(file: Path, to: Path) -> Project:
+    to.mkdir()
+    return archive.unpack(file, to, LIMIT)
+
+
+def test_a_project_file_opens_elsewhere(project: Project, tmp_path: Path) -> None:
+    file = archive.pack(project)
+    assert file.name == "여름 clip.bgm.zip"
+    moved = tmp_path / "elsewhere.zip"
+    shutil.move(file, moved)
+    shutil.rmtree(project.folder)
+    opened = unpack(moved, tmp_path / "new")
+    assert opened.segments == project.segments and opened.settings.min_segment == 2.0
+    assert opened.video_path.read_bytes() == b"video"
+    assert {p.name for p in opened.folder.iterdir()} == {"project.json", "source", "takes"}
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil", "/etc/evil", "takes/../../evil", "a/b/c", ".hidden", "takes/.x", "takes\\evil", "evil.py"]
+)
+def test_a_file_that_would_land_elsewhere_is_refused(project: Project, tmp_path: Path, name: str) -> None:
+    file = archive.pack(project)
+    with zipfile.ZipFile(file, "a") as more:
+        more.writestr(name, "x")
+    with pytest.raises(BadInput, match="not a project file"):
+        unpack(file, tmp_path / "new")
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_no_zip_and_too_large(project: Project, tmp_path: Path) -> None:
+    text = tmp_path / "text.zip"
+    text.write_text("no zip")
+    with pytest.raises(BadInput, match="not a project file"):
+        unpack(text, tmp_path / "a")
+    (tmp_path / "b").mkdir()
+    with pytest.raises(BadInput, match="larger than"):
+        archive.unpack(archive.pack(project), tmp_path / "b", 10)
+
+
+def test_paths_and_engines_of_another_machine_are_not_taken_over(project: Project, tmp_path: Path) -> None:
+    def rewritten(name: str, **changes: object) -> Path:
+        document = json.loads((project.folder / "project.json").read_text())
+        document["settings"] |= changes.pop("settings", {})  # type: ignore[operator]
+        (project.folder / "project.json").write_text(json.dumps({**document, **changes}))
+        return Path(shutil.move(archive.pack(project), tmp_path / name))
+
+    settings = {"subtitles": "/etc/passwd", "transcriber": "whisper:/srv/model.pt", "lora": "/srv/x", "device": "cuda"}
+    opened = unpack(rewritten("one.zip", settings=settings), tmp_path / "one")
+    assert (opened.settings.subtitles, opened.settings.transcriber, opened.settings.lora) == (None, "auto", None)
+    with pytest.raises(BadInput, match="no video in it"):
+        unpack(rewritten("two.zip", video="/etc/passwd"), tmp_path / "two")
+    with pytest.raises(BadInput, match="no video in it"):
+        unpack(rewritten("three.zip", video="source/../../../etc/passwd"), tmp_path / "three")

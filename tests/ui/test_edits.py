@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bgm.errors import BadInput
+from bgm.timeline import Emotion, Segment, Take, Timeline
+from bgm.ui.edits import History, apply
+
+TAKE = Take("t1", "embedded", 1, "takes/s1-t1.flac")
+
+
+@pytest.fixture
+def timeline() -> Timeline:
+    first = Segment("s1", 0.0, 4.0, Emotion.JOY, chosen="t1", takes=(TAKE,))
+    return Timeline(10.0, (first, Segment("s2", 4.0, 10.0, Emotion.FEAR)))
+
+
+def test_each_gesture_does_what_it_says(timeline: Timeline) -> None:
+    assert apply(timeline, {"op": "move", "id": "s2", "time": 5}).segments[0].end == 5.0
+    assert len(apply(timeline, {"op": "split", "id": "s2", "time": 6.5}).segments) == 3
+    assert len(apply(timeline, {"op": "merge", "id": "s1"}).segments) == 1
+    assert apply(timeline, {"op": "emotion", "id": "s1", "emotion": "anger"})["s1"].emotion == Emotion.ANGER
+    assert len(apply(timeline, {"op": "insert", "start": 1, "end": 2, "emotion": "joy"}).segments) == 4
+    assert apply(timeline, {"op": "choose", "id": "s1", "take": "t1"})["s1"].chosen == "t1"
+    assert apply(timeline, {"op": "set", "id": "s1", "field": "gain_db", "value": -3})["s1"].gain_db == -3.0
+
+
+@pytest.mark.parametrize(
+    ("gesture", "sentence"),
+    [
+        ({}, "there is no edit"),
+        ({"op": "__init__"}, "there is no edit"),
+        ({"op": "move", "id": "s9", "time": 1}, "there is no segment 's9'"),
+        ({"op": "move", "id": "s2", "time": "4"}, "time must be a number"),
+        ({"op": "move", "id": "s2", "time": float("nan")}, "time must be a number"),
+        ({"op": "move", "id": "s2", "time": True}, "time must be a number"),
+        ({"op": "move", "id": "s1", "time": 1}, "there is no boundary 0"),
+        ({"op": "split", "id": "s1", "time": 0.1}, "can be split only"),
+        ({"op": "merge", "id": "s2"}, "no next one"),
+        ({"op": "emotion", "id": "s1", "emotion": "bored"}, "there is no emotion 'bored'"),
+        ({"op": "choose", "id": "s1", "take": "../../etc/passwd"}, "has no such take"),
+        ({"op": "set", "id": "s1", "field": "takes", "value": []}, "there is no field 'takes'"),
+        ({"op": "set", "id": "s1", "field": "prompt", "value": "x" * 501}, "at most 500"),
+        ({"op": "set", "id": "s1", "field": "seed", "value": 1.5}, "whole number"),
+        ({"op": "set", "id": "s1", "field": "gain_db", "value": 99}, "between -24 and 12"),
+        ({"op": "set", "id": "s1", "field": "locked", "value": "yes"}, "on or off"),
+    ],
+)
+def test_nonsense_is_refused_in_one_sentence(timeline: Timeline, gesture: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(BadInput, match=sentence):
+        apply(timeline, gesture)
+
+
+def test_undo_and_redo_walk_through_the_gestures(timeline: Timeline) -> None:
+    history, states = History(), [timeline]
+    for emotion in ("anger", "sadness"):
+        history.remember(states[-1])
+        states.append(apply(states[-1], {"op": "emotion", "id": "s1", "emotion": emotion}))
+    assert history.undo(states[2]) == states[1]
+    assert history.undo(states[1]) == states[0]
+    assert history.undo(states[0]) == states[0], "there is nothing more to undo"
+    assert history.redo(states[0]) == states[1]
+    history.remember(states[1])
+    assert history.redo(states[1]) == states[1], "a new gesture ends what could be redone"
