@@ -1,0 +1,119 @@
+"""How loud the background is, second by second, and what that asks for.
+
+The measure is the median level of the pauses around a moment against the mean level of the speech there: a median,
+because a laugh, a cough or a word that voice activity missed isn't background, and music that goes on is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from bgm.media import audio
+from bgm.progress import Progress
+from bgm.voice.separation import Spans
+
+Curve = npt.NDArray[np.float64]
+_FRAME_SECONDS = 0.1
+_GUARD_SECONDS = 0.15
+"""Voice activity may be late by this much: such frames count neither as speech nor as pause."""
+_STEP_SECONDS = 5.0
+_REACHES_SECONDS = (15.0, 60.0, 240.0)
+_FEWEST_FRAMES = 10
+_QUIETEST = 1e-12
+"""Power of silence (-120 dB)."""
+
+LEAVE_BELOW_DB = -19.0
+"""Below this the mask would harm the speech more than the background does."""
+WHOLE_ABOVE_DB = -8.0
+"""Above this the mask is used whole. Both by ``python -m benchmarks.separation --strengths``."""
+GAP_OPEN_BELOW_DB = -26.0
+"""Below this pauses stay as they are: room tone, breath."""
+GAP_SHUT_ABOVE_DB = -18.0
+GAP_DEPTH_DB = 60.0
+"""How far pauses are turned down when the background is above ``GAP_SHUT_ABOVE_DB``."""
+
+
+@dataclass(frozen=True)
+class Background:
+    """The background relative to the speech, in dB, at ``times`` (seconds), and over all (None: can't be told)."""
+
+    times: Curve
+    local_db: Curve
+    overall_db: float | None
+    sounding: bool
+    """Whether there is any sound at all."""
+
+    def strength_at(self, seconds: Curve) -> Curve:
+        """0..1: how much of the mask is wanted at each moment."""
+        return _ramp(self._level_at(seconds), LEAVE_BELOW_DB, WHOLE_ABOVE_DB)
+
+    def gap_gain_at(self, seconds: Curve) -> Curve:
+        """The gain that pauses want at each moment."""
+        depth = GAP_DEPTH_DB * _ramp(self._level_at(seconds), GAP_OPEN_BELOW_DB, GAP_SHUT_ABOVE_DB)
+        return np.asarray(10 ** (-depth / 20))
+
+    def leaves_alone(self) -> bool:
+        """Whether nothing needs to be done anywhere."""
+        return bool(np.all(self.local_db <= min(LEAVE_BELOW_DB, GAP_OPEN_BELOW_DB)))
+
+    def _level_at(self, seconds: Curve) -> Curve:
+        return np.interp(seconds, self.times, self.local_db)
+
+
+def measure(source: Path, speech: Spans, progress: Progress) -> Background:
+    """Read the whole file once, in blocks."""
+    power = _powers(source, progress)
+    moments: Curve = (np.arange(len(power), dtype=np.float64) + 0.5) * _FRAME_SECONDS
+    talk = inside(speech, moments, 0.0)
+    pause = ~inside(speech, moments, _GUARD_SECONDS)
+    sounding = bool(np.any(power > _QUIETEST))
+    if min(talk.sum(), pause.sum()) < _FEWEST_FRAMES // 2:
+        return Background(np.zeros(1), np.full(1, -np.inf), None, sounding)
+    times = np.arange(0.0, len(power) * _FRAME_SECONDS + _STEP_SECONDS, _STEP_SECONDS)
+    local = np.array([_around(time, power, talk, pause) for time in times])
+    return Background(times, local, _ratio_db(power[pause], power[talk]), sounding)
+
+
+def inside(spans: Spans, moments: Curve, margin: float) -> npt.NDArray[np.bool_]:
+    """Which of the moments (seconds, ascending) lie within ``margin`` of a span."""
+    marks = np.zeros(len(moments) + 1, np.int64)
+    for start, end in spans:
+        marks[np.searchsorted(moments, start - margin)] += 1
+        marks[np.searchsorted(moments, end + margin)] -= 1
+    return np.cumsum(marks[:-1]) > 0
+
+
+def _powers(source: Path, progress: Progress) -> Curve:
+    """Mean power of each tenth of a second (the last one may be shorter)."""
+    frame = audio.frames_of(_FRAME_SECONDS)
+    total = audio.length(source)
+    powers: list[npt.NDArray[np.float64]] = []
+    for number, block in enumerate(audio.blocks(source, audio.BLOCK_FRAMES)):
+        progress(number * audio.BLOCK_FRAMES / total, "measuring the background")
+        squares = np.square(block).mean(axis=1, dtype=np.float64)
+        starts = np.arange(0, len(squares), frame)
+        counts = np.diff(np.append(starts, len(squares)))
+        powers.append(np.add.reduceat(squares, starts) / counts)
+    return np.concatenate(powers) if powers else np.zeros(0)
+
+
+def _around(time: float, power: Curve, talk: npt.NDArray[np.bool_], pause: npt.NDArray[np.bool_]) -> float:
+    """The local ratio in dB, from as wide a neighbourhood as it takes to hear both speech and pauses."""
+    for reach in _REACHES_SECONDS:
+        near = slice(max(0, round((time - reach) / _FRAME_SECONDS)), round((time + reach) / _FRAME_SECONDS))
+        if min(talk[near].sum(), pause[near].sum()) >= _FEWEST_FRAMES:
+            return _ratio_db(power[near][pause[near]], power[near][talk[near]])
+    return _ratio_db(power[pause], power[talk])
+
+
+def _ratio_db(pauses: Curve, talk: Curve) -> float:
+    background = max(float(np.median(pauses)), _QUIETEST)
+    return float(10 * np.log10(background / max(float(talk.mean()), _QUIETEST)))
+
+
+def _ramp(level: Curve, low: float, high: float) -> Curve:
+    return np.asarray(np.clip((level - low) / (high - low), 0.0, 1.0))
