@@ -50,7 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:
         return int(stop.code or 0)
     try:
-        with console.stoppable(), console.shown(arguments.quiet) as listen:
+        # Whatever a library prints must not get between the caller and the result.
+        with contextlib.redirect_stdout(sys.stderr), console.stoppable(), console.shown(arguments.quiet) as listen:
             result, text = COMMANDS[arguments.command](arguments, listen)
         print(console.as_json(result) if arguments.json else text)
     except BrokenPipeError:

@@ -48,6 +48,7 @@ def open_video(video: Path, folder: Path, settings: Settings | None = None, *, o
     Raises BadInput when the video is not usable, or when the folder holds another video and ``overwrite`` is not set.
     """
     info = probe(video)
+    _check_named_engines(settings or Settings())
     if projects.exists(folder):
         there = projects.load(folder)
         if there.state().get("video") == fingerprint(video):
@@ -195,6 +196,16 @@ def _existing(project: Project, take: Take) -> Path:
     if not path.is_file():
         raise BadInput(f"the take {take.file} is missing from {project.folder}; run score again")
     return path
+
+
+def _check_named_engines(settings: Settings) -> None:
+    """An engine that was named and can't run is said so before any work. Subtitles are looked for by the analysis."""
+    named = {Stage.SEPARATE: settings.separator, Stage.CLASSIFY: settings.classifier, Stage.MUSIC: settings.music}
+    if settings.transcriber != "subtitles":
+        named[Stage.TRANSCRIBE] = settings.transcriber
+    for stage, wanted in named.items():
+        if wanted != "auto":
+            engines.choose(stage, wanted, engines.EngineOptions(offline=settings.offline, device=settings.device))
 
 
 def _music_options(project: Project) -> engines.EngineOptions:

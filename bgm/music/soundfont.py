@@ -6,7 +6,9 @@ same samples on every machine. A system's own library is used where the wheel ca
 
 from __future__ import annotations
 
+import contextlib
 import ctypes.util
+import io
 import os
 import sys
 import threading
@@ -84,7 +86,8 @@ def _import_bound_to(path: str) -> ModuleType:
     original = ctypes.util.find_library
     ctypes.util.find_library = lambda name: path
     try:
-        import fluidsynth
+        with contextlib.redirect_stdout(io.StringIO()):  # where CI is set it would tell where it found the library
+            import fluidsynth
     except OSError as error:
         raise EngineUnavailable(f"the FluidSynth library {path} can't be loaded: {error}") from error
     finally:

@@ -67,8 +67,13 @@ def _why_left_alone(background: Background) -> str:
 def _cleaned_notes(background: Background, strength: float) -> tuple[str, ...]:
     level = background.overall_db or 0.0
     where = f"{-level:.0f} dB below" if level < 0 else f"{level:.0f} dB above"
-    share = "wholly" if strength > _WHOLE else f"to {strength:.0%}"
-    notes = [f"The background lies {where} the speech: the voice is separated {share}, and pauses are turned down."]
+    notes = [f"The background lies {where} the speech: {_what_was_done(strength)}, and pauses are turned down."]
     if not rnnoise.available():
         notes.append("RNNoise can't be loaded on this machine: two masks are averaged instead of three.")
     return tuple(notes)
+
+
+def _what_was_done(strength: float) -> str:
+    if strength < 1 - _WHOLE:
+        return "the speech is left as it is"
+    return "the voice is separated wholly" if strength > _WHOLE else f"the voice is separated to {strength:.0%}"

@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import IO
 
 from bgm.errors import BgmError
 from bgm.files import write_text
@@ -97,7 +98,7 @@ def _run(command: Sequence[str], progress: Progress, note: str) -> None:
             process.kill()
             process.wait()
         if process.returncode:
-            raise BgmError(f"{note} failed: {last_line(log.fileno())}")
+            raise BgmError(f"{note} failed: {last_line(log)}")
 
 
 def _wait(process: subprocess.Popen[bytes], progress: Progress, note: str) -> None:
@@ -108,9 +109,9 @@ def _wait(process: subprocess.Popen[bytes], progress: Progress, note: str) -> No
         time.sleep(_TICK_SECONDS)
 
 
-def last_line(log: int) -> str:
-    """The last line that a child process wrote to the open file ``log``, for an error message."""
-    size = os.fstat(log).st_size
-    tail = os.pread(log, 4000, max(0, size - 4000)) if size else b""
-    lines = [line for line in tail.decode(errors="replace").splitlines() if line.strip()]
+def last_line(log: IO[bytes]) -> str:
+    """The last line that a child process, now dead, wrote to ``log``: for an error message."""
+    size = log.seek(0, os.SEEK_END)
+    log.seek(max(0, size - 4000))
+    lines = [line for line in log.read().decode(errors="replace").splitlines() if line.strip()]
     return lines[-1].strip() if lines else "it said nothing"

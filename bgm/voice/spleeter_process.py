@@ -82,7 +82,7 @@ class Worker:
                 raise self._failure() from error
 
     def _failure(self) -> WorkerError:
-        return WorkerError(spleeter_env.last_line(self._log.fileno()))
+        return WorkerError(spleeter_env.last_line(self._log))
 
     def _exchange(self, sound: Audio) -> Audio:
         self._stdin.write(len(sound).to_bytes(_HEADER_BYTES, "little"))

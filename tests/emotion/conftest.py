@@ -1,4 +1,4 @@
-"""A tiny RoBERTa with random weights, written by the library itself, and a hub of our own on this machine."""
+"""A tiny RoBERTa, and a hub of our own on this machine."""
 
 from __future__ import annotations
 
@@ -12,40 +12,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
-LABELS = ("Surprise", "NEUTRAL", "joy", "Anger", "fear", "disgust", "sadness")
-"""Another order and another case than ours."""
-SPECIAL = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
+from tests.emotion.tiny_roberta import write
+
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 @pytest.fixture(scope="session")
 def tiny_roberta(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as save_pretrained leaves it: config.json, model.safetensors, tokenizer files."""
-    import torch
-    from tokenizers import ByteLevelBPETokenizer
-    from transformers import RobertaConfig, RobertaForSequenceClassification, RobertaTokenizerFast
-
-    folder = tmp_path_factory.mktemp("tiny_roberta")
-    bpe = ByteLevelBPETokenizer()
-    bpe.train_from_iterator(["so happy and so sad", "why are you angry"] * 4, 300, special_tokens=list(SPECIAL))
-    bpe.save_model(str(folder))
-    tokenizer = RobertaTokenizerFast(vocab=str(folder / "vocab.json"), merges=str(folder / "merges.txt"))
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(1)
-    config = RobertaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=66,
-        type_vocab_size=1,
-        initializer_range=0.5,
-        id2label=dict(enumerate(LABELS)),
-        label2id={label: i for i, label in enumerate(LABELS)},
-    )
-    RobertaForSequenceClassification(config).save_pretrained(folder)
-    return folder
+    return write(tmp_path_factory.mktemp("tiny_roberta"))
 
 
 class FakeHub:

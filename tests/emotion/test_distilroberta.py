@@ -13,7 +13,8 @@ from bgm.emotion.distilroberta import DEFAULT, DistilRoberta
 from bgm.engines import EngineOptions, Stage
 from bgm.errors import Cancelled, EngineUnavailable
 from bgm.timeline import EMOTIONS, Emotion
-from tests.emotion.conftest import LABELS, FakeHub
+from tests.emotion.conftest import FakeHub
+from tests.emotion.tiny_roberta import LABELS
 
 pytestmark = pytest.mark.checkpoint
 

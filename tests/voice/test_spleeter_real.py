@@ -20,6 +20,7 @@ from bgm.errors import BgmError
 from bgm.progress import silent
 from bgm.voice import spleeter_env
 from bgm.voice.spleeter import Spleeter
+from tests.shell import bgm
 from tests.voice.sounds import RATE, mixed, music, si_sdr, talk, write
 
 pytestmark = [pytest.mark.checkpoint, pytest.mark.slow]
@@ -77,3 +78,13 @@ def test_a_damaged_model_is_an_explained_failure_and_never_noise(tmp_path: Path,
     with pytest.raises(BgmError, match=r"Spleeter failed with the model in .*broken"):
         Spleeter(EngineOptions(model=str(broken))).separate(source, ((0, 1),), tmp_path / "v.flac", silent)
     assert not (tmp_path / "v.flac").exists()
+
+
+def test_the_main_job_takes_its_voice_from_spleeter(tmp_path: Path, checkpoint: Path) -> None:
+    speech, _ = talk(10)
+    source = write(tmp_path / "talk.flac", mixed(speech, music(10), 5))
+    options = ["--separator", f"spleeter:{checkpoint}", "--offline", "--json"]
+    done = bgm("make", source, "-o", tmp_path / "out.flac", *options)
+    assert done.status == 0, done.err
+    assert done.result["engines"]["separate"]["name"].startswith("spleeter")
+    assert soundfile.info(str(tmp_path / "out.flac")).frames == len(speech)
