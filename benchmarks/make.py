@@ -58,8 +58,9 @@ def times(folder: Path) -> list[Row]:
     without = talking_video(folder, 60, subtitles=False)
     given = bgm("make", with_words, "-o", folder / "given.mp4")
     heard = bgm("make", without, "-o", folder / "heard.mp4")
-    edit_one_emotion(folder / "given.bgm")
-    again = [bgm("score", folder / "given.bgm"), bgm("render", folder / "given.bgm", "-o", folder / "again.mp4")]
+    project = folder / "given.mp4.bgm"
+    edit_one_emotion(project)
+    again = [bgm("score", project), bgm("render", project, "-o", folder / "again.mp4")]
     help_text = run([sys.executable, "-m", "bgm", "--help"])
     return [
         Row("make, 60 s of 720p, subtitles given, of the video's length", given.seconds / 60, 0.33, "×"),

@@ -56,7 +56,7 @@ def guard_dashes(argv: Sequence[str]) -> list[str]:
 def _make(p: argparse.ArgumentParser) -> None:
     p.add_argument("video", type=Path, help="video or sound file")
     _output(p)
-    p.add_argument("--project", type=Path, metavar="DIR", help="project folder (default: OUT with the suffix .bgm)")
+    p.add_argument("--project", type=Path, metavar="DIR", help="project folder (default: OUT.bgm)")
     _analysis_options(p)
     _music_options(p)
     _mix_options(p)

@@ -72,7 +72,7 @@ def _make(arguments: argparse.Namespace, listen: Listener) -> tuple[Result, str]
 
     keep_original = bool(arguments.keep_original)
     check_output(probe(arguments.video), arguments.output, arguments.overwrite, keep_original=keep_original)
-    folder = arguments.project or arguments.output.with_suffix(".bgm")
+    folder = arguments.project or arguments.output.with_name(f"{arguments.output.name}.bgm")
     journey = _Overall(listen)
     project = studio.open_video(arguments.video, folder, _settings(arguments, folder), overwrite=arguments.overwrite)
     project = studio.analyze(project, journey.over(0.0, 0.7))

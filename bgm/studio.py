@@ -55,7 +55,7 @@ def open_video(video: Path, folder: Path, settings: Settings | None = None, *, o
             name = projects.relative_video(folder, video)
             return replace(there, video=name, settings=settings or there.settings).save()
         if not overwrite:
-            raise BadInput(f"{folder} is the project of another video; name another folder, or overwrite it")
+            raise BadInput(f"{folder} is the project of another video; name another with --project, or use --overwrite")
         _clear(folder)
     new = projects.create(folder, video, info.duration, settings or Settings())
     new.mark("video", fingerprint(video))

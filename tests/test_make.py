@@ -66,7 +66,7 @@ def test_progress_names_stage_percentage_and_time(made: tuple[Path, Done]) -> No
 def test_after_a_hand_edit_only_that_segment_is_made_again(made: tuple[Path, Done], tmp_path: Path) -> None:
     out, _ = made
     project = tmp_path / "edited.bgm"
-    shutil.copytree(out.with_suffix(".bgm"), project)
+    shutil.copytree(out.with_name(f"{out.name}.bgm"), project)
     before = {f.name: f.read_bytes() for f in (project / "takes").glob("*.flac")}
     document = json.loads((project / "project.json").read_text(encoding="utf-8"))
     segment = document["segments"][1]
@@ -84,7 +84,7 @@ def test_after_a_hand_edit_only_that_segment_is_made_again(made: tuple[Path, Don
 
 def test_the_same_command_again_does_no_work_twice(made: tuple[Path, Done], sample: Path) -> None:
     out, _ = made
-    project = out.with_suffix(".bgm")
+    project = out.with_name(f"{out.name}.bgm")
     before = {f.name: f.stat().st_mtime_ns for f in [*(project / "takes").iterdir(), project / "stems/voice.flac"]}
     refused = bgm("make", sample, "-o", out, "--offline")
     assert refused.status == 2
@@ -101,7 +101,7 @@ def test_the_same_command_again_does_no_work_twice(made: tuple[Path, Done], samp
 def test_a_project_is_exported(made: tuple[Path, Done], tmp_path: Path, kind: str) -> None:
     out, _ = made
     target = tmp_path / f"exported-{kind}"
-    done = bgm("export", out.with_suffix(".bgm"), "--to", kind, "-o", target)
+    done = bgm("export", out.with_name(f"{out.name}.bgm"), "--to", kind, "-o", target)
     assert done.status == 0, done.err
     if kind == "stems":
         assert {f.name for f in target.iterdir()} == {"voice.wav", "bgm.wav"}
@@ -125,7 +125,7 @@ def test_stopped_by_ctrl_c_it_ends_soon_and_the_same_command_goes_on(tmp_path: P
     assert status == 130
     assert "resumes" in rest
     assert "Traceback" not in rest
-    project = tmp_path / "stopped.bgm"
+    project = tmp_path / "stopped.mp4.bgm"
     assert (project / "media" / "audio.flac").is_file()
     assert not list(tmp_path.rglob(".bgm-part-*"))
     decoded = (project / "media" / "audio.flac").stat().st_mtime_ns

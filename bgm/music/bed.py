@@ -14,11 +14,10 @@ from bgm.music.melody import answer
 from bgm.music.rhythm import KICK, SHAKER
 from bgm.music.score import Event, Role
 from bgm.music.sketch import Sketch
+from bgm.music.sync import GAP_SECONDS
 
 Spans = tuple[tuple[float, float], ...]
 
-GAP_SECONDS = 1.5
-"""Pauses at least this long are the music's."""
 _BEFORE, _AFTER = 0.15, 0.10
 """The music steps back a little before the voice and waits a little after it, seconds."""
 _CEILING = 69

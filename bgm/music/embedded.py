@@ -32,7 +32,7 @@ class EmbeddedComposer:
     """Composes each cue and plays it. ``options.model`` may name a soundfont (``embedded:/path/to.sf2``)."""
 
     name: ClassVar[str] = "embedded"
-    revision: ClassVar[str] = "1"
+    revision: ClassVar[str] = "2"
 
     def __init__(self, options: EngineOptions) -> None:
         self._font = _font(options.model)

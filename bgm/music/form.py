@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
@@ -13,6 +14,8 @@ NUDGE = 1.12
 """The tempo may be faster or slower by this factor so that bars fit the segment."""
 STING_SECONDS = 2.0
 """Shorter cues are one chord."""
+SHORTEST_SECTION, SHORTEST_INTRO = 4, 2
+"""Bars; only a cue that is shorter itself has a shorter section."""
 _TAIL_SHARE, _TAIL_SECONDS = 0.25, 3.6
 
 
@@ -46,6 +49,14 @@ class Grid:
         """The beat at a time, exact but for the slowing beats, where it is at most a fraction of a beat late."""
         return seconds / self.seconds_per_beat
 
+    def nearest_bar(self, seconds: float) -> int:
+        """The bar whose start is nearest to a time; that of the bar after the last is the end of all beats."""
+        return round(min(self.beat(seconds), self.beats) / BAR)
+
+    def from_bar_line(self, seconds: float) -> float:
+        """How far a time is from the nearest bar line, in seconds."""
+        return abs(seconds - self.seconds(min(self.beats, BAR * self.nearest_bar(seconds))))
+
 
 def fit(seconds: float, tempo: float) -> tuple[int, float]:
     """Beats that fill ``seconds`` and their tempo: whole bars within NUDGE of ``tempo``, else half bars, else beats."""
@@ -63,10 +74,33 @@ def tail_seconds(seconds: float) -> float:
     return min(_TAIL_SECONDS, _TAIL_SHARE * seconds)
 
 
-def grid(seconds: float, tempo: float, *, ending: bool) -> Grid:
-    """The beats of a cue. In an ending the final chord falls on the beat after the last, with time left to ring."""
+def grid(seconds: float, tempo: float, *, ending: bool, hits: Sequence[float] = ()) -> Grid:
+    """The beats of a cue. In an ending the final chord falls on the beat after the last, with time left to ring.
+
+    With ``hits`` (seconds), of all tempi within NUDGE whose bars fit, the one whose bar lines are nearest to them.
+    """
     body = seconds - tail_seconds(seconds) if ending else seconds
-    beats, _ = fit(body, tempo)
+    usual = _divided(body, fit(body, tempo)[0], ending=ending)
+    if not hits:
+        return usual
+
+    def missed(choice: Grid) -> tuple[float, int]:
+        return math.fsum(choice.from_bar_line(hit) for hit in hits), abs(choice.beats - usual.beats)
+
+    return min((usual, *_alternatives(usual, body, tempo, ending=ending)), key=missed)
+
+
+def _alternatives(usual: Grid, body: float, tempo: float, *, ending: bool) -> Iterator[Grid]:
+    """Grids within NUDGE of ``tempo`` of units as whole as the usual one's: bars, half bars or beats."""
+    unit = math.gcd(usual.beats, BAR)
+    expected = body * tempo / 60 / unit
+    for count in range(math.ceil(expected / NUDGE), math.floor(expected * NUDGE) + 1):
+        choice = _divided(body, unit * count, ending=ending)
+        if choice.tempo <= tempo * NUDGE:
+            yield choice
+
+
+def _divided(body: float, beats: int, *, ending: bool) -> Grid:
     if not ending or beats < 2 * BAR:
         return Grid(beats, body / beats)
     slowing, broadening = 2, 0.22
@@ -142,14 +176,14 @@ def sections(bars: int, rng: Random, *, opening: bool) -> tuple[Section, ...]:
 def _intro_bars(bars: int) -> int:
     if bars >= 32:
         return 4
-    return 2 if bars >= 8 else 0
+    return SHORTEST_INTRO if bars >= 8 else 0
 
 
 def _lengths(bars: int) -> list[int]:
     """Sections of eight bars; a rest of four bars or more is a section of its own, a smaller one stretches the last."""
     lengths = [_SECTION_BARS] * (bars // _SECTION_BARS)
     rest = bars % _SECTION_BARS
-    if rest and lengths and rest < 4:
+    if rest and lengths and rest < SHORTEST_SECTION:
         lengths[-1] += rest
     elif rest:
         lengths.append(rest)

@@ -18,6 +18,7 @@ from bgm.music.plan import Plan, plan_for
 from bgm.music.seeds import stream
 from bgm.music.steering import wishes
 from bgm.music.styles import STYLES, Style
+from bgm.music.sync import aligned, landmarks
 from bgm.timeline import Emotion
 
 _DOMINANT = 4
@@ -67,7 +68,7 @@ def sketch(cue: Cue) -> Sketch:
     plan, key = plan_for(cue.piece.seed), key_for(cue.piece.seed, emotion, felt)
     mood = _placed(wanted.applied(character(emotion, cue.confidence)), stream(*names, "place"))
     seconds = cue.frames / SAMPLE_RATE
-    beats = grid(seconds, plan.pulse * mood.pulse, ending=cue.ending)
+    beats = grid(seconds, plan.pulse * mood.pulse, ending=cue.ending, hits=cue.hits)
     form = sections(beats.bars, stream(*names, "form"), opening=cue.opening)
     style = STYLES[emotion] if felt >= 0.3 else STYLES[Emotion.NEUTRAL]
     players = wanted.cast(ensemble_for(emotion, plan.palette, felt, stream(*names, "players")))
@@ -81,7 +82,7 @@ def sketch(cue: Cue) -> Sketch:
         key=key,
         ensemble=players,
         grid=beats,
-        sections=form,
+        sections=aligned(form, beats, landmarks(cue, seconds)),
         chords=(),
         seconds=seconds,
         ending=cue.ending,
