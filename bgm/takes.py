@@ -9,7 +9,7 @@ from itertools import islice
 
 from bgm import engines
 from bgm import project as projects
-from bgm.cues import Music, Order, cue_of, order
+from bgm.cues import Music, Order, cue_of, order, take_seed
 from bgm.files import PART_PREFIX
 from bgm.media import audio
 from bgm.progress import Progress
@@ -71,7 +71,10 @@ def is_stale(project: Project, segment: Segment, music: Music) -> bool:
         return False
     if take is None or not project.take_path(take).is_file():
         return True
-    return not _is_own(take) and take.id != music.take_id(cue_of(project, segment, take.seed, music.moments))
+    if _is_own(take):
+        return False
+    has_its_seed = any(take.seed == take_seed(segment, number) for number in range(MAX_TAKES))
+    return not has_its_seed or take.id != music.take_id(cue_of(project, segment, take.seed, music.moments))
 
 
 def with_take(timeline: Timeline, segment_id: str, take: Take) -> Timeline:

@@ -61,6 +61,7 @@ def test_progress_names_stage_percentage_and_time(made: tuple[Path, Done]) -> No
     for stage in ("separate", "music", "mix", "remux"):
         assert stage in done.err
     assert "left" in done.err
+    assert "segment 1 of" in done.err
 
 
 def test_after_a_hand_edit_only_that_segment_is_made_again(made: tuple[Path, Done], tmp_path: Path) -> None:
@@ -80,6 +81,22 @@ def test_after_a_hand_edit_only_that_segment_is_made_again(made: tuple[Path, Don
     rendered = bgm("render", project, "-o", tmp_path / "again.mp4", "--json")
     assert rendered.status == 0, rendered.err
     assert not any(s["stale"] for s in rendered.result["segments"])
+
+
+def test_another_seed_makes_another_take_that_is_heard(made: tuple[Path, Done], tmp_path: Path) -> None:
+    out, _ = made
+    project = tmp_path / "seeded.bgm"
+    shutil.copytree(out.with_name(f"{out.name}.bgm"), project)
+    document = json.loads((project / "project.json").read_text(encoding="utf-8"))
+    before = document["segments"][0]["chosen"]
+    document["segments"][0]["seed"] += 1
+    (project / "project.json").write_text(json.dumps(document), encoding="utf-8")
+    scored = bgm("score", project, "--json", "--offline")
+    assert scored.status == 0, scored.err
+    first = scored.result["segments"][0]
+    assert first["chosen"] != before
+    assert first["takes"] == 2
+    assert not first["stale"]
 
 
 def test_the_same_command_again_does_no_work_twice(made: tuple[Path, Done], sample: Path) -> None:

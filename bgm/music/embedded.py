@@ -51,8 +51,9 @@ class EmbeddedComposer:
     def generate(self, cues: Sequence[Cue], targets: Sequence[Path], progress: Progress) -> Iterator[int]:
         """Write cue ``i`` to ``targets[i]`` (FLAC, 48 kHz, stereo, 24 bit, exactly its length), in order."""
         for i, (cue, target) in enumerate(zip(cues, targets, strict=True)):
-            own = part(progress, i / len(cues), (i + 1) / len(cues))
-            own(0.0, f"composing {i + 1} of {len(cues)}")
+            share = part(progress, i / len(cues), (i + 1) / len(cues))
+            own = _counted(share, f"segment {i + 1} of {len(cues)}")
+            own(0.0)
             render(compose(cue), target, cue.frames, own, self._font)
             yield i
 
@@ -71,6 +72,15 @@ def render(score: Score, target: Path, frames: int, progress: Progress, font: Pa
             loud = softened(block * gain)
             file.write(_faded(loud, done, frames, score.fade))
             done += len(block)
+
+
+def _counted(progress: Progress, count: str) -> Progress:
+    """The same progress, which always says which segment it is about."""
+
+    def inner(fraction: float, note: str = "") -> None:
+        progress(fraction, count)
+
+    return inner
 
 
 def _told(blocks: Iterator[Audio], frames: int, progress: Progress) -> Iterator[Audio]:

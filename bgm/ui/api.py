@@ -18,6 +18,7 @@ from bgm.ui import preferences, records
 from bgm.ui.desk import SUBTITLES, Desk
 from bgm.ui.jobs import Job
 from bgm.ui.steps import Wish, wish_of
+from bgm.ui.view import without_folders
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -54,7 +55,7 @@ def _told(function: Callable[_P, Awaitable[_R]]) -> Callable[_P, Awaitable[_R]]:
         try:
             return await function(*args, **kwargs)
         except BgmError as error:
-            raise gr.Error(str(error), print_exception=False) from error
+            raise gr.Error(without_folders(str(error)), print_exception=False) from error
 
     return inner
 

@@ -14,6 +14,7 @@ from bgm.errors import BadInput
 from bgm.progress import Listener
 from bgm.project import Project
 from bgm.settings import Settings
+from bgm.speech.cues import read as check_subtitles
 from bgm.timeline import Timeline
 from bgm.ui import archive, edits, preferences
 from bgm.ui.edits import Gesture, History
@@ -136,11 +137,12 @@ class Desk:
         return self.view(project_id)
 
     def add_subtitles(self, project_id: object, file: Path) -> None:
-        """Put a subtitle file beside the video, for the next analysis."""
+        """Put a subtitle file beside the video, for the next analysis. One that can't be read changes nothing."""
         suffix = file.suffix.lower()
         if suffix not in SUBTITLES:
             raise BadInput("subtitles come as an .srt or .vtt file")
         project = self._editable(project_id)
+        check_subtitles(file)
         for other in SUBTITLES - {suffix}:
             project.video_path.with_suffix(other).unlink(missing_ok=True)
         shutil.move(file, project.video_path.with_suffix(suffix))

@@ -14,7 +14,7 @@ from bgm.errors import BgmError
 from bgm.ui.desk import Desk
 from bgm.ui.jobs import Job
 from bgm.ui.steps import wish_of
-from bgm.ui.view import View, error_view, job_view
+from bgm.ui.view import View, error_view, job_view, without_folders
 
 Shown = tuple[Any, Any, Any]
 """What the state (the project's id), the steps and the studio show next."""
@@ -64,6 +64,8 @@ class Handlers:
         if job is not None and not job.finished.is_set():
             async for shown in self._follow(job):
                 yield shown
+        else:
+            self._desk.jobs.forget(project_id)
 
     async def open(self, event: gr.EventData) -> AsyncIterator[Shown]:
         """One of the projects that this browser remembers was asked for."""
@@ -143,7 +145,7 @@ def _answer(desk: Desk, call: Mapping[str, Any], work: Callable[[object], View |
     try:
         return {"view": work(project_id), "error": None}
     except BgmError as error:
-        return {"view": _view_or_none(desk, project_id), "error": str(error)}
+        return {"view": _view_or_none(desk, project_id), "error": without_folders(str(error))}
 
 
 def _view_or_none(desk: Desk, project_id: object) -> View | None:

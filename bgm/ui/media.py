@@ -18,7 +18,7 @@ from starlette.staticfiles import StaticFiles
 from bgm.errors import BgmError
 from bgm.project import Project
 from bgm.ui import archive, records
-from bgm.ui.view import PREFIX
+from bgm.ui.view import PREFIX, without_folders
 from bgm.ui.workspace import Workspace
 
 STATIC = Path(__file__).with_name("static")
@@ -113,7 +113,7 @@ class _Pages:
         try:
             path = make(project)
         except BgmError as error:
-            return PlainTextResponse(str(error), status_code=409)
+            return PlainTextResponse(without_folders(str(error)), status_code=409)
         if path is None:
             return _missing()
         done = BackgroundTask(shutil.rmtree, path.parent, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ PREFIX = "studio"
 """Under which the page's own addresses lie."""
 
 View = dict[str, Any]
+_FOLDERS = re.compile(r"(?<![\w:/.])(?:[A-Za-z]:)?[/\\](?:[^/\\\s]+[/\\])+")
 
 
 def project_view(project_id: str, project: Project, history: History | None = None) -> View:
@@ -40,7 +42,9 @@ def project_view(project_id: str, project: Project, history: History | None = No
         "result": _result(project, files, noted),
         "segments": [_segment(project, files, s) for s in project.segments],
         "utterances": [_utterance(u) for u in project.utterances],
-        "engines": [{"stage": s, "name": e.name, "reason": e.reason} for s, e in project.engines.items()],
+        "engines": [
+            {"stage": s, "name": e.name, "reason": without_folders(e.reason)} for s, e in project.engines.items()
+        ],
         "history": {"undo": len(history.past) if history else 0, "redo": len(history.future) if history else 0},
         "settings": {name: getattr(project.settings, name) for name in preferences.NAMES},
     }
@@ -50,7 +54,12 @@ def job_view(job: Job | None, position: int = 0) -> View:
     """Where the step that runs stands, or how it ended."""
     if job is None:
         return {"state": "idle"}
-    view: View = {"state": job.state, "kind": job.kind, "position": position, "error": job.error}
+    view: View = {
+        "state": job.state,
+        "kind": job.kind,
+        "position": position,
+        "error": job.error and without_folders(job.error),
+    }
     if job.step is not None:
         step = job.step
         view |= {"stage": step.stage, "overall": step.overall, "remaining": step.remaining, "note": step.note}
@@ -59,7 +68,12 @@ def job_view(job: Job | None, position: int = 0) -> View:
 
 def error_view(message: str, place: str) -> View:
     """A refusal, to be shown at ``place`` (start, steps, transcript, segment)."""
-    return {"state": "failed", "kind": place, "error": message}
+    return {"state": "failed", "kind": place, "error": without_folders(message)}
+
+
+def without_folders(message: str) -> str:
+    """A message with the bare names of the files that it speaks of: their places on the server help no user."""
+    return _FOLDERS.sub("", message)
 
 
 class Files:

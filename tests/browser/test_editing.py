@@ -114,6 +114,14 @@ def test_a_boundary_is_moved_by_keys(tab: Page, project: str, truth: Truth) -> N
     assert float(handle.get_attribute("aria-valuenow") or 0) == pytest.approx(start + 1.2, abs=0.01)
 
 
+def test_arrows_walk_through_the_segments(tab: Page) -> None:
+    tab.locator(".seg").first.focus()
+    tab.keyboard.press("ArrowRight")
+    tab.keyboard.press("ArrowRight")
+    expect(tab.locator(".seg").nth(2)).to_be_focused()
+    expect(tab.locator(".panel h2")).to_have_text("anger")
+
+
 def test_keys_for_emotion_silence_lock_split_merge_and_undo(tab: Page, project: str, truth: Truth) -> None:
     before = segments(truth, project)
     tab.locator(".seg").nth(1).click()
@@ -251,6 +259,37 @@ def test_a_subtitle_file_takes_the_transcripts_place(tab: Page, project: str, tr
     chooser.value.set_files(better)
     expect(tab.locator(".line .text")).to_have_text(["Wow, I can not believe it, what a surprise!"], timeout=30_000)
     assert [u.text for u in truth(project).utterances] == ["Wow, I can not believe it, what a surprise!"]
+
+
+def test_a_bad_subtitle_file_is_refused_and_changes_nothing(
+    tab: Page, project: str, truth: Truth, tmp_path: Path
+) -> None:
+    before = truth(project).video_path.with_suffix(".srt").read_bytes()
+    bad = tmp_path / "bad.srt"
+    bad.write_text("no times in here")
+    with tab.expect_file_chooser() as chooser:
+        tab.get_by_role("button", name="Use a subtitle file").click()
+    chooser.value.set_files(bad)
+    expect(tab.locator(".transcript .problem")).to_contain_text("bad.srt is not a subtitle file")
+    expect(tab.locator(".line")).to_have_count(4)
+    assert truth(project).video_path.with_suffix(".srt").read_bytes() == before
+
+
+def test_lines_of_another_language_take_a_translation(tab: Page, project: str, truth: Truth, tmp_path: Path) -> None:
+    korean = tmp_path / "korean.srt"
+    korean.write_text("1\n00:00:01,000 --> 00:00:08,000\n오늘 정말 행복해요\n", encoding="utf-8")
+    with tab.expect_file_chooser() as chooser:
+        tab.get_by_role("button", name="Use a subtitle file").click()
+    chooser.value.set_files(korean)
+    expect(tab.locator(".line .text")).to_have_text(["오늘 정말 행복해요"], timeout=30_000)
+    english = tab.get_by_role("textbox", name="In English")
+    english.click()
+    english.fill("I am so happy today, I love it!")
+    tab.keyboard.press("Enter")
+    expect(tab.locator(".feeling")).to_have_text("changed")
+    tab.get_by_role("button", name="Read the emotions again").click()
+    expect(tab.locator(".feeling")).to_have_text("joy", timeout=30_000)
+    assert truth(project).utterances[0].text == "오늘 정말 행복해요"
 
 
 def test_a_decision_of_the_creator_survives_a_new_analysis(tab: Page, project: str, truth: Truth) -> None:

@@ -76,6 +76,18 @@ def test_an_own_sound_file_takes_a_segments_place(tab: Page, project: str, truth
     expect(tab.locator(".seg").nth(1)).to_have_class("seg")
 
 
+def test_a_sound_that_cannot_be_read_is_refused_beside_its_button(tab: Page, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.mp3"
+    bad.write_text("no sound at all")
+    with tab.expect_file_chooser() as chooser:
+        tab.get_by_role("button", name="Use my own sound").click()
+    chooser.value.set_files(bad)
+    refusal = tab.locator(".panel .problem")
+    expect(refusal).to_contain_text("bad.mp3")
+    expect(refusal).not_to_contain_text("/")
+    expect(tab.locator(".take.chosen .what")).to_have_text("Take 1")
+
+
 def test_the_preview_sounds_with_the_picture(tab: Page) -> None:
     tab.get_by_role("button", name="With music").click()
     tab.wait_for_function("() => document.querySelector('.player video').muted", timeout=30_000)

@@ -72,6 +72,7 @@ def test_a_bad_upload_is_explained_where_it_was_dropped(
     tab = open_tab(context)
     tab.locator("#bgm-drop input[type=file]").set_input_files(bad)
     expect(tab.locator(".problem")).to_contain_text("notes.mp4")
+    expect(tab.locator(".problem")).not_to_contain_text("/")
     expect(tab.locator(".hero")).to_be_visible()
     assert len(list(page.desk.workspace.root.glob("*"))) == known
 

@@ -64,9 +64,8 @@ function choose(segments, { id, take }) {
 
 function setField(segments, { id, field, value }) {
   const segment = segments.find((s) => s.id === id);
-  const remade = field === 'prompt' || field === 'seed';
   const freed = field === 'silent' || field === 'locked';
-  const stale = freed && value ? false : remade ? isHeard(segment) : segment.stale;
+  const stale = freed && value ? false : field === 'prompt' ? isHeard(segment) : segment.stale;
   return change(segments, id, { [field]: value, stale });
 }
 

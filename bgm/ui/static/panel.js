@@ -15,7 +15,8 @@ export function panelRoom() {
   const own = button('upload', t('own_audio'), () => pick('#bgm-own-audio'), { text: t('own_audio') });
   const head = h('header', {}, button('play', t('play_segment'), playSegment), title, when);
   const panel = h('section', { class: 'panel card', 'aria-label': t('segment_panel') }, head,
-    h('div', { class: 'halves' }, scores(), fields()), h('h3', {}, t('takes')), stale, takesList(), h('div', { class: 'row' }, make, more, own));
+    h('div', { class: 'halves' }, scores(), fields()), h('h3', {}, t('takes')), stale, takesList(), h('div', { class: 'row' }, make, more, own),
+    h('div', { 'data-problems': 'segment' }));
   subscribe(['view', 'selected', 'job'], () => {
     const segment = selectedSegment();
     if (!segment) return;
@@ -74,9 +75,11 @@ function showScore(row, segment, score) {
 
 function origins(segment) {
   if (isOwn(segment)) return t('emotion_by_you');
-  if (!segment.scores) return t('emotion_no_speech');
+  if (!segment.scores) return t(isSpoken(segment) ? 'unread_hint' : 'emotion_no_speech');
   return t(segment.confidence < 0.5 ? 'emotion_unsure' : 'emotion_by_model', { share: percent(segment.confidence) });
 }
+
+const isSpoken = ({ start, end }) => store.view.utterances.some((u) => u.start < end && u.end > start);
 
 function fields() {
   const prompt = h('textarea', { rows: '2', maxlength: '500', placeholder: t('prompt_hint') });

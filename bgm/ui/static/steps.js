@@ -98,10 +98,11 @@ function doing({ state, stage, note, remaining, position }) {
   return parts.filter(Boolean).join(' · ');
 }
 
-// The studio's own words for where it is.
+// The stages' own words: counts are translated, other figures shown as they are; mere names say no more than the stage.
 function translated(note) {
-  const found = /^segment (\d+) of (\d+)$/.exec(note ?? '');
-  return found ? t('segment_of', { k: found[1], n: found[2] }) : note;
+  const found = /^(composing|segment|sentence) (\d+) of (\d+)$/.exec(note ?? '');
+  if (found) return t(found[1] === 'sentence' ? 'sentence_of' : 'segment_of', { k: found[2], n: found[3] });
+  return /\d|load|fetch|download/i.test(note ?? '') ? note : '';
 }
 
 function left(seconds) {
@@ -109,7 +110,9 @@ function left(seconds) {
   return seconds < 90 ? t('left_seconds', { n: Math.max(1, Math.round(seconds)) }) : t('left_minutes', { n: Math.round(seconds / 60) });
 }
 
+// What went wrong stands in the room that caused it when that has a place for it, else under the steps.
 function problem() {
+  const home = h('div', {});
   const text = h('span', {});
   const box = h('div', { class: 'problem', role: 'alert', hidden: true }, text, button('close', t('dismiss'), () => setJob({ state: 'idle' })));
   subscribe(['job'], () => {
@@ -117,9 +120,10 @@ function problem() {
     const isNews = job.state === 'failed' || job.state === 'stopped';
     box.hidden = !isNews;
     box.dataset.state = job.state;
+    (document.querySelector(`[data-problems='${job.kind}']`) ?? home).append(box);
     setText(text, job.state === 'stopped' ? t('stopped') : (job.error ?? ''));
   });
-  return box;
+  return home;
 }
 
 function showEngines(element) {

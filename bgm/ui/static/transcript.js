@@ -28,7 +28,7 @@ export function transcriptRoom() {
   onTime((time) => markCurrent(list, time));
   return h('section', { class: 'transcript card', 'aria-label': t('transcript') },
     h('header', {}, h('h2', {}, t('transcript')), h('span', { class: 'find' }, icon('search'), search, found), h('span', { class: 'grow' }), reread, subtitles),
-    h('p', { class: 'note' }, t('transcript_hint')), empty, list);
+    h('div', { 'data-problems': 'transcript' }), h('p', { class: 'note' }, t('transcript_hint')), empty, list);
 }
 
 function draw(list, wanted, found) {
@@ -45,6 +45,7 @@ function makeLine({ index }) {
   line.words = line.querySelector('.words');
   line.original = editable('text', index, t('line_text'));
   line.english = editable('english', index, t('line_english'));
+  line.english.dataset.hint = t('english_hint');
   line.words.append(line.original, line.english);
   when.addEventListener('click', () => seek(line.start));
   line.addEventListener('click', (event) => event.target.closest('[contenteditable], button') || seek(line.start));
@@ -59,12 +60,13 @@ function updateLine(line, { utterance: u }) {
   setText(line.querySelector('.when'), clock(u.start));
   fill(line.original, u.text);
   fill(line.english, u.english);
-  line.english.hidden = !isTranslated(u);
+  line.english.hidden = !needsEnglish(u);
   line.original.lang = store.view.language ?? '';
   showFeeling(line.querySelector('.feeling'), u.scores);
 }
 
-const isTranslated = (u) => Boolean(u.english) && u.english !== u.text && store.view.language !== 'en';
+// Emotions are read in English: a line that has no translation yet shows where to write it.
+const needsEnglish = (u) => u.english !== u.text && store.view.language !== 'en';
 
 function showFeeling(element, scores) {
   const best = scores ? scores.indexOf(Math.max(...scores)) : -1;

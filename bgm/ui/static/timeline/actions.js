@@ -1,7 +1,7 @@
 // What one can do with the selected segment: the same for buttons and keys.
 import { canSplit, clampBoundary } from '../edits.js';
 import { now, play, seek, toggle } from '../playback.js';
-import { commit, EMOTIONS, say, segmentAt, segments, select, selectedSegment } from '../store.js';
+import { commit, EMOTIONS, say, segmentAt, segments, select, selectedSegment, store } from '../store.js';
 import { t } from '../texts.js';
 
 export function playSegment() {
@@ -90,7 +90,12 @@ function onCommand(key, event) {
 }
 
 function onArrow(arrow, event) {
-  if (event.target.closest?.('.seg')) return done(step(arrow));
+  const block = event.target.closest?.('.seg');
+  if (block) {
+    step(arrow);
+    block.parentElement.querySelector(`[data-key="${store.selected}"]`).focus();
+    return true;
+  }
   if (event.target.closest?.('input, audio, video, [role=slider], [role=radio]')) return false;
   return done(seek(now() + arrow * (event.shiftKey ? 5 : 1)));
 }
