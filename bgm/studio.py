@@ -51,10 +51,12 @@ def open_video(video: Path, folder: Path, settings: Settings | None = None, *, o
     _check_named_engines(settings or Settings())
     if projects.exists(folder):
         there = projects.load(folder)
-        if there.state().get("video") == fingerprint(video):
+        known = there.state().get("video")
+        if known == fingerprint(video):
             name = projects.relative_video(folder, video)
             return replace(there, video=name, settings=settings or there.settings).save()
-        if not overwrite:
+        was_begun = known is not None or there.timeline is not None  # else: killed while it was being created
+        if was_begun and not overwrite:
             raise BadInput(f"{folder} is the project of another video; name another with --project, or use --overwrite")
         _clear(folder)
     new = projects.create(folder, video, info.duration, settings or Settings())

@@ -149,5 +149,22 @@ def test_a_project_that_was_not_analyzed_loads(tmp_path: Path) -> None:
     assert new.timeline is None
 
 
+def test_a_project_killed_while_it_was_created_opens_again(tmp_path: Path, muted_mp4: Path) -> None:
+    from bgm import studio
+
+    folder = tmp_path / "p"
+    studio.open_video(muted_mp4, folder)
+    (folder / "state.json").unlink()
+    assert studio.open_video(muted_mp4, folder).state()["video"]
+
+
+def test_a_project_that_lost_its_state_is_not_overwritten(project: Project, muted_mp4: Path) -> None:
+    from bgm import studio
+
+    project.save()
+    with pytest.raises(BadInput, match="another video"):
+        studio.open_video(muted_mp4, project.folder)
+
+
 def test_a_video_inside_the_folder_is_named_relative(tmp_path: Path) -> None:
     assert projects.relative_video(tmp_path, tmp_path / "media" / "v.mp4") == "media/v.mp4"
