@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
+import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from bgm import console
 from bgm.arguments import guard_dashes, parser
 from bgm.errors import BadInput
-from bgm.progress import Listener
+from bgm.progress import Listener, Step, remaining
 from bgm.settings import LOUDNESS_PRESETS, Settings
 
 if TYPE_CHECKING:
@@ -143,15 +144,12 @@ class _Overall:
     """Show several calls of the studio as one."""
 
     def __init__(self, listen: Listener) -> None:
-        import time
-
-        self._listen, self._clock, self._started = listen, time.monotonic, time.monotonic()
+        self._listen, self._started = listen, time.monotonic()
 
     def over(self, start: float, end: float) -> Listener:
-        def inner(step: Any) -> None:
+        def inner(step: Step) -> None:
             overall = start + (end - start) * step.overall
-            elapsed = self._clock() - self._started
-            left = elapsed * (1 - overall) / overall if overall > 0.02 else None
+            left = remaining(time.monotonic() - self._started, overall)
             self._listen(replace(step, overall=overall, remaining=left))
 
         return inner

@@ -47,6 +47,11 @@ class Step:
 Listener = Callable[[Step], None]
 
 
+def remaining(elapsed: float, overall: float) -> float | None:
+    """Seconds left when ``overall`` (0..1) took ``elapsed`` seconds; None while too little is done to tell."""
+    return elapsed * (1 - overall) / overall if overall > 0.02 else None
+
+
 def unheard(step: Step) -> None:
     """Listen to nothing."""
 
@@ -88,5 +93,4 @@ class Journey:
         total = self._done + sum(self._weights.values())
         overall = (self._done + weight * fraction) / total if total else 1.0
         elapsed = time.monotonic() - self._started
-        remaining = elapsed * (1 - overall) / overall if overall > 0.02 else None
-        return Step(stage, fraction, overall, remaining, note)
+        return Step(stage, fraction, overall, remaining(elapsed, overall), note)
