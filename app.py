@@ -1,19 +1,28 @@
-"""Start the studio's page: ``python app.py``. The README lists the environment variables that change what it allows."""
+"""Start the studio's page: ``python app.py``. ``python -m bgm environment`` lists what may be set."""
 
-import logging
 import os
+import sys
 
 # OpenMP's threads would spin while they wait: on a busy machine small models ran several times slower for it.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from bgm.ui.limits import Limits
+from bgm import environment
+from bgm.errors import BgmError
+from bgm.log import configure
 from bgm.ui.page import build
 
 
-def main() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    build(Limits.from_env()).launch()
+def main() -> int:
+    """Serve the page until it is stopped; 2 if the environment can't be used."""
+    try:
+        operator = environment.read()
+        configure(operator.log_level, operator.log_format)
+        build(operator).launch(auth=operator.users() or None)
+    except BgmError as error:
+        print(f"bgm: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

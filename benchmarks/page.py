@@ -24,9 +24,9 @@ from typing import Any
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from bgm import studio
+from bgm.environment import Environment
 from bgm.settings import Settings
 from bgm.timeline import EMOTIONS, Segment, Timeline, Utterance
-from bgm.ui.limits import Limits
 from bgm.ui.workspace import Workspace
 
 ROOT = Path(__file__).parents[1]
@@ -163,7 +163,7 @@ def edit_time(tab: Page) -> float:
 def rows(count: int) -> Iterator[tuple[str, str, str]]:
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder)
-        project_id = long_project(Workspace(Limits(data=data)), count)
+        project_id = long_project(Workspace(Environment(data=data)), count)
         with server(data) as started, sync_playwright() as play:
             yield "server start until it answers", f"{started:.2f} s", "5 s"
             browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])

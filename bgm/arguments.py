@@ -37,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
     listing = steps.add_parser("engines", help="which engines can run here, and why")
     _common(listing)
     listing.add_argument("--offline", action="store_true", default=None, help="make no network call")
+    _common(steps.add_parser("environment", help="the BGM_ variables: what each is now, and its meaning"))
     setup = steps.add_parser("setup", help="install what an engine needs beside the studio")
     setup.add_argument("what", choices=["spleeter"])
     _common(setup)

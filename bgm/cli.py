@@ -114,9 +114,11 @@ def _export(arguments: argparse.Namespace, listen: Listener) -> tuple[Result, st
 
 
 def _engines(arguments: argparse.Namespace, listen: Listener) -> tuple[Result, str]:
+    from bgm import environment
     from bgm.engines import EngineOptions, survey
 
-    found = survey(EngineOptions(offline=bool(arguments.offline)))
+    operator = environment.read()
+    found = survey(EngineOptions(offline=bool(arguments.offline) or operator.offline, device=operator.device))
     lines = [f"{e['stage']:<11} {e['name']:<14} {'yes' if e['available'] else 'no':<4} {e['reason']}" for e in found]
     return {"engines": found}, "\n".join(lines)
 
@@ -129,6 +131,18 @@ def _setup(arguments: argparse.Namespace, listen: Listener) -> tuple[Result, str
     return {"environment": str(where)}, f"spleeter is ready in {where}"
 
 
+def _environment(arguments: argparse.Namespace, listen: Listener) -> tuple[Result, str]:
+    from bgm import environment
+
+    now = environment.read()
+    for sentence in environment.unknown():
+        print(sentence, file=sys.stderr)
+    found = environment.described(now)
+    return {"environment": found}, "\n".join(
+        f"{e['variable']}={'' if e['value'] is None else e['value']}  ({e['meaning']})" for e in found
+    )
+
+
 COMMANDS = {
     "make": _make,
     "analyze": _analyze,
@@ -137,6 +151,7 @@ COMMANDS = {
     "export": _export,
     "engines": _engines,
     "setup": _setup,
+    "environment": _environment,
 }
 
 
@@ -163,9 +178,10 @@ def _opened(arguments: argparse.Namespace) -> Project:
 
 
 def _settings(arguments: argparse.Namespace, folder: Path) -> Settings:
+    from bgm import environment
     from bgm import project as projects
 
-    there = projects.load(folder).settings if projects.exists(folder) else Settings()
+    there = projects.load(folder).settings if projects.exists(folder) else environment.read().settings()
     return _changed(there, arguments)
 
 

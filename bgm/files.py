@@ -39,6 +39,13 @@ def write_text(target: Path, text: str) -> None:
         part.write_text(text, encoding="utf-8")
 
 
+def user_folder() -> Path:
+    """Where the user's own projects, models and environments of the studio live."""
+    from platformdirs import user_data_path
+
+    return user_data_path("bgm-studio", appauthor=False)
+
+
 def sweep(folder: Path) -> None:
     """Delete the parts that a killed run left in ``folder`` (not below it), but not what this process is writing."""
     for stale in folder.glob(f"{PART_PREFIX}*"):

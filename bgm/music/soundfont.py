@@ -19,8 +19,6 @@ from typing import Any
 
 from bgm.errors import BadInput, EngineUnavailable
 
-FONT_SETTING = "BGM_SOUNDFONT"
-"""Environment variable: path of a .sf2 or .sf3 file."""
 _SYSTEM_FONTS = (
     "/usr/share/sounds/sf3/MuseScore_General.sf3",
     "/usr/share/sounds/sf2/MuseScore_General.sf2",
@@ -39,7 +37,9 @@ def find_font(wanted: str | None = None) -> Path | None:
 
     Raises BadInput when a named one is not there.
     """
-    named = wanted or os.environ.get(FONT_SETTING)
+    from bgm import environment
+
+    named = wanted or environment.read().soundfont
     if named:
         path = Path(named).expanduser()
         if not path.is_file():

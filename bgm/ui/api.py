@@ -113,7 +113,8 @@ class Endpoints:
     @_told
     async def engines(self) -> list[Document]:
         """The engines of each stage: whether each can run here, and if not, why."""
-        return engines.survey(EngineOptions())
+        settings = self._desk.settings
+        return engines.survey(EngineOptions(offline=settings.offline, device=settings.device))
 
     async def _done(self, project_id: str, kind: str, wish: Wish) -> Job:
         job = self._desk.start(project_id, kind, wish)

@@ -59,7 +59,7 @@ class Desk:
     def unpack(self, file: Path) -> str:
         """A project from a project file; its id."""
         with self.workspace.new() as (project_id, folder):
-            self._check_length(archive.unpack(file, folder, self.workspace.limits.max_bytes))
+            self._check_length(archive.unpack(file, folder, self.workspace.environment.max_bytes))
         return project_id
 
     def view(self, project_id: object) -> View:
@@ -189,7 +189,7 @@ class Desk:
         return self._histories.setdefault(project_id, History())
 
     def _check_length(self, project: Project) -> None:
-        limit = self.workspace.limits.max_minutes
+        limit = self.workspace.environment.max_minutes
         if project.duration > limit * 60:
             raise BadInput(f"this is {project.duration / 60:.0f} minutes long; this server takes up to {limit:g}")
 

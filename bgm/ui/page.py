@@ -9,13 +9,13 @@ from typing import Any
 
 import gradio as gr
 
+from bgm.environment import Environment
 from bgm.settings import Settings
 from bgm.ui import api, texts
 from bgm.ui.desk import SUBTITLES, Desk
 from bgm.ui.handlers import Handlers, server_functions
 from bgm.ui.island import island
 from bgm.ui.jobs import Jobs
-from bgm.ui.limits import Limits
 from bgm.ui.media import routes
 from bgm.ui.theme import head, theme
 from bgm.ui.workspace import Workspace
@@ -42,7 +42,7 @@ class Page:
             theme=theme(),
             head=head(),
             i18n=texts.translations(),
-            max_file_size=workspace.limits.max_bytes,
+            max_file_size=workspace.environment.max_bytes,
             app_kwargs={"routes": routes(workspace)},
             ssr_mode=False,
             footer_links=["api"],
@@ -68,11 +68,12 @@ class Parts:
     segment: gr.Textbox
 
 
-def build(limits: Limits, settings: Settings | None = None, sample: Path = SAMPLE) -> Page:
-    """The page, its projects kept as ``limits`` say and begun with ``settings``."""
-    desk = Desk(Workspace(limits), Jobs(limits.workers, limits.max_waiting), settings or Settings())
+def build(environment: Environment, settings: Settings | None = None, sample: Path = SAMPLE) -> Page:
+    """The page, its projects kept as the operator wants it and begun with ``settings`` (else the operator's)."""
+    jobs = Jobs(environment.workers, environment.max_waiting)
+    desk = Desk(Workspace(environment), jobs, settings or environment.settings())
     with gr.Blocks(title="BGM Studio", fill_width=True, delete_cache=(3600, 24 * 3600)) as blocks:
-        parts = _lay_out(limits.keep_hours, server_functions(desk))
+        parts = _lay_out(environment.keep_hours, server_functions(desk))
         _listen(blocks, parts, Handlers(desk, tuple(_with_subtitles(sample))))
         api.add(desk)
     blocks.queue(default_concurrency_limit=None)

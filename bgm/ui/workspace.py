@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bgm import project as projects
+from bgm.environment import Environment
 from bgm.errors import BadInput
 from bgm.project import Project
-from bgm.ui.limits import Limits
 
 log = logging.getLogger("bgm")
 _ID = re.compile(r"[A-Za-z0-9_-]{32}")
@@ -26,21 +26,21 @@ GONE = "this project is not on the server any more; open its project file, or st
 
 @dataclass(frozen=True)
 class Workspace:
-    """The projects under ``limits.data``. Safe to share between threads."""
+    """The projects under ``environment.data``. Safe to share between threads."""
 
-    limits: Limits
+    environment: Environment
     _locks: dict[str, threading.RLock] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def root(self) -> Path:
-        return self.limits.data / "projects"
+        return self.environment.data / "projects"
 
     @contextmanager
     def new(self) -> Iterator[tuple[str, Path]]:
         """A new id and its folder; the folder is deleted again if the block fails."""
         self.root.mkdir(parents=True, exist_ok=True)
-        if sum(1 for _ in self.root.iterdir()) >= self.limits.max_projects:
+        if sum(1 for _ in self.root.iterdir()) >= self.environment.max_projects:
             raise BadInput("the server is full at the moment; please try again later")
         project_id = secrets.token_urlsafe(24)
         folder = self.root / project_id
@@ -79,16 +79,16 @@ class Workspace:
         (self.root / project_id / _LAST_USED).touch()
 
     def sweep(self, is_busy: Callable[[str], bool] = lambda project_id: False) -> list[str]:
-        """Delete the projects that nobody used for ``limits.keep_hours``; the ids of those that went."""
+        """Delete the projects that nobody used for ``environment.keep_hours``; the ids of those that went."""
         if not self.root.is_dir():
             return []
-        oldest = time.time() - self.limits.keep_hours * 3600
+        oldest = time.time() - self.environment.keep_hours * 3600
         stale = [f.name for f in self.root.iterdir() if _last_used(f) < oldest and not is_busy(f.name)]
         for project_id in stale:
             shutil.rmtree(self.root / project_id, ignore_errors=True)
             self._locks.pop(project_id, None)
         if stale:
-            log.info("removed %d projects that were not used for %g hours", len(stale), self.limits.keep_hours)
+            log.info("removed %d projects that were not used for %g hours", len(stale), self.environment.keep_hours)
         return stale
 
     def keep_swept(self, is_busy: Callable[[str], bool], every_seconds: float = 600.0) -> None:

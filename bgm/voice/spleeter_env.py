@@ -28,17 +28,11 @@ _TYPICAL_SECONDS = 60.0
 """How long pip usually takes: only for the look of the progress bar."""
 
 
-def data_folder() -> Path:
-    """Where the user's own installation of models and environments lives."""
-    from platformdirs import user_data_path
-
-    return user_data_path("bgm-studio", appauthor=False)
-
-
 def location() -> Path:
     """``$BGM_SPLEETER_ENV``, else a folder in the user's data directory."""
-    named = os.environ.get("BGM_SPLEETER_ENV")
-    return Path(named).expanduser() if named else data_folder() / "spleeter-env"
+    from bgm import environment
+
+    return environment.read().spleeter_env
 
 
 def python() -> Path:

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from bgm.engines import EngineOptions
 from bgm.errors import EngineUnavailable
+from bgm.files import user_folder
 from bgm.progress import Progress
-from bgm.voice.spleeter_env import data_folder
 from bgm.voice.spleeter_process import WorkerError, fetch_model
 
 NAME = "2stems"
@@ -82,7 +82,7 @@ def _named(options: EngineOptions) -> bool:
 
 
 def _own_folder() -> Path:
-    return data_folder() / "spleeter-models" / NAME
+    return user_folder() / "spleeter-models" / NAME
 
 
 def _folders(options: EngineOptions) -> list[Path]:

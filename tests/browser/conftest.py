@@ -12,8 +12,8 @@ import pytest
 
 from bgm import project as projects
 from bgm import studio
+from bgm.environment import Environment
 from bgm.settings import Settings
-from bgm.ui.limits import Limits
 from bgm.ui.page import Page, build
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -72,8 +72,8 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Iterator[Page]:
     """The page, launched."""
-    limits = Limits(data=tmp_path_factory.mktemp("data"), max_minutes=2, max_megabytes=50)
-    page = build(limits, SETTINGS, sample)
+    environment = Environment(data=tmp_path_factory.mktemp("data"), max_minutes=2, max_mb=50)
+    page = build(environment, SETTINGS, sample)
     page.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
     yield page
     page.blocks.close(verbose=False)

@@ -82,7 +82,7 @@ def test_too_large_and_too_long_uploads_are_refused(
 ) -> None:
     large, long = tmp_path / "large.mp4", tmp_path / "long.wav"
     with large.open("wb") as file:
-        file.truncate(page.desk.workspace.limits.max_bytes + 1)
+        file.truncate(page.desk.workspace.environment.max_bytes + 1)
     soundfile.write(long, np.zeros(8000 * 180, np.int16), 8000)
     tab = open_tab(context)
     tab.locator("#bgm-drop input[type=file]").set_input_files(large)

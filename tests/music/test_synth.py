@@ -125,7 +125,7 @@ def test_a_soundfont_that_is_not_there_or_not_one_is_named(tmp_path: Path, capfd
 
 
 def test_the_setting_chooses_the_font(monkeypatch: pytest.MonkeyPatch, small_font: str) -> None:
-    monkeypatch.setenv(soundfont.FONT_SETTING, small_font)
+    monkeypatch.setenv("BGM_SOUNDFONT", small_font)
     assert soundfont.find_font() == Path(small_font)
     assert EmbeddedComposer.missing(EngineOptions()) is None
 

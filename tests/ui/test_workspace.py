@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from bgm import project as projects
+from bgm.environment import Environment
 from bgm.errors import BadInput
 from bgm.settings import Settings
-from bgm.ui.limits import Limits
 from bgm.ui.workspace import Workspace, place_for_source
 
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    return Workspace(Limits(data=tmp_path, keep_hours=1, max_projects=3))
+    return Workspace(Environment(data=tmp_path, keep_hours=1, max_projects=3))
 
 
 def begin(workspace: Workspace) -> str:
@@ -60,14 +60,6 @@ def test_a_failed_beginning_leaves_nothing(workspace: Workspace) -> None:
     with pytest.raises(BadInput, match="no video"), workspace.new():
         raise BadInput("no video")
     assert list(workspace.root.iterdir()) == []
-
-
-def test_limits_come_from_the_environment() -> None:
-    limits = Limits.from_env({"BGM_DATA": "/x", "BGM_MAX_MB": "10", "BGM_KEEP_HOURS": "0.5"})
-    assert (limits.data, limits.max_bytes, limits.keep_hours) == (Path("/x"), 10 * 2**20, 0.5)
-    for bad in ({"BGM_MAX_MB": "ten"}, {"BGM_WORKERS": "0"}, {"BGM_KEEP_HOURS": "nan"}):
-        with pytest.raises(BadInput, match=next(iter(bad))):
-            Limits.from_env(bad)
 
 
 @pytest.mark.parametrize(

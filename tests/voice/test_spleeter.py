@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from bgm import environment
 from bgm.engines import EngineOptions
 from bgm.errors import BgmError, Cancelled, EngineUnavailable
 from bgm.progress import silent
@@ -50,8 +51,8 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
 def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty data directory, so that nothing on this machine is seen or touched."""
     folder = tmp_path / "data"
-    monkeypatch.setattr(spleeter_env, "data_folder", lambda: folder)
-    monkeypatch.setattr(spleeter_model, "data_folder", lambda: folder)
+    monkeypatch.setattr(environment, "user_folder", lambda: folder)
+    monkeypatch.setattr(spleeter_model, "user_folder", lambda: folder)
     monkeypatch.delenv("MODEL_PATH", raising=False)
     monkeypatch.delenv("BGM_SPLEETER_ENV", raising=False)
     return folder

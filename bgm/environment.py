@@ -1,0 +1,189 @@
+"""What the operator sets: every ``BGM_`` variable, typed, described and checked when the studio starts.
+
+What a creator sets for one project stands in :mod:`bgm.settings`; the engines and the device named here are only what a
+new project begins with. Importing this costs a third of a second (pydantic-settings): import it where it is needed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from bgm import engines
+from bgm.engines import Stage
+from bgm.errors import BadInput
+from bgm.files import user_folder
+from bgm.settings import Settings
+
+PREFIX = "BGM_"
+
+
+def _expanded(path: Path) -> Path:
+    return path.expanduser()
+
+
+def _file(path: Path) -> Path:
+    if not path.expanduser().is_file():
+        raise ValueError("there is no such file")
+    return path.expanduser()
+
+
+def _engine(stage: Stage) -> AfterValidator:
+    """Check the name before the colon; whether the engine can run here is asked when it is needed."""
+
+    def check(wanted: str) -> str:
+        name = wanted.partition(":")[0]
+        if name != "auto":
+            try:
+                engines.spec(stage, name)
+            except BadInput as error:
+                raise ValueError(str(error)) from error
+        return wanted
+
+    return AfterValidator(check)
+
+
+def _pair(auth: SecretStr) -> SecretStr:
+    _name_and_password(auth.get_secret_value())
+    return auth
+
+
+Folder = Annotated[Path, AfterValidator(_expanded)]
+File = Annotated[Path, AfterValidator(_file)]
+
+
+class Environment(BaseSettings):
+    """Each field is the variable of its name in capitals after ``BGM_``; an empty variable counts as not set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid", hide_input_in_errors=True
+    )
+
+    data: Folder = Field(default_factory=lambda: user_folder() / "page", description="folder of the page's projects")
+    keep_hours: float = Field(
+        48, gt=0, allow_inf_nan=False, description="a project that nobody opened for so long is deleted"
+    )
+    max_mb: int = Field(2048, gt=0, description="largest upload, MiB")
+    max_minutes: float = Field(180, gt=0, allow_inf_nan=False, description="longest video")
+    max_waiting: int = Field(20, gt=0, description="jobs that may wait in one queue")
+    max_projects: int = Field(500, gt=0, description="projects on disk at one time")
+    workers: int = Field(2, gt=0, le=64, description="analyses and renders at one time; music has a queue of its own")
+
+    auth: Annotated[SecretStr, AfterValidator(_pair)] | None = Field(
+        None, description="`name:password` that the page asks for"
+    )
+    auth_file: File | None = Field(None, description="a file with one `name:password` a line, for several users")
+
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="where models run")
+    offline: bool = Field(False, description="make no network call at all")
+    separator: Annotated[str, _engine(Stage.SEPARATE)] = Field("auto", description="engine of new projects: voice")
+    transcriber: Annotated[str, _engine(Stage.TRANSCRIBE)] = Field("auto", description="… transcript")
+    classifier: Annotated[str, _engine(Stage.CLASSIFY)] = Field("auto", description="… emotion")
+    music: Annotated[str, _engine(Stage.MUSIC)] = Field("auto", description="… music")
+    lora: str | None = Field(None, description="Riffusion's LoRA: hub id, file or `none`; `@0.8` may follow")
+    compile: bool = Field(False, description="torch.compile for Riffusion on a GPU: a slow start, then faster steps")
+    soundfont: File | None = Field(None, description="a `.sf2` or `.sf3` for the composer (else the best installed)")
+    spleeter_env: Folder = Field(
+        default_factory=lambda: user_folder() / "spleeter-env",
+        description="where `python -m bgm setup spleeter` puts its environment",
+    )
+
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="of the page's log")
+    log_format: Literal["text", "json"] = Field("text", description="log lines as `key=value` or as JSON")
+    metrics: bool = Field(False, description="serve Prometheus metrics at `/metrics`")
+
+    @property
+    def max_bytes(self) -> int:
+        """Of one upload."""
+        return self.max_mb * 1024 * 1024
+
+    def settings(self) -> Settings:
+        """What a new project begins with."""
+        return Settings(
+            separator=self.separator,
+            transcriber=self.transcriber,
+            classifier=self.classifier,
+            music=self.music,
+            lora=self.lora,
+            device=self.device,
+            offline=self.offline,
+        )
+
+    def users(self) -> list[tuple[str, str]]:
+        """Name and password of all who may use the page; empty when it is open. Raises BadInput for a bad file."""
+        lines = [self.auth.get_secret_value()] if self.auth else []
+        if self.auth_file:
+            lines += [line for line in self.auth_file.read_text(encoding="utf-8").splitlines() if line.strip()]
+        try:
+            return [_name_and_password(line) for line in lines]
+        except ValueError as error:
+            raise BadInput(f"BGM_AUTH_FILE: {error}") from error
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], *sources: PydanticBaseSettingsSource, **named: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then variables: no file of the working directory is read."""
+        return (named["init_settings"], named["env_settings"])
+
+
+def read() -> Environment:
+    """The environment as it is now. Raises BadInput, in one sentence, for the first variable that can't be used."""
+    try:
+        return Environment()
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        variable = PREFIX + str(first["loc"][0]).upper()
+        raise BadInput(f"{variable}: {first['msg'].removeprefix('Value error, ')}") from error
+
+
+def unknown(variables: Mapping[str, str] = os.environ) -> list[str]:
+    """A sentence for each ``BGM_`` variable that means nothing here: most likely a slip of the pen."""
+    known = [variable(name) for name in Environment.model_fields]
+    sentences = []
+    for name in sorted(variables):
+        if name.startswith(PREFIX) and name not in known:
+            near = get_close_matches(name, known, n=1)
+            sentences.append(f"there is no setting {name}" + (f"; did you mean {near[0]}?" if near else ""))
+    return sentences
+
+
+def described(now: Environment) -> list[dict[str, Any]]:
+    """Every variable with its value now (a secret's is not shown) and its meaning."""
+    values = now.model_dump(mode="json")
+    names = Environment.model_fields.items()
+    return [{"variable": variable(n), "value": values[n], "meaning": field.description} for n, field in names]
+
+
+def variable(field: str) -> str:
+    """The variable's name of a field."""
+    return PREFIX + field.upper()
+
+
+def table() -> str:
+    """Every variable with its default and meaning, as the Markdown table of the README."""
+    rows = ["| variable | default | meaning |", "|---|---|---|"]
+    for name, field in Environment.model_fields.items():
+        rows.append(f"| `{variable(name)}` | {_default(field)} | {field.description} |")
+    return "\n".join(rows)
+
+
+def _default(field: Any) -> str:
+    if field.default_factory is not None:
+        return "a folder of the user's"
+    if field.default is None:
+        return "–"
+    return f"{field.default:g}" if isinstance(field.default, float) else str(field.default).lower()
+
+
+def _name_and_password(line: str) -> tuple[str, str]:
+    name, colon, password = line.strip().partition(":")
+    if not (name and colon and password):
+        raise ValueError("a user is written as name:password")
+    return name, password
