@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-STAGES = ("speech", "emotion", "voice", "music", "mix")
 HEAVY = ("torch", "transformers", "diffusers", "whisper", "librosa", "scipy", "gradio", "pocketsphinx", "fluidsynth")
 PRODUCT = sorted([*(ROOT / "bgm").rglob("*.py"), *ROOT.glob("app.py")])
 
@@ -31,16 +30,16 @@ def room(file: Path) -> str:
     return parts[1] if parts[0] == "bgm" and len(parts) > 2 else ""
 
 
+def test_arrows_go_one_way() -> None:
+    """The contracts stand in pyproject.toml: layers, stages apart, Gradio in bgm/ui."""
+    linter = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 kept, 0 broken" in done.stdout
+
+
 @pytest.mark.parametrize("file", PRODUCT, ids=lambda f: str(f.relative_to(ROOT)))
-def test_arrows_go_one_way(file: Path) -> None:
-    names = set(imports(file))
-    if file.name != "app.py" and room(file) != "ui":
-        assert not any(name.split(".")[0] == "gradio" for name in names), "Gradio lives in app.py and bgm/ui only"
-    if room(file) in STAGES:
-        others = [s for s in STAGES if s != room(file)]
-        assert not [n for n in names for s in others if n == f"bgm.{s}" or n.startswith(f"bgm.{s}.")]
-        above = ("studio", "analysis", "takes", "cues", "project", "cli", "ui")
-        assert not [n for n in names for a in above if n == f"bgm.{a}" or n.startswith(f"bgm.{a}.")]
+def test_importing_a_module_imports_nothing_heavy(file: Path) -> None:
     if room(file) not in ("ui", "training") and file.name != "app.py":
         assert not {n.split(".")[0] for n in imports(file, top_level=True)} & set(HEAVY)
 
