@@ -6,7 +6,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-EXPORTS = ("srt", "vtt", "json", "audacity", "edl", "stems")
+from bgm.export import SUFFIXES
+
 _PATH_OPTIONS = {"-o", "--output", "--project", "--subtitles"}
 
 EPILOG = """\
@@ -91,7 +92,7 @@ def _render(p: argparse.ArgumentParser) -> None:
 
 def _export(p: argparse.ArgumentParser) -> None:
     p.add_argument("project", type=Path, metavar="DIR", help="project folder")
-    p.add_argument("--to", choices=EXPORTS, required=True, help="what to write")
+    p.add_argument("--to", choices=list(SUFFIXES), required=True, help="what to write")
     _output(p)
     _common(p)
 

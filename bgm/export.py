@@ -6,29 +6,34 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bgm.errors import BadInput
 from bgm.files import write_text
-from bgm.project import Project
 
+if TYPE_CHECKING:  # the command line lists the kinds, and its help must not pay for projects
+    from bgm.project import Project
+
+SUFFIXES = {"srt": ".srt", "vtt": ".vtt", "json": ".json", "audacity": ".txt", "edl": ".edl", "stems": ".zip"}
+"""What can be written, and the suffix that a browser saves it under (from a shell stems are a folder)."""
 _EDL_FPS = 30
 """Of the timecodes in the edit decision list (CMX 3600, non-drop)."""
 
 
 def export(project: Project, kind: str, out: Path, *, overwrite: bool = False) -> Path:
-    """Write ``kind`` (a key of KINDS) to ``out``: a file, or a folder for stems.
+    """Write ``kind`` (a key of SUFFIXES) to ``out``: a file, or a folder for stems.
 
     Raises BadInput when there is nothing to export yet, or when ``out`` is there and ``overwrite`` is not set.
     """
-    if kind not in KINDS:
-        raise BadInput(f"there is no export {kind!r}; choose {', '.join(KINDS)}")
+    if kind not in SUFFIXES:
+        raise BadInput(f"there is no export {kind!r}; choose {', '.join(SUFFIXES)}")
     if project.timeline is None:
         raise BadInput(f"{project.folder} was not analyzed yet; run analyze first")
     if not out.parent.is_dir():
         raise BadInput(f"the folder {out.parent} does not exist")
     if out.exists() and not overwrite and not (kind == "stems" and out.is_dir()):
         raise BadInput(f"{out} is there already; use --overwrite to replace it")
-    KINDS[kind](project, out)
+    _WRITERS[kind](project, out)
     return out
 
 
@@ -93,7 +98,7 @@ def _stems(project: Project, out: Path) -> None:
                     file.write(block)
 
 
-KINDS: dict[str, Callable[[Project, Path], None]] = {
+_WRITERS: dict[str, Callable[[Project, Path], None]] = {
     "srt": _srt,
     "vtt": _vtt,
     "json": _json,

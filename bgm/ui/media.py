@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from bgm.errors import BgmError
+from bgm.export import SUFFIXES
 from bgm.project import Project
 from bgm.ui import archive, records
 from bgm.ui.view import PREFIX, without_folders
@@ -27,7 +28,6 @@ POSTER_WIDTH = 960
 _CACHED = {"Cache-Control": "private, max-age=86400"}
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
 """A user's file is never a document of ours, whatever its name says."""
-_EXPORTS = {"srt": ".srt", "vtt": ".vtt", "json": ".json", "audacity": ".txt", "edl": ".edl", "stems": ".zip"}
 
 Finder = Callable[[Project], Path | None]
 
@@ -99,9 +99,9 @@ class _Pages:
 
     def export(self, request: Request) -> Response:
         kind = request.path_params["kind"]
-        if kind not in _EXPORTS:
+        if kind not in SUFFIXES:
             return _missing()
-        return self._made(request, lambda project: archive.exported(project, kind, _EXPORTS[kind]))
+        return self._made(request, lambda project: archive.exported(project, kind, SUFFIXES[kind]))
 
     def archive(self, request: Request) -> Response:
         return self._made(request, archive.pack)
