@@ -34,6 +34,17 @@ def pick(wanted: str) -> str:
     return wanted
 
 
+def why_no_device(wanted: str) -> str | None:
+    """Why a device that was named can't be used, or None. Imports torch only for one that may not be there."""
+    if wanted in ("auto", "cpu"):
+        return None
+    try:
+        pick(wanted)
+    except EngineUnavailable as error:
+        return str(error)
+    return None
+
+
 def free_gpu_bytes() -> int:
     """Free memory of the current CUDA device, with what the allocator only keeps in reserve given back."""
     import torch
@@ -66,6 +77,11 @@ class Rooms:
                 if other.leave():
                     others.remove(other)
             self._guests = [*others, guest]
+
+    def forget(self, guest: Guest) -> None:
+        """Let go of a model that nobody will ask for again, so that its memory is freed."""
+        with self._lock:
+            self._guests = [other for other in self._guests if other is not guest]
 
 
 gpu = Rooms()

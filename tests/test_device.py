@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bgm.device import SPARE_BYTES, Rooms, pick
+from bgm.device import SPARE_BYTES, Rooms, pick, why_no_device
+from bgm.emotion.distilroberta import DistilRoberta
+from bgm.engines import EngineOptions
 from bgm.errors import EngineUnavailable
+from bgm.music.riffusion import Riffusion
+from bgm.speech.whisper import Whisper
 
 GB = 1 << 30
 
@@ -73,10 +80,32 @@ def test_a_model_at_work_is_not_moved() -> None:
     assert not resting.on_gpu
 
 
+def test_a_model_that_is_forgotten_is_not_kept_alive() -> None:
+    card = Card()
+    rooms = Rooms(card.free)
+    model = Model(card, 2 * GB)
+    model.enter(rooms)
+    rooms.forget(model)
+    reference = weakref.ref(model)
+    del model
+    assert reference() is None
+
+
 def test_a_device_that_is_not_there_is_one_clear_line() -> None:
     import torch
 
     assert pick("cpu") == "cpu"
+    assert why_no_device("auto") is why_no_device("cpu") is None
     if not torch.cuda.is_available():
         with pytest.raises(EngineUnavailable, match="no cuda device"):
             pick("cuda")
+        assert "no cuda device" in (why_no_device("cuda") or "")
+
+
+@pytest.mark.parametrize("engine", [Whisper, DistilRoberta, Riffusion])
+def test_an_engine_says_before_any_work_that_the_named_device_is_not_there(engine: Any, tmp_path: Path) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    assert "no cuda device" in (engine.missing(EngineOptions(device="cuda", offline=True)) or "")

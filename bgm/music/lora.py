@@ -37,6 +37,8 @@ class LoraChoice:
         if wanted.lower() == NONE:
             return cls(None)
         source, at, weight = wanted.rpartition("@")
+        if Path(wanted).expanduser().exists():
+            return cls(wanted)
         return cls(source, _weight(weight)) if at else cls(wanted)
 
 

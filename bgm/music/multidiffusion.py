@@ -7,11 +7,14 @@ Latents are (takes, 4, 64, columns): a column is 8 pixels, 80 ms of sound.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+import math
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bgm.errors import BgmError
+from bgm.music.riffusion_batches import Batches
 
 if TYPE_CHECKING:
     import torch
@@ -22,6 +25,10 @@ STRIDE = 32
 """Columns from one window to the next: every column is seen by two."""
 
 
+REACH = 8
+"""Columns behind the edge of a held stretch, 0.64 s, that are told how wrong the model is in it."""
+
+
 @dataclass(frozen=True, slots=True)
 class DenoiseSettings:
     """The seed project's strength and guidance; 20 steps of DPM-Solver++ (Lu et al., 2022) in place of 50 of PNDM."""
@@ -30,7 +37,7 @@ class DenoiseSettings:
     strength: float = 0.75
     guidance: float = 7.0
     batch: int = 16
-    """Windows that go through the U-Net at once (twice as many samples, for classifier-free guidance)."""
+    """Windows, counted for every take, that go through the U-Net at once (twice as many samples, for guidance)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +93,43 @@ class Overlap:
         return self._total / self._norm
 
 
+@dataclass(frozen=True, slots=True)
+class Carry:
+    """What the model got wrong in held columns is mirrored across their edge and fades away behind it.
+
+    Without it the model spreads its doubt over both sides of the edge; the held side is then put right, the free one
+    not, and a step remains. (Replacing the known part alone is known not to harmonise: Lugmayr et al., RePaint, 2022.)
+    Index tensors (n,): free columns, the held ones that they mirror, and how much counts.
+    """
+
+    free: torch.Tensor
+    mirrored: torch.Tensor
+    share: torch.Tensor
+
+    @classmethod
+    def across(cls, held: torch.Tensor) -> Carry:
+        """Over all edges of ``held`` (columns,), as far as REACH and as both sides go."""
+        import torch
+
+        is_held = held.tolist()
+        found: list[tuple[int, int, float]] = []
+        for edge in (i for i in range(1, len(is_held)) if is_held[i - 1] != is_held[i]):
+            for k in range(min(REACH, edge, len(is_held) - edge)):
+                before, after = edge - 1 - k, edge + k
+                inside, beside = (before, after) if is_held[edge - 1] else (after, before)
+                if not is_held[inside] or is_held[beside]:
+                    break
+                found.append((beside, inside, 0.5 + 0.5 * math.cos(math.pi * k / REACH)))
+        free, mirrored = (torch.tensor([pair[side] for pair in found], dtype=torch.long) for side in (0, 1))
+        share = torch.tensor([pair[2] for pair in found])
+        return cls(*(tensor.to(held.device) for tensor in (free, mirrored, share)))
+
+    def correct(self, predicted: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+        """The predicted noise (…, columns), set right by the true one where that is known."""
+        error = (noise - predicted)[..., self.mirrored]
+        return predicted.index_add(-1, self.free, error * self.share)
+
+
 def scheduler_for(pipeline: Any) -> Any:
     """A fresh DPM-Solver++ with the model's own noise schedule; schedulers remember, so each run has its own.
 
@@ -106,20 +150,24 @@ def denoise(
 
     Held columns are given the very noise that they carry as their prediction. The solver, which remembers its last
     outputs, then keeps them on the noised path of ``start`` and looks back on the held columns themselves; at the end
-    they are ``start``, bit for bit.
+    they are ``start``, bit for bit. How wrong the model was about them is known, and :class:`Carry` tells it to the
+    columns beside them.
     """
     import torch
 
-    model = _Guided(unet, canvas, settings)
+    model = _Guided(unet, canvas, settings, Batches(settings.batch))
+    carry = Carry.across(canvas.held)
     timesteps = _timesteps(scheduler, settings, canvas.start.device)
     latents = scheduler.add_noise(canvas.start, canvas.noise, timesteps[:1])
     for i, timestep in enumerate(timesteps):
         scaled = scheduler.scale_model_input(latents, timestep)
         averaged = Overlap(latents.shape[-1])
-        for fraction, start, prediction in model.windows(scaled, timestep):
-            averaged.add(start, prediction)
+        for fraction, predicted in model.windows(scaled, timestep):
+            for start, prediction in predicted:
+                averaged.add(start, prediction)
             yield (i + fraction) / len(timesteps)
-        noise = torch.where(canvas.held, canvas.noise, averaged.mean())
+        noise = carry.correct(averaged.mean(), canvas.noise)
+        noise = torch.where(canvas.held, canvas.noise, noise)
         latents = scheduler.step(noise, timestep, latents, return_dict=False)[0]
     return torch.where(canvas.held, canvas.start, latents)
 
@@ -135,6 +183,10 @@ def _timesteps(scheduler: Any, settings: DenoiseSettings, device: Any) -> torch.
     return timesteps
 
 
+_Unit = tuple[int, int]
+"""A window, by its number, of a take."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Guided:
     """The U-Net with classifier-free guidance (Ho and Salimans, 2022), window by window."""
@@ -142,30 +194,42 @@ class _Guided:
     unet: Any
     canvas: Canvas
     settings: DenoiseSettings
+    batches: Batches
 
-    def windows(self, latents: torch.Tensor, timestep: torch.Tensor) -> Iterator[tuple[float, int, torch.Tensor]]:
-        """For every window and take: the fraction done, the window's first column, the prediction, float32.
-
-        Takes are told apart by their place: a prediction is (takes, 4, 64, 64).
+    def windows(
+        self, latents: torch.Tensor, timestep: torch.Tensor
+    ) -> Iterator[tuple[float, list[tuple[int, torch.Tensor]]]]:
+        """After every batch the fraction done, and of each window that is now predicted for all takes its first column
+        and the prediction, (takes, 4, 64, 64), float32.
         """
-        starts = window_starts(latents.shape[-1])
-        together = max(1, self.settings.batch // len(latents))
-        for first in range(0, len(starts), together):
-            some = starts[first : first + together]
-            predictions = self._predict([latents[..., a : a + WINDOW] for a in some], timestep, first)
-            done = (first + len(some)) / len(starts)
-            yield from ((done, a, p) for a, p in zip(some, predictions, strict=True))
-
-    def _predict(self, windows: list[torch.Tensor], timestep: torch.Tensor, first: int) -> tuple[torch.Tensor, ...]:
         import torch
 
-        takes = len(windows[0])
-        positive = self.canvas.positive[first : first + len(windows)].repeat_interleave(takes, dim=0)
+        starts, takes = window_starts(latents.shape[-1]), len(latents)
+        units = [(number, take) for number in range(len(starts)) for take in range(takes)]
+        waiting: list[torch.Tensor] = []
+        done = 0
+        for some, predictions in self.batches.of(units, partial(self._predict, latents, starts, timestep)):
+            waiting += predictions
+            done += len(some)
+            whole = len(waiting) // takes
+            first = (done - len(waiting)) // takes
+            stacked = [torch.stack(waiting[i * takes : (i + 1) * takes]) for i in range(whole)]
+            waiting = waiting[whole * takes :]
+            yield done / len(units), list(zip(starts[first:], stacked, strict=False))
+
+    def _predict(
+        self, latents: torch.Tensor, starts: tuple[int, ...], timestep: torch.Tensor, units: Sequence[_Unit]
+    ) -> tuple[torch.Tensor, ...]:
+        """The noise in each unit, (4, 64, 64), float32."""
+        import torch
+
+        windows = torch.stack([latents[take, ..., starts[n] : starts[n] + WINDOW] for n, take in units])
+        positive = self.canvas.positive[[n for n, _ in units]]
         text = torch.cat([self.canvas.negative.expand_as(positive), positive])
-        doubled = torch.cat([*windows, *windows]).to(text.dtype)
+        doubled = torch.cat([windows, windows]).to(text.dtype)
         if doubled.is_cuda:
             doubled = doubled.contiguous(memory_format=torch.channels_last)
         output = self.unet(doubled, timestep, encoder_hidden_states=text, return_dict=False)[0]
         without, with_text = output.float().chunk(2)
         guided: torch.Tensor = without + self.settings.guidance * (with_text - without)
-        return guided.split(takes)
+        return guided.unbind()

@@ -30,6 +30,7 @@ from bgm.progress import Progress
 from bgm.progress import part as share
 
 _PACKAGES = ("torch", "diffusers", "transformers", "peft")
+NO_GPU = "no GPU (a minute of music takes over an hour on a CPU; --device cpu insists)"
 _LOADED, _SKETCHED, _DRAWN, _PAINTED = 0.05, 0.1, 0.15, 0.85
 """Share of the work done: of the whole, then of each part."""
 
@@ -41,7 +42,7 @@ class Riffusion:
     """
 
     name: ClassVar[str] = "riffusion"
-    revision: ClassVar[str] = "1"
+    revision: ClassVar[str] = "2"
 
     def __init__(
         self,
@@ -64,11 +65,7 @@ class Riffusion:
         key = riffusion_model.ModelKey.of(options)
         missing = riffusion_model.why_missing(key)
         if missing is None and key.device == "auto" and not riffusion_model.is_folder(key):
-            return (
-                None
-                if riffusion_model.has_accelerator()
-                else "no GPU (a minute of music takes over an hour on a CPU; --device cpu insists)"
-            )
+            return None if riffusion_model.has_accelerator() else NO_GPU
         return missing
 
     def generate(self, cues: Sequence[Cue], targets: Sequence[Path], progress: Progress) -> Iterator[int]:
@@ -83,18 +80,14 @@ class Riffusion:
         for strand in strands(cues):
             frames = sum(cues[i].frames for indices in strand.segments for i in indices)
             own = share(share(progress, _LOADED, 1.0), done / total, (done + frames) / total)
-            yield from self._strand(strand, cues, targets, own)
+            yield from self._strand(strand, cues, targets, model.sound_device, own)
             done += frames
         progress(1.0, "music is ready")
 
-    def unload(self) -> None:
-        """Move the model off the GPU until it is needed again."""
-        riffusion_model.unload(self._key)
-
     def _strand(
-        self, strand: Strand, cues: Sequence[Cue], targets: Sequence[Path], progress: Progress
+        self, strand: Strand, cues: Sequence[Cue], targets: Sequence[Path], device: str, progress: Progress
     ) -> Iterator[int]:
-        """Part after part; a cue is there when the part that it ends in is done."""
+        """Part after part; a cue is there when the part that it ends in is done. Sound is computed on ``device``."""
         around = neighbours(strand, cues, targets)
         with ExitStack() as open_things:
             layers, recorders = [], []
@@ -104,15 +97,15 @@ class Riffusion:
                 layers.append(Layer([cues[i] for i in indices], sides, Path(folder), self._render))
                 recorder = Recorder([(i, targets[i], cues[i].frames) for i in indices])
                 recorders.append(open_things.enter_context(recorder))
-            stretches = parts(layers[0].total)
+            stretches = parts(layers[0].total, strand.takes)
             for number, (first, last) in enumerate(stretches):
                 own = share(progress, number / len(stretches), (number + 1) / len(stretches))
-                bodies = self._part(layers, (first, last), own)
+                bodies = self._part(layers, (first, last), device, own)
                 for layer, recorder, body in zip(layers, recorders, bodies, strict=True):
                     layer.follow(body)
                     yield from recorder.write(body)
 
-    def _part(self, layers: Sequence[Layer], stretch: tuple[int, int], progress: Progress) -> list[Audio]:
+    def _part(self, layers: Sequence[Layer], stretch: tuple[int, int], device: str, progress: Progress) -> list[Audio]:
         """The sound of all takes of one stretch of the strand."""
         plan, sounds = plan_of(layers, *stretch, share(progress, 0.0, _SKETCHED))
         drawn = [to_picture(sound, own) for sound, own in _each(sounds, progress, _SKETCHED, _DRAWN)]
@@ -124,7 +117,6 @@ class Riffusion:
             settings=self._settings,
         )
         painted = _painted(job, share(progress, _DRAWN, _PAINTED))
-        device = riffusion_model.shared(self._key, progress).sound_device
         bodies = []
         for take, (sound, own) in enumerate(_each(sounds, progress, _PAINTED, 1.0)):
             body = to_sound(Picture(painted[take], drawn[take].maximum), sound, plan, device, own)

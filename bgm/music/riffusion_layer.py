@@ -55,7 +55,7 @@ class Layer:
 
     def follow(self, body: Audio) -> None:
         """What was just made is what the next part goes on from."""
-        self.lead = np.concatenate([self.lead, body])[-CONTEXT:]
+        self.lead = np.concatenate([self.lead, body[-CONTEXT:]])[-CONTEXT:].copy()
 
     def sketch(self, first: int, last: int, progress: Progress) -> Audio:
         """Samples ``first`` to ``last`` of the sketches in a row."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from collections.abc import Iterator
@@ -12,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from bgm import hub
-from bgm.device import gpu, pick, weight_bytes
+from bgm.device import gpu, pick, weight_bytes, why_no_device
 from bgm.engines import EngineOptions
-from bgm.errors import BadInput
+from bgm.errors import BadInput, BgmError
 from bgm.music import lora
 from bgm.progress import Progress, part
 
@@ -30,7 +29,12 @@ FILES: tuple[hub.FileChoice, ...] = (
 )
 """What decides whether a repository's weights are all here; riffusion-model-v1 has the second of each pair."""
 
-log = logging.getLogger(__name__)
+MOST_LOADED = 2
+"""Pipelines in memory at once, each of several GB: anybody may ask for another LoRA or weight."""
+_NO_ROOM = (
+    "the GPU has too little free memory for Riffusion, whose weights take {:.1f} GB: "
+    "close what else uses it, or choose --device cpu or --music embedded"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +44,8 @@ class ModelKey:
     source: str = DEFAULT
     lora: lora.LoraChoice = field(default_factory=lora.LoraChoice)
     device: str = "auto"
-    offline: bool = False
-    compiled: bool = False
+    offline: bool = field(default=False, compare=False)
+    """Decides whether it can be loaded, not what it is then."""
 
     @classmethod
     def of(cls, options: EngineOptions) -> ModelKey:
@@ -57,47 +61,52 @@ class Model:
     device: str
     notes: tuple[str, ...]
     _placed: str = field(default="cpu", init=False)
+    _busy: threading.Lock = field(default_factory=threading.Lock, init=False)
 
-    def place(self) -> Any:
-        """The pipeline on its device (half precision and channels last on CUDA)."""
-        import torch
-
-        if self._placed != self.device:
-            half = torch.float16 if self.device == "cuda" else torch.float32
-            if self.device == "cuda" and not _zero_gpu():
-                gpu.settle(self, sum(weight_bytes(m) for m in self._networks()) // 2)
-            with _quiet():
-                self.pipeline.to(self.device, half)
-            self._placed = self.device
-        return self.pipeline
-
-    def _networks(self) -> tuple[Any, ...]:
-        return self.pipeline.unet, self.pipeline.vae, self.pipeline.text_encoder
+    @contextmanager
+    def at_work(self) -> Iterator[Any]:
+        """The pipeline on its device, where it stays meanwhile. Raises BgmError where the GPU has no room for it."""
+        with self._busy:
+            self._place()
+            yield self.pipeline
 
     def leave(self) -> bool:
-        """Make room on the GPU for another model, unless a job is on it."""
-        if not _gpu.acquire(blocking=False):
+        """Make room on the GPU for another model, unless this one is at work; :meth:`at_work` comes back."""
+        if not self._busy.acquire(blocking=False):
             return False
         try:
-            self.unload()
+            self._move("cpu")
         finally:
-            _gpu.release()
+            self._busy.release()
         return True
+
+    def _place(self) -> None:
+        import torch
+
+        if self._placed == self.device:
+            return
+        size = sum(map(weight_bytes, networks(self.pipeline)))
+        if self.device == "cuda" and not _zero_gpu():
+            gpu.settle(self, size)
+        try:
+            self._move(self.device)
+        except torch.OutOfMemoryError as error:
+            self._move("cpu")
+            raise BgmError(_NO_ROOM.format(size / 1e9)) from error
+
+    def _move(self, device: str) -> None:
+        import torch
+
+        with quiet():
+            self.pipeline.to(device)
+        self._placed = device
+        if device == "cpu":
+            torch.cuda.empty_cache()
 
     @property
     def sound_device(self) -> str:
         """Where spectrograms become sound: beside the model on CUDA, unless the GPU is only lent for painting."""
         return "cuda" if self.device == "cuda" and not _zero_gpu() else "cpu"
-
-    def unload(self) -> None:
-        """Leave the accelerator's memory to others; :meth:`place` comes back."""
-        import torch
-
-        if self._placed != "cpu":
-            with _quiet():
-                self.pipeline.to("cpu")
-            self._placed = "cpu"
-            torch.cuda.empty_cache()
 
 
 _loaded: dict[ModelKey, Model] = {}
@@ -106,11 +115,25 @@ _gpu = threading.Lock()
 
 
 def shared(key: ModelKey, progress: Progress) -> Model:
-    """The one model of this key, loaded at the first call. Raises BadInput or EngineUnavailable when it can't be."""
+    """The one model of this key, loaded at the first call. Raises BadInput or EngineUnavailable when it can't be.
+
+    Of the models that nobody works with only the last ones stay loaded.
+    """
+    known = _loaded.get(key)  # before the lock: a ZeroGPU worker is forked, perhaps while another session holds it
+    if known:
+        return known
     with taken(_loading, progress, "waiting for the model"):
         if key not in _loaded:
+            _forget_oldest()
             _loaded[key] = _load(key, progress)
         return _loaded[key]
+
+
+def _forget_oldest() -> None:
+    while len(_loaded) >= MOST_LOADED:
+        oldest = _loaded.pop(next(iter(_loaded)))
+        oldest.leave()
+        gpu.forget(oldest)
 
 
 def gpu_turn(progress: Progress) -> Any:
@@ -129,15 +152,11 @@ def taken(lock: threading.Lock, progress: Progress, note: str) -> Iterator[None]
         lock.release()
 
 
-def unload(key: ModelKey) -> None:
-    """Move the model of this key off the accelerator, once the job on it is done."""
-    with _gpu:
-        if key in _loaded:
-            _loaded[key].unload()
-
-
 def why_missing(key: ModelKey) -> str | None:
-    """Why the weights can't be used here, or None."""
+    """Why the weights or the device can't be used here, or None."""
+    no_device = why_no_device(key.device)
+    if no_device:
+        return no_device
     folder = Path(key.source).expanduser()
     if folder.is_dir():
         return None if (folder / "model_index.json").is_file() else f"{key.source} holds no diffusers checkpoint"
@@ -164,17 +183,25 @@ def _load(key: ModelKey, progress: Progress) -> Model:
     file, note = lora.locate(key.lora, key.offline, part(progress, 0.6, 0.7))
     progress(0.7, "loading Riffusion")
     notes = [note] if note else []
-    with _quiet():
+    with quiet():
         pipeline = _pipeline(folder)
         count = lora.apply(pipeline, file, key.lora.weight) if file else 0
     if file:
         notes.append(f"LoRA {key.lora.source}: {count} tensors, weight {key.lora.weight:g}")
-    for sentence in notes:
-        log.info("riffusion: %s", sentence)
-    _freeze(pipeline, key.compiled)
+    place = "cuda" if _zero_gpu() else pick(key.device)
+    with quiet():
+        freeze(pipeline, place, compiled=_wants_compiling(place))
     progress(1.0, "Riffusion is loaded")
-    device = "cuda" if _zero_gpu() else pick(key.device)
-    return Model(pipeline, device, tuple(notes))
+    return Model(pipeline, place, tuple(notes))
+
+
+def _wants_compiling(place: str) -> bool:
+    """Whether the operator asked for torch.compile (BGM_COMPILE). For CUDA only; ZeroGPU doesn't support it."""
+    if place != "cuda" or _zero_gpu():
+        return False
+    from bgm import environment
+
+    return environment.read().compile
 
 
 def _pipeline(folder: Path) -> Any:
@@ -194,8 +221,8 @@ def _pipeline(folder: Path) -> Any:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the libraries' bars and remarks about old layouts off the user's screen."""
+def quiet() -> Iterator[None]:
+    """Keep the libraries' bars, and remarks about old layouts and long prompts, off the user's screen."""
     from diffusers.utils import logging as diffusers_log
     from transformers.utils import logging as transformers_log
 
@@ -212,16 +239,26 @@ def _quiet() -> Iterator[None]:
             library.enable_progress_bar()
 
 
-def _freeze(pipeline: Any, compiled: bool) -> None:
-    """No gradients; channels last, which convolutions on CUDA prefer. Attention is torch's own SDPA by default."""
+def freeze(pipeline: Any, device: str, *, compiled: bool = False) -> None:
+    """No gradients, half precision for CUDA, channels last, which its convolutions prefer; attention is torch's SDPA.
+
+    Compiling is left to find out by itself that the batch's size varies: a fixed one would be compiled each time anew.
+    """
     import torch
 
-    for network in (pipeline.unet, pipeline.vae, pipeline.text_encoder):
+    if device == "cuda":
+        pipeline.to(torch.float16)
+    for network in networks(pipeline):
         network.requires_grad_(False).eval()
     for network in (pipeline.unet, pipeline.vae):
         network.to(memory_format=torch.channels_last)
     if compiled:
-        pipeline.unet.compile(mode="max-autotune-no-cudagraphs", dynamic=False)
+        pipeline.unet.compile()
+
+
+def networks(pipeline: Any) -> tuple[Any, ...]:
+    """What has weights."""
+    return pipeline.unet, pipeline.vae, pipeline.text_encoder
 
 
 def _folder(key: ModelKey, progress: Progress) -> Path:

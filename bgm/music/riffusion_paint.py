@@ -6,14 +6,17 @@ a generator of progress, so that whoever listens can stop it between two batches
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from bgm.device import free_gpu_bytes
 from bgm.music import prompts, riffusion_model
 from bgm.music.multidiffusion import (
     WINDOW,
@@ -25,6 +28,7 @@ from bgm.music.multidiffusion import (
     scheduler_for,
     window_starts,
 )
+from bgm.music.riffusion_batches import Batches
 from bgm.music.spectrogram import Pixels
 from bgm.progress import silent
 
@@ -38,12 +42,27 @@ PIXELS_PER_COLUMN = 8
 VAE_STRIDE = 48
 """Columns from one tile of the autoencoder to the next; tiles are as wide as the pictures it was trained on."""
 VAE_BATCH = 4
-MEMORY_PER_WINDOW = 1_000_000_000
-"""Bytes of GPU memory that a window's two samples may take on their way through the U-Net, generously."""
+WINDOW_BYTES = 137_000_000
+"""What the U-Net of SD 1.5 holds at its peak for one window (two samples of 64 × 64) beside its weights, in half
+precision: 136.6 MB. Counted on a CPU by torch's memory tracker with fake tensors, not measured on a GPU
+(``python -m benchmarks.riffusion --count``, which also gives the operations below)."""
+HEADROOM = 2
+"""For what the count leaves out: cuDNN's workspaces, the allocator's gaps. If it isn't enough, batches are halved."""
 MOST_WINDOWS = 32
 CPU_WINDOWS = 2
 _ENCODED, _DENOISED = 0.05, 0.9
 """Share of the work done after each stage."""
+
+WINDOW_TFLOP, TILE_TFLOP = 1.354, 1.082 + 2.480
+"""Floating-point operations, in 10¹², of the U-Net for one window and step, and of the autoencoder for one tile (in and
+out), as torch's FlopCounterMode counts them."""
+CARD_TFLOPS = 312.0
+"""An NVIDIA A100's dense half-precision peak by its data sheet: the slowest card that ZeroGPU has lent so far. A window
+and step can't take less than 1.354 / 312 s, 4.3 ms, on it."""
+SHARE_OF_PEAK = 0.15
+"""How much of the peak is reached: an assumption on the safe side, to be replaced by a measurement."""
+LOADING_S = 20
+"""Until the weights are on the lent card: assumed too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +87,15 @@ class PaintJob:
 
 
 def estimated_seconds(job: PaintJob) -> int:
-    """How long ZeroGPU should lend the GPU: loading, then a twentieth of a second for each window, take and step.
+    """How long ZeroGPU should lend the GPU: loading, then the operations at a share of a slow card's published peak.
 
-    The rate is a cautious guess for one H200 slice in half precision, not a measurement.
+    An estimate from counted operations; nothing was measured on ZeroGPU.
     """
     takes, _, width = job.pixels.shape
-    windows = len(window_starts(width // PIXELS_PER_COLUMN))
-    steps = max(1, round(job.settings.steps * job.settings.strength))
-    return 20 + round(0.05 * takes * windows * steps)
+    columns = width // PIXELS_PER_COLUMN
+    steps = max(1, int(job.settings.steps * job.settings.strength))
+    tflop = WINDOW_TFLOP * steps * len(window_starts(columns)) + TILE_TFLOP * len(window_starts(columns, VAE_STRIDE))
+    return LOADING_S + math.ceil(takes * tflop / (CARD_TFLOPS * SHARE_OF_PEAK))
 
 
 def _lent_gpu(function: Callable[[PaintJob], Iterator[float | Pixels]]) -> Callable[[PaintJob], Any]:
@@ -92,12 +112,12 @@ def _lent_gpu(function: Callable[[PaintJob], Iterator[float | Pixels]]) -> Calla
 def paint(job: PaintJob) -> Iterator[float | Pixels]:
     """Yield the fraction done, several times a step, and at last the painted pixels, shaped as the job's."""
     model = riffusion_model.shared(job.key, silent)
-    pipeline = model.place()
-    settings = replace(job.settings, batch=_batch(model.device))
-    start = yield from _stretch(encoded(pipeline, job.pixels), 0.0, _ENCODED)
-    painting = denoise(pipeline.unet, scheduler_for(pipeline), _canvas(pipeline, job, start), settings)
-    latents = yield from _stretch(painting, _ENCODED, _DENOISED)
-    yield (yield from _stretch(decoded(pipeline, latents), _DENOISED, 1.0))
+    with model.at_work() as pipeline:
+        settings = replace(job.settings, batch=_batch(model.device))
+        start = yield from _stretch(encoded(pipeline, job.pixels), 0.0, _ENCODED)
+        painting = denoise(pipeline.unet, scheduler_for(pipeline), _canvas(pipeline, job, start), settings)
+        latents = yield from _stretch(painting, _ENCODED, _DENOISED)
+        yield (yield from _stretch(decoded(pipeline, latents), _DENOISED, 1.0))
 
 
 def window_shares(regions: tuple[Region, ...], columns: int) -> npt.NDArray[np.float32]:
@@ -142,11 +162,15 @@ def _canvas(pipeline: Any, job: PaintJob, start: torch.Tensor) -> Canvas:
 
 
 def _embeddings(pipeline: Any, regions: tuple[Region, ...]) -> tuple[torch.Tensor, torch.Tensor]:
-    """(regions, tokens, width) and the unconditional (1, tokens, width); every text is encoded once."""
+    """(regions, tokens, width) and the unconditional (1, tokens, width); every text is encoded once.
+
+    CLIP reads 77 tokens: of a longer prompt the creator's words, which come first, count.
+    """
     import torch
 
     texts = sorted({text for region in regions for text, _ in region.prompt} | {prompts.NEGATIVE})
-    encoded, _ = pipeline.encode_prompt(texts, pipeline.device, 1, False)
+    with riffusion_model.quiet():
+        encoded, _ = pipeline.encode_prompt(texts, pipeline.device, 1, False)
     known = dict(zip(texts, encoded, strict=True))
     mixed = [sum(share * known[text] for text, share in region.prompt) for region in regions]
     return torch.stack(mixed), known[prompts.NEGATIVE][None]
@@ -156,40 +180,61 @@ def encoded(pipeline: Any, pixels: Pixels) -> Generator[float, None, torch.Tenso
     """Pictures (takes, 512, pixels) → latents (takes, 4, 64, columns), float32, tile by tile, telling the progress."""
     import torch
 
-    vae = pipeline.vae
     columns = pixels.shape[-1] // PIXELS_PER_COLUMN
     starts = window_starts(columns, VAE_STRIDE)
     latents = Overlap(columns)
-    for i, a in enumerate(starts):
-        tile = pixels[..., a * PIXELS_PER_COLUMN : (a + WINDOW) * PIXELS_PER_COLUMN]
-        signal = torch.from_numpy(np.ascontiguousarray(tile)).to(vae.device, torch.float32) / 127.5 - 1.0
-        rgb = signal[:, None].expand(-1, 3, -1, -1).to(vae.dtype)
-        means = torch.cat([vae.encode(some).latent_dist.mode() for some in rgb.split(VAE_BATCH)])
-        latents.add(a, means.float() * vae.config.scaling_factor)
+    batches = Batches(VAE_BATCH)
+    for i, start in enumerate(starts):
+        tile = pixels[..., start * PIXELS_PER_COLUMN : (start + WINDOW) * PIXELS_PER_COLUMN]
+        means = [mean for _, mean in batches.of(list(tile), partial(_encode, pipeline.vae))]
+        latents.add(start, torch.cat(means))
         yield (i + 1) / len(starts)
     return latents.mean()
 
 
 def decoded(pipeline: Any, latents: torch.Tensor) -> Generator[float, None, Pixels]:
     """Latents → pictures, take by take and tile by tile, so that only one is in memory as floats."""
-    import torch
-
-    vae = pipeline.vae
     takes, _, _, columns = latents.shape
     starts = window_starts(columns, VAE_STRIDE)
     pictures = np.empty((takes, 512, columns * PIXELS_PER_COLUMN), np.uint8)
-    scaled = (latents / vae.config.scaling_factor).to(vae.dtype)
+    batches = Batches(VAE_BATCH)
     for take in range(takes):
         picture = Overlap(columns * PIXELS_PER_COLUMN)
-        for first in range(0, len(starts), VAE_BATCH):
-            some = starts[first : first + VAE_BATCH]
-            tiles = vae.decode(torch.stack([scaled[take, ..., a : a + WINDOW] for a in some])).sample
-            for a, tile in zip(some, tiles.float().mean(dim=1), strict=True):
-                picture.add(a * PIXELS_PER_COLUMN, tile)
-            yield (take + (first + len(some)) / len(starts)) / takes
-        grey = (picture.mean() * 127.5 + 127.5).clamp(0, 255).round()
-        pictures[take] = grey.to(torch.uint8).cpu().numpy()
+        done = 0
+        for some, tiles in batches.of(starts, partial(_decode, pipeline.vae, latents[take])):
+            for start, tile in zip(some, tiles, strict=True):
+                picture.add(start * PIXELS_PER_COLUMN, tile)
+            done += len(some)
+            yield (take + done / len(starts)) / takes
+        pictures[take] = _grey(picture.mean())
     return pictures
+
+
+def _encode(vae: Any, tiles: Sequence[Pixels]) -> torch.Tensor:
+    """Tiles (512, 512) → the means of their latents (n, 4, 64, 64), float32."""
+    import torch
+
+    signal = torch.from_numpy(np.stack(tiles)).to(vae.device, torch.float32) / 127.5 - 1.0
+    rgb = signal[:, None].expand(-1, 3, -1, -1).to(vae.dtype)
+    means: torch.Tensor = vae.encode(rgb).latent_dist.mode().float()
+    return means * vae.config.scaling_factor
+
+
+def _decode(vae: Any, latents: torch.Tensor, starts: Sequence[int]) -> torch.Tensor:
+    """The tiles of (4, 64, columns) that begin at ``starts``, as grey signals (n, 512, 512), float32, -1..1."""
+    import torch
+
+    tiles = torch.stack([latents[..., start : start + WINDOW] for start in starts]) / vae.config.scaling_factor
+    signal: torch.Tensor = vae.decode(tiles.to(vae.dtype)).sample.float().mean(dim=1)
+    return signal
+
+
+def _grey(signal: torch.Tensor) -> Pixels:
+    """-1..1 → 0..255."""
+    import torch
+
+    pixels: Pixels = (signal * 127.5 + 127.5).clamp(0, 255).round().to(torch.uint8).cpu().numpy()
+    return pixels
 
 
 def _stretch(work: Generator[float, None, Result], start: float, stop: float) -> Generator[float, None, Result]:
@@ -204,10 +249,7 @@ def _stretch(work: Generator[float, None, Result], start: float, stop: float) ->
 
 
 def _batch(device: str) -> int:
-    """Windows at once: what the GPU's free memory holds."""
-    import torch
-
+    """Windows at once: what the GPU's free memory holds by count, at least one."""
     if device != "cuda":
         return CPU_WINDOWS
-    free, _ = torch.cuda.mem_get_info()
-    return max(1, min(MOST_WINDOWS, free // MEMORY_PER_WINDOW))
+    return max(1, min(MOST_WINDOWS, free_gpu_bytes() // (HEADROOM * WINDOW_BYTES)))

@@ -27,6 +27,9 @@ JOIN = SAMPLE_RATE // 100
 """Over 10 ms a sound leaves the exact wave of its neighbour for its own."""
 PART = 1875 * COLUMN
 """A strand is painted 150 s at a time, which bounds memory and lets finished cues be heard."""
+WHOLE_TAKES = 2
+"""So many takes are painted 150 s at a time; the parts of more are shorter, so that the sound in memory isn't more, nor
+the time for which ZeroGPU has to lend its GPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +129,10 @@ def neighbours(strand: Strand, cues: Sequence[Cue], targets: Sequence[Path]) -> 
     ]
 
 
-def parts(total: int) -> list[tuple[int, int]]:
-    """Cut ``total`` samples into equal stretches of at most PART that begin on columns."""
-    count = -(-total // PART)
+def parts(total: int, takes: int = 1) -> list[tuple[int, int]]:
+    """Cut ``total`` samples into equal stretches of at most PART (less for many takes) that begin on columns."""
+    longest = PART * WHOLE_TAKES // max(WHOLE_TAKES, takes) // COLUMN * COLUMN
+    count = -(-total // longest)
     step = -(-total // (count * COLUMN)) * COLUMN
     return [(first, min(total, first + step)) for first in range(0, total, step)]
 

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
-from bgm.device import pick
+from bgm.device import free_gpu_bytes, pick, why_no_device
 from bgm.engines import EngineOptions
 from bgm.errors import BadInput
 from bgm.media.container import paced
@@ -47,11 +47,14 @@ class Whisper:
     def missing(cls, options: EngineOptions) -> str | None:
         if not weights.addresses():
             return "the package openai-whisper is not installed"
+        no_device = why_no_device(options.device)
+        if no_device:
+            return no_device
         if options.model is None:
             cached = any(weights.is_cached(size) for size in GPU_GB)
             return None if cached else weights.why_missing("base", options.offline)
         if options.model.endswith(".pt"):
-            return None if Path(options.model).is_file() else f"there is no file {options.model}"
+            return None if Path(options.model).expanduser().is_file() else f"there is no file {options.model}"
         if options.model not in weights.addresses():
             return f"there is no model {options.model!r}; choose {', '.join(SHOWN)} or a file ending in .pt"
         return weights.why_missing(options.model, options.offline)
@@ -160,8 +163,6 @@ def _best_size(device: str, offline: bool) -> str:
 
 def _ideal_size(device: str) -> str:
     if device == "cuda":
-        import torch
-
-        free_gb = torch.cuda.mem_get_info()[0] / 1e9
+        free_gb = free_gpu_bytes() / 1e9
         return next((size for size, needed in GPU_GB.items() if needed <= free_gb), "tiny")
     return "small" if (os.cpu_count() or 1) >= MANY_PROCESSORS else "base"

@@ -140,9 +140,13 @@ def load(name: str, device: str, offline: bool, progress: Progress = silent) -> 
     Raises BadInput for a file that is no Whisper checkpoint, and what :func:`whisper_weights.fetch` raises.
     """
     is_size = name in weights.addresses()
-    path = weights.fetch(name, offline, progress) if is_size else Path(name)
+    path = weights.fetch(name, offline, progress) if is_size else Path(name).expanduser()
     progress(1.0, f"loading Whisper {name if is_size else path.name}")
-    return _loaded(path, path.stat().st_mtime_ns, name if is_size else None, device)
+    with _loading:  # else two users who come at once would load it twice
+        return _loaded(path, path.stat().st_mtime_ns, name if is_size else None, device)
+
+
+_loading = threading.Lock()
 
 
 @lru_cache(maxsize=2)

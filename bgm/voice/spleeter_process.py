@@ -23,6 +23,8 @@ _TICK_SECONDS = 0.25
 _FRAME_BYTES = 8
 """Two channels of float32."""
 _HEADER_BYTES = 8
+_ARCHIVE_MB = 75
+"""About the size of the published model's archive."""
 
 T = TypeVar("T")
 Tick = Callable[[], None]
@@ -34,10 +36,10 @@ class WorkerError(Exception):
 
 
 @contextmanager
-def worker(task: str, folder: Path) -> Iterator[Worker]:
-    """Start the child; leaving the context kills it, whatever it is doing."""
+def worker(task: str, folder: Path, scratch: Path | None = None) -> Iterator[Worker]:
+    """Start the child; leaving the context kills it, whatever it is doing. Its temporary files go to ``scratch``."""
     command = [str(spleeter_env.python()), "-I", str(WORKER), task, str(folder)]
-    quiet = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    quiet = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"} | ({"TMPDIR": str(scratch)} if scratch else {})
     pipe = subprocess.PIPE
     with ExitStack() as stack:
         log = stack.enter_context(tempfile.TemporaryFile())
@@ -102,9 +104,26 @@ class Worker:
 
 
 def fetch_model(folder: Path, progress: Progress) -> None:
-    """Let spleeter download its 2stems model into ``folder``. Raises WorkerError when it fails."""
-    with worker("fetch", folder) as child:
-        child.wait_until_done(lambda: progress(0.0, "downloading Spleeter's model, about 75 MB"))
+    """Let spleeter download its 2stems model into ``folder``. Raises WorkerError when it fails.
+
+    Spleeter tells nothing meanwhile; how far it is shows in how much lies beside ``folder``, where its archive goes.
+    """
+
+    def tick() -> None:
+        done = min(_ARCHIVE_MB, _bytes_in(folder.parent) / 1e6)
+        progress(done / _ARCHIVE_MB, f"downloading Spleeter's model: {done:.0f} of about {_ARCHIVE_MB} MB")
+
+    with worker("fetch", folder, scratch=folder.parent) as child:
+        child.wait_until_done(tick)
+
+
+def _bytes_in(folder: Path) -> int:
+    """Of all files in and below ``folder``, some of which may vanish just now."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            total += path.stat().st_size
+    return total
 
 
 def _close(pipe: IO[bytes]) -> None:

@@ -12,6 +12,7 @@ from bgm import engines
 from bgm.emotion.distilroberta import DEFAULT, DistilRoberta
 from bgm.engines import EngineOptions, Stage
 from bgm.errors import Cancelled, EngineUnavailable
+from bgm.progress import silent
 from bgm.timeline import EMOTIONS, Emotion
 from tests.emotion.conftest import FakeHub
 from tests.emotion.tiny_roberta import LABELS
@@ -109,6 +110,14 @@ def test_cached_weights_are_used_without_any_network(
     assert choice.name == "distilroberta"
     scores = DistilRoberta(choice.options).classify(TEXTS)
     assert scores[0] == pytest.approx(engine_on(tiny_roberta).classify(TEXTS)[0], abs=1e-6)
+
+
+def test_the_weights_are_loaded_once_whatever_else_is_set(tiny_roberta: Path) -> None:
+    engines_of_two = [
+        DistilRoberta(EngineOptions(str(tiny_roberta), device="cpu", language=code)) for code in ("en", "ko")
+    ]
+    first, second = (engine._ready(silent) for engine in engines_of_two)
+    assert first is second
 
 
 def test_published_weights_are_downloaded_once(tiny_roberta: Path, fake_hub: FakeHub) -> None:

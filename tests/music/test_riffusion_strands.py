@@ -63,6 +63,16 @@ def test_parts_cover_a_strand_on_columns(total: int) -> None:
     assert all(first % COLUMN == 0 and 0 < last - first <= PART for first, last in stretches)
 
 
+@pytest.mark.parametrize("takes", [1, 2, 3, 16])
+def test_many_takes_go_in_shorter_parts_so_that_no_more_sound_is_in_memory(takes: int) -> None:
+    stretches = parts(10 * PART, takes)
+    longest = max(last - first for first, last in stretches)
+    assert takes * longest <= 2 * PART
+    assert longest == PART or takes > 2
+    assert longest > 2 * 64 * COLUMN, "still longer than a window, by far"
+    assert all(first % COLUMN == 0 for first, _ in stretches)
+
+
 def test_only_what_is_wholly_a_neighbours_is_held() -> None:
     part = Part(first=0, last=10 * COLUMN + 5, lead=32 * COLUMN, trail=33 * COLUMN, trail_held=True)
     columns = part.held_columns()
@@ -130,6 +140,7 @@ def job(columns: int, takes: int, steps: int = 20) -> PaintJob:
 def test_zerogpu_lends_the_gpu_for_as_long_as_the_work_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert estimated_seconds(job(64, 1)) < estimated_seconds(job(640, 1)) < estimated_seconds(job(640, 4))
     assert estimated_seconds(job(640, 1, steps=50)) > estimated_seconds(job(640, 1))
+    assert 60 < estimated_seconds(job(1875, 2)) < 120, "a part of two takes of 150 s stays below ZeroGPU's two minutes"
     lent: list[Any] = []
 
     def gpu(duration: Any) -> Any:

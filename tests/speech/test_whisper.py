@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import base64
+import gzip
+import hashlib
+import shutil
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+import whisper
 
 from bgm.engines import EngineOptions
 from bgm.errors import BadInput, Cancelled
@@ -56,8 +62,6 @@ def korean(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What openai-whisper is asked, beside being asked it."""
-    import whisper
-
     asked: list[dict[str, Any]] = []
     transcribe = whisper.transcribe
 
@@ -189,6 +193,43 @@ def test_two_users_at_once_get_what_one_gets(english: Path, short: Recording) ->
 
 def test_the_model_is_loaded_once(english: Path) -> None:
     assert whisper_model.load(str(english), "cpu", True) is whisper_model.load(str(english), "cpu", True)
+
+
+def test_two_users_at_once_load_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh = tiny_whisper.write(tmp_path / "fresh.pt", "en", SAID)
+    loads: list[str] = []
+    load_model = whisper.load_model
+    monkeypatch.setattr(whisper, "load_model", lambda path, **more: (loads.append(path), load_model(path, **more))[1])
+    users = [threading.Thread(target=whisper_model.load, args=(str(fresh), "cpu", True)) for _ in range(3)]
+    for user in users:
+        user.start()
+    for user in users:
+        user.join()
+    assert len(loads) == 1
+
+
+def test_cached_weights_are_used_without_any_network(
+    english: Path, short: Recording, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise AssertionError("the network was asked")
+
+    digest = hashlib.sha256(english.read_bytes()).hexdigest()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(whisper_weights, "addresses", lambda: {"base": f"http://nowhere.invalid/{digest}/base.pt"})
+    (tmp_path / "whisper").mkdir()
+    shutil.copy(english, tmp_path / "whisper" / "base.pt")
+    monkeypatch.setattr(whisper, "_ALIGNMENT_HEADS", {"base": alignment_heads()})
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    options = EngineOptions(model="base")
+    assert Whisper.missing(options) is None
+    assert len(Whisper(options).transcribe(short).utterances) == 2
+
+
+def alignment_heads() -> bytes:
+    """All heads of the tiny model, in openai-whisper's way of writing them down."""
+    return base64.b85encode(gzip.compress(bytes([True] * 4)))
 
 
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04 half a zip"])

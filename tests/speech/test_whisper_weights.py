@@ -151,6 +151,19 @@ def test_a_host_that_never_answers_is_given_up_within_five_seconds(
         assert time.monotonic() - began < 5.0
 
 
+def test_a_host_that_never_answers_is_waited_for_once_and_not_for_each_size(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weights, "DECISION_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        host = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        sizes = ("tiny", "base", "small", "medium")
+        monkeypatch.setattr(weights, "addresses", lambda: {size: f"{host}/{SHA256}/{size}.pt" for size in sizes})
+        began = time.monotonic()
+        assert {weights.why_missing(size, offline=False) for size in sizes} == {"weights not reachable"}
+        assert time.monotonic() - began < 0.6
+
+
 def test_a_host_that_answers_is_asked_once_a_minute(serve: Callable[[bytes], None], cache: Path) -> None:
     serve(WHOLE)
     assert weights.why_missing("base", offline=False) is None

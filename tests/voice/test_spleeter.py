@@ -149,6 +149,18 @@ def test_what_is_missing_is_said(tmp_path: Path, own_data: Path, model: Path, mo
     assert spleeter_model.find(EngineOptions()) == elsewhere
 
 
+def test_a_model_that_is_here_is_used_without_any_network(own_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise AssertionError("the network was asked")
+
+    monkeypatch.setattr(spleeter_env, "ready", lambda: True)
+    monkeypatch.setattr(spleeter_model, "_index_answers", refuse)
+    monkeypatch.setattr(spleeter_model, "fetch_model", refuse)
+    here = whole(own_data / "spleeter-models" / "2stems")
+    assert Spleeter.missing(EngineOptions()) is None
+    assert spleeter_model.provide(EngineOptions(), silent) == here
+
+
 def test_a_network_that_never_answers_costs_little_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spleeter_env, "ready", lambda: True)
     monkeypatch.setattr(spleeter_model, "_index_answers", lambda: time.sleep(30))
@@ -181,6 +193,17 @@ def test_the_model_is_fetched_once_and_whole(
     folder = spleeter_model.provide(EngineOptions(), silent)
     assert folder == own_data / "spleeter-models" / "2stems"
     assert spleeter_model.find(EngineOptions(offline=True)) == folder
+
+
+def test_a_fetch_tells_how_far_it_is(own_data: Path, stand_in: Callable[[str], None]) -> None:
+    stand_in(
+        "import tempfile, time\n"
+        "archive = tempfile.NamedTemporaryFile()\narchive.write(bytes(15_000_000))\narchive.flush()\ntime.sleep(1.5)\n"
+        + FETCH.format(names=spleeter_model.FILES)
+    )
+    told: list[tuple[float, str]] = []
+    spleeter_model.provide(EngineOptions(), lambda fraction, note="": told.append((fraction, note)))
+    assert (0.2, "downloading Spleeter's model: 15 of about 75 MB") in [(round(f, 2), note) for f, note in told]
 
 
 def test_a_fetch_that_fails_says_so_and_leaves_nothing(own_data: Path, stand_in: Callable[[str], None]) -> None:
