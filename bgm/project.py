@@ -10,6 +10,7 @@ takes/<segment>-<take id>.flac
 from __future__ import annotations
 
 import json
+import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -20,9 +21,13 @@ from typing import Any, ClassVar
 from bgm.errors import BadInput
 from bgm.files import sweep, write_text
 from bgm.settings import Settings
-from bgm.timeline import EMOTIONS, Segment, Take, Timeline, Utterance
+from bgm.timeline import EMOTIONS, MAX_SECONDS, Segment, Take, Timeline, Utterance
 
 VERSION = 1
+MAX_BYTES = 32_000_000
+"""Of project.json: a talk of a day fills a tenth of it."""
+_NAME_BYTES = 255
+"""The longest name that the usual file systems take."""
 FILE = "project.json"
 LANGUAGE_UNKNOWN = "und"
 
@@ -91,12 +96,12 @@ class Project:
         return self
 
     def state(self) -> dict[str, str]:
-        """What each finished step was made from; empty where nothing is known."""
+        """What each finished step was made from; empty where nothing is known, as in a damaged file."""
         try:
             state = json.loads((self.folder / "state.json").read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
+        except (FileNotFoundError, ValueError, RecursionError):
             return {}
-        return state if isinstance(state, dict) else {}
+        return {step: key for step, key in state.items() if isinstance(key, str)} if isinstance(state, dict) else {}
 
     def mark(self, step: str, digest: str) -> None:
         """Note that ``step`` is finished for what ``digest`` stands for."""
@@ -143,11 +148,16 @@ def load(folder: Path) -> Project:
     """Read project.json strictly. Raises BadInput with the place and the trouble in one sentence."""
     file = folder / FILE
     try:
-        text = file.read_text(encoding="utf-8")
+        too_big = file.stat().st_size > MAX_BYTES
+        text = "" if too_big else file.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise BadInput(f"there is no project in {folder} (no {FILE})") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{file} can't be read: {error}") from error
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{file} is damaged: it is not text in UTF-8") from error
+    except OSError as error:
+        raise BadInput(f"{file} can't be read: {error.strerror or error}") from error
+    if too_big:
+        raise BadInput(f"{file} is too big for a project: {MAX_BYTES // 1_000_000} MB are the most")
     return loads(text, folder)
 
 
@@ -175,7 +185,7 @@ def loads(text: str, folder: Path) -> Project:
         document = _schema().validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the file"
+        place = ".".join(_short(str(part)) for part in first["loc"]) or "the file"
         raise BadInput(f"{name}: {place}: {first['msg'].removeprefix('Value error, ')}") from error
     except BadInput as error:
         raise BadInput(f"{name}: settings: {error}") from error
@@ -196,8 +206,8 @@ def _schema() -> Any:
         __pydantic_config__ = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)  # type: ignore[misc]
 
         version: Literal[1]
-        video: Annotated[str, Field(min_length=1)]
-        duration: Annotated[float, Field(gt=0)]
+        video: Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_checked_video)]
+        duration: Annotated[float, Field(gt=0, le=MAX_SECONDS)]
         language: str | None
         utterances: Annotated[tuple[Utterance, ...], AfterValidator(_checked_utterances)]
         segments: Annotated[tuple[Segment, ...], AfterValidator(_checked_segments)]
@@ -207,10 +217,26 @@ def _schema() -> Any:
     return TypeAdapter(Document)
 
 
+def _short(text: str) -> str:
+    """A name out of the file as it can stand in a message: whoever wrote the file may have put anything there."""
+    return text if (text.isidentifier() or text.isdecimal()) and len(text) <= 40 else reprlib.repr(text)
+
+
 def _from_document(document: dict[str, Any], folder: Path) -> Project:
     timeline = Timeline(document["duration"], document["segments"]) if document["segments"] else None
     fields = ("video", "duration", "language", "utterances", "engines", "settings")
     return Project(folder, timeline=timeline, **{name: document[name] for name in fields})
+
+
+def _checked_video(video: str) -> str:
+    if not all(_can_be_named(part) for part in PurePosixPath(video).parts):
+        raise ValueError("the video has a name that no file can have")
+    return video
+
+
+def _can_be_named(part: str) -> bool:
+    """Can a file or folder have this name? (Other names make every look at the path an error of its own.)"""
+    return "\0" not in part and len(part.encode()) <= _NAME_BYTES
 
 
 def _checked_utterances(utterances: tuple[Utterance, ...]) -> tuple[Utterance, ...]:
@@ -227,7 +253,9 @@ def _checked_utterances(utterances: tuple[Utterance, ...]) -> tuple[Utterance, .
 def _checked_segments(segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
     for segment in segments:
         if not _is_name(segment.id):
-            raise ValueError(f"the segment id {segment.id!r} may have letters, digits, - and _ only, at most 64")
+            raise ValueError(
+                f"the segment id {reprlib.repr(segment.id)} may have letters, digits, - and _ only, at most 64"
+            )
         if not 0 <= segment.confidence <= 1:
             raise ValueError(f"segment {segment.id} has a confidence outside 0 to 1")
         if not -60 <= segment.gain_db <= 24:
@@ -235,7 +263,7 @@ def _checked_segments(segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
         if not 0 <= segment.seed < 2**32:
             raise ValueError(f"segment {segment.id} has a seed outside 0 to 4294967295")
         if segment.chosen is not None and segment.chosen_take is None:
-            raise ValueError(f"segment {segment.id} has no take {segment.chosen!r} to choose")
+            raise ValueError(f"segment {segment.id} has no take {reprlib.repr(segment.chosen)} to choose")
         for take in segment.takes:
             _check_take(segment, take)
     return segments
@@ -244,8 +272,8 @@ def _checked_segments(segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
 def _check_take(segment: Segment, take: Take) -> None:
     path = PurePosixPath(take.file)
     inside = len(path.parts) == 2 and path.parts[0] == "takes" and "\\" not in take.file
-    if not inside or path.name.startswith("."):
-        raise ValueError(f"segment {segment.id}: a take's file must lie in takes/, not {take.file!r}")
+    if not inside or path.name.startswith(".") or not path.name.isprintable() or not _can_be_named(path.name):
+        raise ValueError(f"segment {segment.id}: a take's file must lie in takes/, not {reprlib.repr(take.file)}")
 
 
 def _is_name(text: str) -> bool:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, ClassVar, Literal
 
+MAX_SECONDS = 24 * 3600.0
+"""The longest video taken; a damaged or hostile file may claim to last years."""
 MIN_LENGTH = 0.25
 """Shortest segment that an edit may leave, in seconds (a video shorter than this is one segment)."""
 
@@ -34,7 +36,7 @@ EMOTIONS: tuple[Emotion, ...] = tuple(Emotion)
 Scores = Mapping[Emotion, float]
 """One probability for each of the seven emotions; they sum to 1."""
 Source = Literal["auto", "user"]
-_STRICT: dict[str, Any] = {"extra": "forbid", "strict": True}
+_STRICT: dict[str, Any] = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
 """Read by pydantic, where a project file is read: a misspelt field is an error, not a lost edit."""
 
 

@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from bgm.errors import BadInput
+
 SAMPLE_RATE = 48_000
 """Of every stem, take and master, in Hz."""
 BLOCK_FRAMES = 10 * SAMPLE_RATE
@@ -37,18 +39,30 @@ def frames_of(seconds: float) -> int:
 
 
 def length(path: Path) -> int:
-    """Frames in a file."""
-    return int(soundfile.info(str(path)).frames)
+    """Frames in a file. Raises BadInput when it is no sound."""
+    with _named(path):
+        return int(soundfile.info(str(path)).frames)
 
 
 def channels(path: Path) -> int:
-    """Channels in a file."""
-    return int(soundfile.info(str(path)).channels)
+    """Channels in a file. Raises BadInput when it is no sound."""
+    with _named(path):
+        return int(soundfile.info(str(path)).channels)
+
+
+def is_ours(path: Path, frames: int | None = None) -> bool:
+    """Is it a FLAC as the studio writes them, and of so many ``frames`` if given? What is damaged is not."""
+    try:
+        info = soundfile.info(str(path))
+    except soundfile.LibsndfileError:
+        return False
+    in_form = (info.format, info.samplerate) == ("FLAC", SAMPLE_RATE) and info.channels <= 2
+    return in_form and frames in (None, info.frames)
 
 
 def blocks(path: Path, block_frames: int = BLOCK_FRAMES, *, start: int = 0, stop: int | None = None) -> Iterator[Audio]:
-    """The file from frame ``start`` to ``stop`` in blocks of at most ``block_frames``."""
-    with soundfile.SoundFile(str(path)) as file:
+    """The file from frame ``start`` to ``stop`` in blocks of at most ``block_frames``. Raises BadInput: damaged."""
+    with _named(path), soundfile.SoundFile(str(path)) as file:
         end = file.frames if stop is None else min(stop, file.frames)
         file.seek(min(start, end))
         while (todo := min(block_frames, end - file.tell())) > 0:
@@ -60,18 +74,28 @@ def blocks(path: Path, block_frames: int = BLOCK_FRAMES, *, start: int = 0, stop
 
 def read(path: Path, start: int = 0, stop: int | None = None) -> Audio:
     """Frames ``start`` to ``stop`` at once: only for stretches of bounded length."""
-    return np.asarray(soundfile.read(str(path), start=start, stop=stop, dtype="float32", always_2d=True)[0])
+    with _named(path):
+        return np.asarray(soundfile.read(str(path), start=start, stop=stop, dtype="float32", always_2d=True)[0])
 
 
 def mono_blocks(path: Path, rate: int, block_frames: int = BLOCK_FRAMES) -> Iterator[npt.NDArray[np.float32]]:
     """The file mixed to mono and resampled to ``rate``, as 1-D blocks whose lengths vary (soxr, streaming)."""
     import soxr
 
-    source = int(soundfile.info(str(path)).samplerate)
+    with _named(path):
+        source = int(soundfile.info(str(path)).samplerate)
     resampler = soxr.ResampleStream(source, rate, 1, dtype="float32")
     for block in blocks(path, block_frames):
         yield resampler.resample_chunk(block.mean(axis=1))
     yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except soundfile.LibsndfileError as error:
+        raise BadInput(f"{path.name} can't be read as sound: the file is missing or damaged") from error
 
 
 @contextmanager

@@ -12,13 +12,15 @@ from typing import Any
 
 import av
 from av.container import InputContainer, OutputContainer
+from av.packet import Packet
 from av.stream import Discard, Stream
+from av.video.stream import VideoStream
 
 from bgm.progress import Progress
 
 MAX_STREAMS = 64
-MAX_PIXELS = 1 << 27
-"""Of one picture: eight times 4K, twice 8K 360° video. More is a broken or hostile file."""
+MAX_PIXELS = 1 << 26
+"""Of one picture: eight times 4K, twice 8K 360° video (8192 × 4096). More is a broken or hostile file."""
 OPEN_SECONDS, READ_SECONDS = 30.0, 60.0
 """How long opening, or one read, may take before the file is given up."""
 
@@ -37,12 +39,30 @@ _INPUT_OPTIONS = {
 
 def open_input(path: Path) -> InputContainer:
     """Open a file for reading; raises av.error.FFmpegError. Tags that aren't UTF-8 keep their bytes."""
-    return av.open(
+    container = av.open(
         str(path.absolute()),
         options=_INPUT_OPTIONS,
         metadata_errors="surrogateescape",
         timeout=(OPEN_SECONDS, READ_SECONDS),
     )
+    for stream in container.streams:
+        if (
+            isinstance(stream, VideoStream) and stream.codec_context
+        ):  # its decoder knows nothing of the container's options
+            stream.codec_context.options = {**stream.codec_context.options, "max_pixels": str(MAX_PIXELS)}
+    return container
+
+
+def packets(container: InputContainer, *streams: Stream) -> Iterator[Packet[Any]]:
+    """The packets of the streams given, or of all.
+
+    A stream that first shows in the middle of the file (MPEG-TS, FLV) isn't one of them; PyAV, which doesn't know it
+    either, stumbles over it when it ends the streams, after all packets were read.
+    """
+    try:
+        yield from container.demux(*streams)
+    except IndexError:
+        return
 
 
 class _WholeWrites(io.FileIO):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
 
 import av
 import av.filter
+from av.video.reformatter import VideoReformatter
 
-from bgm.media.container import open_input
+from bgm.media.container import open_input, packets, tick
 from bgm.media.probe import MediaInfo
 from bgm.progress import Progress
 
@@ -24,13 +27,13 @@ def picture_cuts(info: MediaInfo, progress: Progress) -> tuple[float, ...]:
     with open_input(info.path) as container:
         stream = container.streams.video[[s.index for s in container.streams.video].index(info.video.index)]
         stream.thread_type = "AUTO"
-        frames = (_told(frame, info, progress) for frame in _decoded(container.demux(stream)))
-        times = tuple(round(time - info.origin, 3) for time in _shots(frames, stream))
+        frames = (_told(frame, info, progress) for frame in _decoded(packets(container, stream)))
+        times = tuple(round(time - info.origin, 3) for time in _shots(frames, tick(stream)))
     return tuple(time for time in times if 0 < time < info.duration)
 
 
-def _decoded(packets: Iterator[av.Packet[av.VideoStream]]) -> Iterator[av.VideoFrame]:
-    for packet in packets:
+def _decoded(found: Iterator[av.Packet[Any]]) -> Iterator[av.VideoFrame]:
+    for packet in found:
         try:
             yield from (frame for frame in packet.decode() if isinstance(frame, av.VideoFrame))
         except av.error.InvalidDataError:
@@ -42,18 +45,31 @@ def _told(frame: av.VideoFrame, info: MediaInfo, progress: Progress) -> av.Video
     return frame
 
 
-def _shots(frames: Iterator[av.VideoFrame], stream: av.VideoStream) -> Iterator[float]:
+def _shots(frames: Iterator[av.VideoFrame], time_base: Fraction) -> Iterator[float]:
+    graph = None
+    for frame in _small(frames):
+        graph = graph or _scene_filter(frame, time_base)
+        graph.vpush(frame)
+        yield from _pulled(graph)
+
+
+def _small(frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+    """The frames in one small size and format, whatever each has: in a damaged or joined file it may change."""
+    reformatter, height = VideoReformatter(), 0
+    for frame in frames:
+        height = height or min(4 * _WIDTH, max(2, round(_WIDTH * frame.height / frame.width / 2) * 2))
+        yield reformatter.reformat(frame, _WIDTH, height, "yuv420p")
+
+
+def _scene_filter(frame: av.VideoFrame, time_base: Fraction) -> av.filter.Graph:
     graph = av.filter.Graph()
     nodes = [
-        graph.add_buffer(template=stream),
-        graph.add("scale", f"{_WIDTH}:-2"),
+        graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=time_base),
         graph.add("select", f"gt(scene,{SCENE_CHANGE})"),
         graph.add("buffersink"),
     ]
     graph.link_nodes(*nodes).configure()
-    for frame in frames:
-        graph.vpush(frame)
-        yield from _pulled(graph)
+    return graph
 
 
 def _pulled(graph: av.filter.Graph) -> Iterator[float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -16,8 +16,8 @@ from av.container import InputContainer
 
 from bgm.files import beside
 from bgm.media.audio import BLOCK_FRAMES, SAMPLE_RATE, Audio, AudioWriter, frames_of, writer
-from bgm.media.container import discard_all_but, open_input, paced, tick
-from bgm.media.probe import MediaInfo
+from bgm.media.container import discard_all_but, open_input, paced, packets, tick
+from bgm.media.probe import MediaInfo, is_rate
 from bgm.progress import Progress, silent
 
 _JITTER_SECONDS = 0.04
@@ -47,11 +47,11 @@ def decode(info: MediaInfo, target: Path, progress: Progress = silent) -> Decode
     report = paced(progress)
     with beside(target) as part, open_input(info.path) as source, writer(part, channels) as out:
         placer = _Placer(out, channels, total)
-        decoder = _Decoder(source, cast(AvAudioStream, source.streams[info.audio.index]))
+        stream = cast(AvAudioStream, source.streams[info.audio.index])
+        decoder = _Decoder(source, stream, lambda: report(placer.written / max(1, total), "decoding the sound"))
         for frame in decoder.frames():
             placer.place(frame, decoder.seconds(frame, info.origin), exact=decoder.broken)
             decoder.broken = False
-            report(placer.written / max(1, total), "decoding the sound")
             if placer.written >= total:
                 break
         placer.finish()
@@ -62,9 +62,11 @@ def decode(info: MediaInfo, target: Path, progress: Progress = silent) -> Decode
 class _Decoder:
     """Frames of one stream; what can't be decoded is left out and counted."""
 
-    def __init__(self, container: InputContainer, stream: AvAudioStream) -> None:
+    def __init__(self, container: InputContainer, stream: AvAudioStream, on_packet: Callable[[], None]) -> None:
+        """``on_packet`` is called for damaged packets too: a file that holds nothing else can still be stopped."""
         self._container = container
         self._stream = stream
+        self._on_packet = on_packet
         self._damaged = 0
         self._cut_short = False
         self.broken = True
@@ -72,11 +74,11 @@ class _Decoder:
 
     def frames(self) -> Iterator[AudioFrame]:
         discard_all_but(self._container, self._stream.index)
-        packets = self._container.demux(self._stream)
         try:
-            for packet in packets:
+            for packet in packets(self._container, self._stream):
+                self._on_packet()
                 try:
-                    yield from self._stream.decode(packet)
+                    yield from (frame for frame in self._stream.decode(packet) if is_rate(frame.sample_rate))
                 except av.error.EOFError:
                     return
                 except av.error.FFmpegError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import stat
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +19,15 @@ from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from bgm.errors import BadInput
-from bgm.media.container import MAX_PIXELS, open_input, tick
+from bgm.media.container import MAX_PIXELS, MAX_STREAMS, open_input, packets, tick
+from bgm.timeline import MAX_SECONDS
 
 _S = TypeVar("_S", bound=Stream)
 
-MAX_SECONDS = 24 * 3600.0
-"""The longest file taken; a damaged or hostile one may claim to last years."""
+SCAN_SECONDS = 120.0
+"""How long reading a file to its end may take: 3 hours of an endless recording in Matroska take a few."""
+MIN_RATE, MAX_RATE = 1_000, 1_000_000
+"""Samples a second that sound may have: what it takes to resample it grows with how far it is from ours."""
 TEXT_SUBTITLES = frozenset({"mov_text", "subrip", "srt", "webvtt", "ass", "ssa", "text"})
 """Codec names, as PyAV gives them, of subtitles that are text; the others are pictures."""
 
@@ -106,7 +110,7 @@ def probe(path: Path) -> MediaInfo:
     try:
         with open_input(path) as container:
             return _inspect(path, container, size)
-    except av.error.ExitError as error:
+    except (av.error.ExitError, TimeoutError) as error:
         raise _bad(path, "takes too long to read") from error
     except av.error.InvalidDataError as error:
         raise _bad(path, "is damaged, incomplete, or not a video or sound file") from error
@@ -122,6 +126,11 @@ def shown(path: Path) -> str:
 def is_picture(stream: Stream) -> bool:
     """Is it a picture that moves, not cover art?"""
     return isinstance(stream, VideoStream) and not stream.disposition & Disposition.attached_pic
+
+
+def is_rate(samples_a_second: int) -> bool:
+    """Can sound at this rate be resampled?"""
+    return MIN_RATE <= samples_a_second <= MAX_RATE
 
 
 def _bad(path: Path, trouble: str) -> BadInput:
@@ -148,10 +157,12 @@ def _check_file(path: Path) -> int:
 
 
 def _inspect(path: Path, container: InputContainer, size: int) -> MediaInfo:
+    if len(container.streams) >= MAX_STREAMS:
+        raise _bad(path, f"has too many tracks: fewer than {MAX_STREAMS} can be handled")
     if any(_end_of_data(stream) > size for stream in container.streams):
         raise _bad(path, "is incomplete: it was cut off before its end")
     pictures = [s for s in container.streams.video if is_picture(s)]
-    sounds = [s for s in container.streams.audio if s.codec_context and s.rate and s.channels]
+    sounds = [s for s in container.streams.audio if s.codec_context and is_rate(s.rate) and s.channels]
     main: VideoStream | AudioStream | None = _default(pictures) or _default(sounds)
     if main is None:
         raise _bad(path, "has neither a picture nor a sound that can be decoded")
@@ -264,10 +275,13 @@ def _ends_near_tail(container: InputContainer, stream: VideoStream | AudioStream
 
 
 def _scan(container: InputContainer, index: int) -> _Ends | None:
-    """Read packets to the end (or to where the file is damaged beyond reading on)."""
+    """Read packets to the end (or to where the file is damaged beyond reading on). Raises TimeoutError."""
     first, main, anything = math.inf, -math.inf, -math.inf
+    give_up = time.monotonic() + SCAN_SECONDS
     try:
-        for packet in container.demux():
+        for packet in packets(container):
+            if time.monotonic() > give_up:
+                raise TimeoutError
             if packet.pts is None or packet.stream.type not in ("video", "audio", "subtitle"):
                 continue
             start, end = _span(packet)

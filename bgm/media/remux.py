@@ -10,18 +10,20 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import av
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.subtitles.stream import SubtitleStream
 
+from bgm.errors import BadInput
 from bgm.files import beside
 from bgm.media import audio
 from bgm.media.audio import frames_of
-from bgm.media.container import open_input, open_output, paced, tick
+from bgm.media.container import open_input, open_output, paced, packets, tick
 from bgm.media.encode import add_encoder, encode_audio, encoded, kept_tags, seconds_of
 from bgm.media.forms import VIDEO_BIT_RATE, VideoForm, add_copy, check_output, container_for, fits
-from bgm.media.probe import MediaInfo, is_picture
+from bgm.media.probe import MediaInfo, is_picture, shown
 from bgm.media.subtitle_track import Cue, add_text_track, plain_text, read_srt, text_packet
 from bgm.progress import Progress, silent
 
@@ -60,14 +62,17 @@ def remux(
     """
     options = options or RemuxOptions()
     form = container_for(info, out, keep_original=options.keep_original or master is None)
-    with (
-        beside(out) as part,
-        open_input(info.path) as source,
-        open_output(part, form.muxer, _muxer_options(form, source)) as target,
-    ):
-        job = _Job(info, form, source, target)
-        job.add_tracks(master, options)
-        job.run(paced(progress))
+    try:
+        with (
+            beside(out) as part,
+            open_input(info.path) as source,
+            open_output(part, form.muxer, _muxer_options(form, source)) as target,
+        ):
+            job = _Job(info, form, source, target)
+            job.add_tracks(master, options)
+            job.run(paced(progress))
+    except (av.error.InvalidDataError, av.error.ArgumentError) as error:
+        raise BadInput(f"{shown(info.path)} is damaged: not all of it can be copied into {out.suffix}") from error
     progress(1.0, _NOTE)
     return tuple(job.notes)
 
@@ -155,8 +160,8 @@ class _Job:
         # Where the container can't hide the encoder's priming, that packet is left out: the sound stays in time and
         # only its first 21 ms fade in.
         first = -math.inf if self._form.trims_priming else 0.0
-        packets = ((seconds_of(packet), packet) for packet in encoded(stream, master, total))
-        self._added.append(pair for pair in packets if pair[0] >= first)
+        timed = ((seconds_of(packet), packet) for packet in encoded(stream, master, total))
+        self._added.append(pair for pair in timed if pair[0] >= first)
 
     def _add_original(self, stream: Stream) -> None:
         copy = self._copy(stream)
@@ -206,7 +211,7 @@ class _Job:
 
     def _source_packets(self) -> Iterator[tuple[float, _AnyPacket]]:
         streams = [self._source.streams[index] for index in (*self._copies, *self._texts)]
-        for packet in self._source.demux(streams):
+        for packet in packets(self._source, *streams):
             index = packet.stream.index  # stream_index of the empty packets that end a stream is always 0
             if index in self._texts:
                 yield from self._as_text(self._texts[index], packet)

@@ -15,7 +15,7 @@ from av.packet import Packet
 from av.subtitles.stream import SubtitleStream
 from av.subtitles.subtitle import AssSubtitle
 
-from bgm.media.container import discard_all_but, open_input, paced, tick
+from bgm.media.container import discard_all_but, open_input, paced, packets, tick
 from bgm.media.probe import MediaInfo, SubtitleTrack
 from bgm.progress import Progress, silent
 
@@ -116,7 +116,7 @@ def read_srt(path: Path) -> Iterator[Cue]:
 
 def _cues(info: MediaInfo, container: InputContainer, track: SubtitleTrack, report: Progress) -> Iterator[Cue]:
     discard_all_but(container, track.index)
-    for packet in container.demux(container.streams[track.index]):
+    for packet in packets(container, container.streams[track.index]):
         text = plain_text(packet)
         if not text:
             continue

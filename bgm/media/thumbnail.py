@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import av
 from av.container import InputContainer
@@ -11,8 +11,11 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from bgm.errors import BadInput
-from bgm.media.container import discard_all_but, open_input, tick
+from bgm.media.container import discard_all_but, open_input, packets, tick
 from bgm.media.probe import MediaInfo, shown
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 _MAX_FRAMES = 300
 """How many frames after a key frame are decoded in search of the exact one."""
@@ -26,11 +29,18 @@ def thumbnail(info: MediaInfo, time: float, width: int = 320) -> bytes:
         frame = _frame_at(container, cast(VideoStream, container.streams[info.video.index]), info.origin + time)
     if frame is None:
         raise BadInput(f"{shown(info.path)} has no picture that can be decoded at {time:.1f} s")
-    image = frame.to_image().rotate(frame.rotation, expand=True)
-    image.thumbnail((width, width * 4))
     out = io.BytesIO()
-    image.save(out, "JPEG", quality=80)
+    _upright(frame, width).save(out, "JPEG", quality=80)
     return out.getvalue()
+
+
+def _upright(frame: VideoFrame, width: int) -> Image.Image:
+    """The picture turned as it is to be seen; made small first, as a copy of a whole 8K picture takes a gigabyte."""
+    lies = frame.rotation % 180 != 0
+    across, down = (frame.height, frame.width) if lies else (frame.width, frame.height)
+    scale = min(1.0, width / across, 4 * width / down)
+    small = frame.reformat(max(1, round(frame.width * scale)), max(1, round(frame.height * scale)))
+    return small.to_image().rotate(frame.rotation, expand=True)
 
 
 def _frame_at(container: InputContainer, stream: VideoStream, seconds: float) -> VideoFrame | None:
@@ -39,7 +49,8 @@ def _frame_at(container: InputContainer, stream: VideoStream, seconds: float) ->
     found = None
     try:
         container.seek(int(seconds / tick(stream)), stream=stream)
-        for count, frame in enumerate(container.decode(stream)):
+        frames = (frame for packet in packets(container, stream) for frame in stream.decode(packet))
+        for count, frame in enumerate(frames):
             if found is not None and (count > _MAX_FRAMES or (frame.time or 0.0) > seconds + 1e-6):
                 break
             found = frame

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,8 @@ PAD_S = 0.15
 """Kept before and after: consonants are quieter than the detector's threshold."""
 SHORTEST_S = 0.25
 """A shorter sound is a click or a cough."""
+
+_IMPORTING = threading.Lock()
 
 LEVEL_WINDOW_S = 0.1
 LOUD_WINDOWS = 10
@@ -95,22 +98,30 @@ def _events(audio: Path, gain: float, duration: float, progress: Progress) -> It
 def _one_thread() -> Iterator[None]:
     """The model is so small that a second thread only waits: twenty times slower on a busy machine.
 
-    Importing silero_vad would leave the whole process with one thread: the number is set back.
+    OpenMP's number is this thread's alone. What torch.set_num_threads sets, threads that begin meanwhile would keep.
     """
+    from threadpoolctl import threadpool_limits
+
+    _silero()  # before: it brings torch, whose first call in a thread sets that thread's number
+    with threadpool_limits(1, "openmp"):
+        yield
+
+
+def _silero() -> Any:
+    """The package. Importing it leaves the whole process with one thread: the number is set back."""
     import torch
 
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
+    with _IMPORTING:
+        threads = torch.get_num_threads()
+        import silero_vad
+
         torch.set_num_threads(threads)
+    return silero_vad
 
 
 def _listener() -> Any:
     """A detector of our own: it remembers the sound so far, so it can't be shared."""
-    import silero_vad
-
+    silero_vad = _silero()
     return silero_vad.VADIterator(
         silero_vad.load_silero_vad(),
         sampling_rate=RATE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +15,17 @@ from bgm.speech.utterances import Timed
 MAX_BYTES = 20_000_000
 """A transcript of a day is under 5 MB: more is not a subtitle file."""
 
+MAX_CUES = 100_000
+"""A talk of a day has a third of it."""
+
 READING_SPEED = 15.0
 """Characters a second: how long a cue without a length stays."""
 
+
+_ASS_LINE = 300
+_DRAWING = re.compile(r"\\p[1-9]")
+_LONGEST_REPEAT = 200
+"""Words that a caption may repeat of the one before: a few lines."""
 
 RawCue = tuple[float, float, str]
 """Start and end in seconds, lines without tags, not empty."""
@@ -80,7 +88,9 @@ def parse(text: str, name: str) -> Subtitle:
 
 
 def tidy(raw: Sequence[RawCue], language: str | None) -> Subtitle:
-    """Cues in any order, with all that subtitles hold beside speech, put right."""
+    """Cues in any order, with all that subtitles hold beside speech, put right. Raises BadInput: too many."""
+    if len(raw) > MAX_CUES:
+        raise BadInput(f"these are {len(raw)} subtitles; {MAX_CUES} are the most that can be read")
     cues = [Timed(start, end, clean(words)) for start, end, words in _without_rolling(sorted(raw))]
     spoken = [cue for cue in cues if cue.text]
     return Subtitle(_disjoint(spoken), len(cues) - len(spoken), language)
@@ -91,36 +101,63 @@ def clean(text: str) -> str:
     if re.fullmatch(r"\s*[♪♫♬#].*[♪♫♬#]\s*", text, re.DOTALL):
         return ""
     lines = (_clean_line(line) for line in text.split("\n"))
-    without_brackets = re.sub(r"\[[^\]]*\]|【[^】]*】", " ", "\n".join(filter(None, lines)))
+    without_brackets = re.sub(r"\[[^][]*\]|【[^【】]*】", " ", "\n".join(filter(None, lines)))
     return " ".join(without_brackets.split())
 
 
 def _events(text: str, name: str) -> list[RawCue]:
     import pysubs2
 
-    # A time tag inside a line (<00:00:01.000>, karaoke) would be taken for a cue's own times.
-    text = re.sub(r"<\d[\d:.,]*>", "", text)
-    if text.lstrip().startswith("WEBVTT"):
-        text = _only_vtt_cues(text)
     try:
-        events = pysubs2.SSAFile.from_string(text).get_text_events()
+        form = pysubs2.formats.autodetect_format(text)
+        if form not in _FORMS:
+            raise pysubs2.exceptions.FormatAutodetectionError(text[:100], [form])
+        # With its tags kept: pysubs2 looks for the end of each one as far as the cue goes, which an unclosed tag
+        # for every second letter makes last for hours. They are taken out below.
+        file = pysubs2.SSAFile.from_string(_FORMS[form](text), form, keep_html_tags=True)
     except (pysubs2.exceptions.Pysubs2Error, ValueError) as error:
         raise BadInput(f"{name} is not a subtitle file that can be read (.srt or .vtt)") from error
-    raw = [(event.start / 1000, event.end / 1000, _plain(event.plaintext)) for event in events]
+    spoken = (event for event in file if not event.is_comment and not _DRAWING.search(event.text))
+    raw = [(event.start / 1000, event.end / 1000, _plain(event.text)) for event in spoken]
     if not any(words for _, _, words in raw):
         raise BadInput(f"{name} has no subtitles in it")
     return [cue for cue in raw if cue[2]]
 
 
+def _tidy_lines(text: str) -> str:
+    """SubRip without what would be taken for something else, or take pysubs2 too long.
+
+    A time tag inside a line (<00:00:01.000>, karaoke) would be taken for a cue's own times.
+    """
+    return re.sub(r"\n{3,}", "\n\n", re.sub(r"<\d[\d:.,]*>", "", text))
+
+
+def _only_dialogue(text: str) -> str:
+    """SubStation Alpha whose lines beside the dialogue (headings, styles, fonts) are as long as they may be."""
+    lines = (line if line.startswith("Dialogue:") else line[:_ASS_LINE] for line in text.split("\n"))
+    return "\n".join(lines)
+
+
 def _only_vtt_cues(text: str) -> str:
     """WebVTT without notes, style sheets and cue identifiers, which pysubs2 would read as words of the cue before."""
-    blocks = re.split(r"\n\n+", text)  # a line of one space is part of a cue: YouTube writes them
+    blocks = re.split(r"\n\n+", _tidy_lines(text.lstrip()))  # a line of one space is part of a cue: YouTube writes them
     cues = (re.search(r"^[^\n]*-->.*", block, re.DOTALL | re.MULTILINE) for block in blocks)
     return "\n\n".join(["WEBVTT", *(cue[0] for cue in cues if cue)]) + "\n"
 
 
+_FORMS: Mapping[str, Callable[[str], str]] = {
+    "srt": _tidy_lines,
+    "vtt": _only_vtt_cues,
+    "ass": _only_dialogue,
+    "ssa": _only_dialogue,
+}
+"""What is read, by pysubs2's names, and what is done to the text before. Its XML and JSON formats are left out."""
+
+
 def _plain(text: str) -> str:
-    without_tags = re.sub(r"</?[a-zA-Z][^>\n]*>", "", text)
+    """The lines of an event without tags (HTML's and SubStation's), each tag ending before the next begins."""
+    broken = re.sub(r"\\[Nn]", "\n", re.sub(r"\{[^{}]*\}", "", text)).replace(r"\h", " ")
+    without_tags = re.sub(r"</? ?[a-zA-Z][^<>\n]*>", "", broken)
     unescaped = html.unescape(without_tags).replace("\u00a0", " ")
     lines = (
         re.sub("[\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]", "", line).strip() for line in unescaped.split("\n")
@@ -160,10 +197,10 @@ def _repeated(before: RawCue, after: RawCue) -> int:
     if after[0] - before[1] > 0.2:
         return 0
     old, new = before[2].split(), after[2].split()
-    longest = min(len(old), len(new))
+    longest = min(len(old), len(new), _LONGEST_REPEAT)
     fits = (n for n in range(longest, 0, -1) if old[-n:] == new[:n])
     found = next(fits, 0)
-    whole_lines = {len(" ".join(before[2].split("\n")[i:]).split()) for i in range(before[2].count("\n") + 1)}
+    whole_lines = itertools.accumulate(len(line.split()) for line in reversed(before[2].split("\n")))
     return found if found >= 3 or found in whole_lines else 0
 
 

@@ -5,7 +5,7 @@ A gesture is a small object such as ``{"op": "move", "id": "s2", "time": 4.5}``.
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +16,8 @@ from bgm.timeline import Emotion, Timeline
 Gesture = Mapping[str, Any]
 UNDO_DEPTH = 200
 PROMPT_LENGTH = 500
+MAX_SEGMENTS = 2000
+"""Up to which an edit may add one; each edit reads and writes them all."""
 
 
 def apply(timeline: Timeline, gesture: Gesture) -> Timeline:
@@ -63,6 +65,7 @@ def _move(timeline: Timeline, gesture: Gesture) -> Timeline:
 
 
 def _split(timeline: Timeline, gesture: Gesture) -> Timeline:
+    _check_count(timeline)
     return timeline.split(_id(gesture), _number(gesture, "time"))
 
 
@@ -75,6 +78,7 @@ def _emotion(timeline: Timeline, gesture: Gesture) -> Timeline:
 
 
 def _insert(timeline: Timeline, gesture: Gesture) -> Timeline:
+    _check_count(timeline)
     return timeline.insert(_number(gesture, "start"), _number(gesture, "end"), _emotion_of(gesture))
 
 
@@ -94,6 +98,11 @@ def _set(timeline: Timeline, gesture: Gesture) -> Timeline:
     return timeline.update(_id(gesture), **{name: check(gesture.get("value"))}, source="user")
 
 
+def _check_count(timeline: Timeline) -> None:
+    if len(timeline.segments) >= MAX_SEGMENTS:
+        raise BadInput(f"a timeline is edited up to {MAX_SEGMENTS} segments; merge some first")
+
+
 def _id(gesture: Gesture) -> str:
     return str(gesture.get("id"))
 
@@ -110,7 +119,7 @@ def _number(gesture: Gesture, name: str) -> float:
 
 
 def _finite(value: object, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
         raise BadInput(f"{name} must be a number")
     return float(value)
 

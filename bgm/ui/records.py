@@ -39,9 +39,16 @@ def load(folder: Path) -> Records:
     try:
         noted: dict[str, Any] = json.loads((folder / FILE).read_text(encoding="utf-8"))
         result = noted["result"]
-        return Records(noted["preview"], Result(**result) if result else None)
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return Records(noted["preview"], _result(**result) if result else None)
+    except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
         return Records()
+
+
+def _result(file: object, **more: Any) -> Result:
+    """Raises ValueError where no file can have that name."""
+    if not isinstance(file, str) or len(file.encode()) > 255:
+        raise ValueError("not a file's name")
+    return Result(file, **more)
 
 
 def save(folder: Path, records: Records) -> None:
