@@ -5,11 +5,15 @@ import sys
 
 # OpenMP's threads would spin while they wait: on a busy machine small models ran several times slower for it.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# The number of threads for NumPy's linear algebra is the process's, so jobs beside each other can't each have their own;
+# with one, the same job gives the same bits whatever else runs, and our matrices are too small to gain from more.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from bgm import environment
 from bgm.errors import BgmError
 from bgm.log import configure
 from bgm.ui.page import build
+from bgm.ui.serving import serve
 
 
 def main() -> int:
@@ -17,7 +21,7 @@ def main() -> int:
     try:
         operator = environment.read()
         configure(operator.log_level, operator.log_format)
-        build(operator).launch(auth=operator.users() or None)
+        serve(build(operator), auth=operator.users() or None)
     except BgmError as error:
         print(f"bgm: {error}", file=sys.stderr)
         return error.exit_code

@@ -73,12 +73,19 @@ class Environment(BaseSettings):
     max_minutes: float = Field(180, gt=0, allow_inf_nan=False, description="longest video")
     max_waiting: int = Field(20, gt=0, description="jobs that may wait in one queue")
     max_projects: int = Field(500, gt=0, description="projects on disk at one time")
+    max_project_mb: int = Field(20480, gt=0, description="files of one project, MiB: no step starts beyond it")
     workers: int = Field(2, gt=0, le=64, description="analyses and renders at one time; music has a queue of its own")
 
     auth: Annotated[SecretStr, AfterValidator(_pair)] | None = Field(
         None, description="`name:password` that the page asks for"
     )
     auth_file: File | None = Field(None, description="a file with one `name:password` a line, for several users")
+
+    hosts: str | None = Field(
+        None,
+        description="names that the page answers to behind a proxy, as `a.org,b.org`; default: any, but only "
+        "this machine's own when it listens on 127.0.0.1",
+    )
 
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="where models run")
     offline: bool = Field(False, description="make no network call at all")
@@ -102,6 +109,15 @@ class Environment(BaseSettings):
     def max_bytes(self) -> int:
         """Of one upload."""
         return self.max_mb * 1024 * 1024
+
+    @property
+    def max_project_bytes(self) -> int:
+        """Of all files of one project."""
+        return self.max_project_mb * 1024 * 1024
+
+    def host_names(self) -> list[str]:
+        """The server's own names, as the operator gives them."""
+        return [name.strip() for name in (self.hosts or "").split(",") if name.strip()]
 
     def settings(self) -> Settings:
         """What a new project begins with."""

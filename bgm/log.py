@@ -1,10 +1,80 @@
-"""How the page's log lines look."""
+"""The page's log: one line an event, as ``key=value`` (logfmt) or as JSON, with the id of the job that it is about.
+
+Nothing of a user's gets into a line by us: no text, no file name, and no project's id, which would open the project.
+What a library raises may name a file of a project: all below the project's folder is cut out of it.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
+import re
+from collections.abc import Mapping
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any
+
+job_id: ContextVar[str | None] = ContextVar("job_id", default=None)
+"""The job that the current context works for; each line logged meanwhile carries it."""
+
+_IN_PROJECT = re.compile(r"""(?<=projects[/\\])[\w-]{32}(?![\w-])[^'"\n]*""")
+_PLAIN = re.compile(r'[^\s"=\\]+')
 
 
 def configure(level: str, form: str) -> None:
-    """Log to stderr from ``level`` on."""
-    logging.basicConfig(level=level.upper(), format="%(levelname)s %(name)s: %(message)s")
+    """Log to stderr: ours from ``level`` on, of libraries only what is a warning or worse. ``form``: text or json."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(Lines(as_json if form == "json" else as_text))
+    ours = logging.getLevelNamesMapping()[level.upper()]
+    logging.basicConfig(level=max(ours, logging.WARNING), handlers=[handler], force=True)
+    logging.getLogger("bgm").setLevel(ours)
+    logging.captureWarnings(True)
+
+
+def fields(**values: Any) -> dict[str, Any]:
+    """For ``extra`` of a log call: keys and values of their own in the line. None is left out."""
+    return {"fields": {key: value for key, value in values.items() if value is not None}}
+
+
+class Lines(logging.Formatter):
+    """A record as time, level, logger, message, job and the record's own fields, on one line."""
+
+    def __init__(self, write: Any) -> None:
+        super().__init__()
+        self._write = write
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": without_projects(record.getMessage()),
+        }
+        if job := job_id.get():
+            line["job"] = job
+        line |= getattr(record, "fields", {})
+        if record.exc_info:
+            line["exception"] = without_projects(self.formatException(record.exc_info))
+        written: str = self._write(line)
+        return written
+
+
+def as_json(line: Mapping[str, Any]) -> str:
+    """One JSON object."""
+    return json.dumps(line, default=str)
+
+
+def as_text(line: Mapping[str, Any]) -> str:
+    """logfmt: ``key=value`` pairs, a value with spaces or signs in quotes."""
+    return " ".join(f"{key}={_quoted(str(value))}" for key, value in line.items())
+
+
+def without_projects(text: str) -> str:
+    """``text`` without what lies in ``projects/<id>``: the id is a secret, the names below it are the user's."""
+    return _IN_PROJECT.sub("…", text)
+
+
+def _quoted(value: str) -> str:
+    if value.isprintable():
+        return value if _PLAIN.fullmatch(value) else json.dumps(value, ensure_ascii=False)
+    return json.dumps(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from functools import wraps
@@ -61,7 +62,7 @@ def _told(function: Callable[_P, Awaitable[_R]]) -> Callable[_P, Awaitable[_R]]:
 
 
 class Endpoints:
-    """Each waits in the same queues as the page's users do."""
+    """Each waits in the same queues as the page's users do. What touches the disk does so beside the event loop."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -77,9 +78,9 @@ class Endpoints:
             raise BadInput("please give a video")
         wanted = preferences.changed(self._desk.settings, settings or {})
         files = [Path(file) for file in (video, subtitles) if file]
-        project_id = self._desk.begin(files, wanted)
+        project_id = await asyncio.to_thread(self._desk.begin, files, wanted)
         await self._done(project_id, "analyze", Wish())
-        return self._document(project_id)
+        return await asyncio.to_thread(self._document, project_id)
 
     @_told
     async def edit(self, project: str, edits: list[Document]) -> Document:
@@ -91,14 +92,14 @@ class Endpoints:
         """
         if not isinstance(edits, list):
             raise BadInput("edits must be a list of objects")
-        self._desk.edit(project, edits)
-        return self._document(project)
+        await asyncio.to_thread(self._desk.edit, project, edits)
+        return await asyncio.to_thread(self._document, project)
 
     @_told
     async def score(self, project: str, segments: list[str] | None = None, another: bool = False) -> Document:
         """Make the music that is missing, of all segments or of those named; ``another`` makes each one more take."""
         await self._done(project, "generate", wish_of(segments, another))
-        return self._document(project)
+        return await asyncio.to_thread(self._document, project)
 
     @_told
     async def render(self, project: str) -> str:
@@ -114,10 +115,11 @@ class Endpoints:
     async def engines(self) -> list[Document]:
         """The engines of each stage: whether each can run here, and if not, why."""
         settings = self._desk.settings
-        return engines.survey(EngineOptions(offline=settings.offline, device=settings.device))
+        options = EngineOptions(offline=settings.offline, device=settings.device)
+        return await asyncio.to_thread(engines.survey, options)
 
     async def _done(self, project_id: str, kind: str, wish: Wish) -> Job:
-        job = self._desk.start(project_id, kind, wish)
+        job = await asyncio.to_thread(self._desk.start, project_id, kind, wish)
         async for last in self._desk.jobs.follow(job):
             job = last
         if job.error or job.state == "stopped":

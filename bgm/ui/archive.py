@@ -2,77 +2,135 @@
 
 from __future__ import annotations
 
+import io
+import os
 import shutil
 import stat
 import tempfile
+import time
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+from bgm import analysis
 from bgm import project as projects
+from bgm.engines import CATALOGUE
 from bgm.errors import BadInput
 from bgm.export import export
+from bgm.media import audio
+from bgm.media.probe import probe
+from bgm.media.vetting import vet
 from bgm.project import Project
 from bgm.settings import Settings
 from bgm.ui import records
+from bgm.ui.disk import full_disk_told
 
 SUFFIX = ".bgm.zip"
 EXPORTS = "exports"
+MAX_EXPORTS = 3
+"""Of one project at one time: each is a copy on disk until it was sent."""
+_EXPORT_SECONDS = 3600.0
+"""Then what is left of one is from a server that was killed, or its download is open and needs no name any more."""
 _FOLDERS = ("source", "media", "stems", "takes")
 _FILES = (projects.FILE, "state.json")
 _MAX_ENTRIES = 5000
+_MAX_READ = 1 << 22
+"""More is never read of a zip at once: its table of contents is a sixth of this for _MAX_ENTRIES files."""
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""The other methods of compression let a few bytes grow beyond any block."""
+_NAME_BYTES = 240
+"""Of a file's name: what is made from a video is called after it, with a little more."""
+_SLACK_SECONDS = 1.0
 _SAFE_SETTINGS = ("min_segment", "takes", "seed", "language", "lufs", "duck", "duck_depth_db", "keep_original", "cuts")
 """Settings taken over from a project file. The others name files, models and devices: here the server's hold."""
+_SAFE_ENGINES = {(str(listed.stage), listed.name) for listed in CATALOGUE}
+"""By stage; a model after the name would be a path or a hub id of the sender's choice."""
 
 
+@full_disk_told()
 def pack(project: Project) -> Path:
     """The project with its video, stems and takes as a zip file, in a folder of its own."""
-    out = _export_folder(project) / f"{Path(project.video).stem}{SUFFIX}"
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        for path in sorted(project.folder.rglob("*")):
-            name = path.relative_to(project.folder)
-            if path.is_file() and _belongs(PurePosixPath(name.as_posix())):
-                archive.write(path, name)
-    return out
+    with _export_folder(project) as folder:
+        out = folder / f"{Path(project.video).stem}{SUFFIX}"
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+            for path in sorted(project.folder.rglob("*")):
+                name = path.relative_to(project.folder)
+                if path.is_file() and _belongs(PurePosixPath(name.as_posix())):
+                    archive.write(path, name)
+        return out
 
 
-def unpack(file: Path, folder: Path, max_bytes: int) -> Project:
-    """Fill ``folder`` (empty) from a project file and open it. Raises BadInput when it isn't one or is too large."""
+def unpack(file: Path, folder: Path, max_bytes: int, settings: Settings | None = None) -> Project:
+    """Fill ``folder`` (empty) from a project file and open it. Raises BadInput when it isn't one or is too large.
+
+    ``settings`` are the server's: only what no harm can come from is taken over from the file.
+    """
     try:
-        with zipfile.ZipFile(file) as archive:
+        with _ZipBytes(file) as data, zipfile.ZipFile(data) as archive:
             members = archive.infolist()
             _check(members, max_bytes)
             for member in members:
                 _extract(archive, member, folder)
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
         raise BadInput("this is not a project file of the studio") from error
-    return _opened(folder)
+    return _opened(folder, settings or Settings())
 
 
+@full_disk_told()
 def exported(project: Project, kind: str, suffix: str) -> Path:
     """One of bgm.export's kinds as a single file, in a folder of its own."""
     stem = Path(project.video).stem
-    folder = _export_folder(project)
-    if kind != "stems":
-        return export(project, kind, folder / f"{stem}{suffix}")
-    stems = export(project, kind, folder / "stems")
-    out = folder / f"{stem} stems{suffix}"
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
-        for path in sorted(stems.iterdir()):
-            archive.write(path, path.name)
-    return out
+    with _export_folder(project) as folder:
+        if kind != "stems":
+            return export(project, kind, folder / f"{stem}{suffix}")
+        stems = export(project, kind, folder / "stems")
+        out = folder / f"{stem} stems{suffix}"
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+            for path in sorted(stems.iterdir()):
+                archive.write(path, path.name)
+        return out
 
 
-def _export_folder(project: Project) -> Path:
-    """A folder of its own for each export: who downloads it removes it afterwards."""
+@contextmanager
+def _export_folder(project: Project) -> Iterator[Path]:
+    """A folder of its own for each export: who downloads it removes it afterwards; a failed export leaves none."""
     parent = project.folder / EXPORTS
     parent.mkdir(exist_ok=True)
-    return Path(tempfile.mkdtemp(dir=parent))
+    for left in parent.iterdir():
+        with suppress(FileNotFoundError):  # it was removed just now
+            if left.stat().st_mtime < time.time() - _EXPORT_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
+    if sum(1 for _ in parent.iterdir()) >= MAX_EXPORTS:
+        raise BadInput("this project is being downloaded already; try again when that is done")
+    folder = Path(tempfile.mkdtemp(dir=parent))
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+class _ZipBytes(io.FileIO):
+    """A zip's bytes for zipfile: no place before their start, no table of contents that fills the memory."""
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        if whence == os.SEEK_SET and offset < 0:
+            raise zipfile.BadZipFile("a place before the start")
+        return super().seek(offset, whence)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > _MAX_READ:
+            raise zipfile.BadZipFile("a table of contents beyond reason")
+        return super().read(size)
 
 
 def _belongs(name: PurePosixPath) -> bool:
     if any(part.startswith(".") or part == ".." for part in name.parts) or name.is_absolute():
+        return False
+    if len(name.name.encode("utf-8", "replace")) > _NAME_BYTES or not name.name.isprintable():
         return False
     return (len(name.parts) == 1 and name.name in _FILES) or (len(name.parts) == 2 and name.parts[0] in _FOLDERS)
 
@@ -81,8 +139,11 @@ def _check(members: list[zipfile.ZipInfo], max_bytes: int) -> None:
     names = [m.filename for m in members]
     foreign = [m.filename for m in members if not _belongs(PurePosixPath(m.filename)) or "\\" in m.filename]
     links = [m.filename for m in members if stat.S_ISLNK(m.external_attr >> 16)]
-    if projects.FILE not in names or foreign or links or len(set(names)) != len(names) or len(names) > _MAX_ENTRIES:
+    odd = [m.filename for m in members if m.compress_type not in _METHODS]
+    if projects.FILE not in names or foreign or links or odd or len(set(names)) != len(names):
         raise BadInput("this is not a project file of the studio")
+    if len(names) > _MAX_ENTRIES:
+        raise BadInput(f"this project holds more than the {_MAX_ENTRIES} files that this server takes")
     if sum(m.file_size for m in members) > max_bytes:
         raise BadInput(f"this project is larger than the {max_bytes // 2**20} MB that this server takes")
 
@@ -94,7 +155,7 @@ def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) ->
         shutil.copyfileobj(source, sink, 1 << 20)
 
 
-def _opened(folder: Path) -> Project:
+def _opened(folder: Path, settings: Settings) -> Project:
     project = projects.load(folder)
     name = PurePosixPath(project.video)
     if len(name.parts) != 2 or name.parts[0] != "source" or not project.video_path.is_file():
@@ -102,6 +163,20 @@ def _opened(folder: Path) -> Project:
     missing = [t.file for s in project.segments for t in s.takes if not project.take_path(t).is_file()]
     if missing:
         raise BadInput(f"this project file lacks the take {missing[0]}")
+    _check_media(project)
     (folder / records.FILE).unlink(missing_ok=True)
     kept = {field: getattr(project.settings, field) for field in _SAFE_SETTINGS}
-    return replace(project, settings=replace(Settings(), **kept)).save()
+    engines = {stage: use for stage, use in project.engines.items() if (stage, use.name) in _SAFE_ENGINES}
+    return replace(project, settings=replace(settings, **kept), engines=engines).save()
+
+
+def _check_media(project: Project) -> None:
+    """Is all that the studio would read what it takes it for? Raises BadInput."""
+    vet(project.video_path)
+    if abs(probe(project.video_path).duration - project.duration) > _SLACK_SECONDS:
+        raise BadInput("the video in this project file is another than the one that the project was made from")
+    analysis.moments(project)
+    for name in ("media", "stems", "takes"):
+        for path in sorted((project.folder / name).glob("*")):
+            if path != project.activity and not audio.is_ours(path):
+                raise BadInput(f"{name}/{path.name} in this project file is not a sound of the studio")

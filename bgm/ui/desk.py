@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bgm import project as projects
 from bgm import studio
 from bgm.errors import BadInput
+from bgm.files import beside
+from bgm.media.probe import probe
 from bgm.progress import Listener
 from bgm.project import Project
 from bgm.settings import Settings
 from bgm.speech.cues import read as check_subtitles
 from bgm.timeline import Timeline
 from bgm.ui import archive, edits, preferences
+from bgm.ui.disk import full_disk_told
 from bgm.ui.edits import Gesture, History
 from bgm.ui.jobs import Job, Jobs
 from bgm.ui.steps import STEPS, Wish
@@ -41,6 +45,7 @@ class Desk:
 
     # Opening -------------------------------------------------------------------------------------------------------
 
+    @full_disk_told()
     def begin(self, files: Sequence[Path], settings: Settings | None = None, *, copy: bool = False) -> str:
         """A new project of the uploaded video, with its subtitles if they were given too; its id."""
         videos = [f for f in files if f.suffix.lower() not in SUBTITLES]
@@ -48,18 +53,20 @@ class Desk:
         if len(videos) != 1 or len(subtitles) > 1:
             raise BadInput("please give one video or sound file, and at most one subtitle file (.srt or .vtt) with it")
         with self.workspace.new() as (project_id, folder):
-            place = shutil.copyfile if copy else shutil.move
+            place = shutil.copyfile if copy else _keep
             video = place_for_source(folder, videos[0].name)
             place(videos[0], video)
             for subtitle in subtitles:
                 place(subtitle, video.with_suffix(subtitle.suffix.lower()))
-            self._check_length(studio.open_video(video, folder, settings or self.settings))
+            self._check_length(studio.open_video(video, folder, settings or self.settings).duration)
         return project_id
 
+    @full_disk_told()
     def unpack(self, file: Path) -> str:
         """A project from a project file; its id."""
         with self.workspace.new() as (project_id, folder):
-            self._check_length(archive.unpack(file, folder, self.workspace.environment.max_bytes))
+            limit = self.workspace.environment.max_bytes
+            self._check_length(archive.unpack(file, folder, limit, self.settings).duration)
         return project_id
 
     def view(self, project_id: object) -> View:
@@ -73,17 +80,19 @@ class Desk:
         """Queue a step of a project."""
         if not (isinstance(kind, str) and kind in STEPS):
             raise BadInput(f"there is no step {kind!r}")
-        project = self.workspace.load(project_id)
         queue, work = STEPS[kind]
-        before = project.timeline
+        with self._alone(project_id) as project:  # an edit that is being saved comes first
+            self.workspace.check_room(project.folder)
+            before = project.timeline
 
-        def run(listen: Listener) -> Project:
-            done = work(projects.load(project.folder), wish, listen)
-            if kind in {"analyze", "rescore"} and before is not None and done.timeline != before:
-                self._history(project.folder.name).remember(before)
-            return done
+            @full_disk_told()
+            def run(listen: Listener) -> Project:
+                done = work(projects.load(project.folder), wish, listen)
+                if kind in {"analyze", "rescore"} and before is not None and done.timeline != before:
+                    self._history(project.folder.name).remember(before)
+                return done
 
-        return self.jobs.submit(project.folder.name, kind, queue, run)
+            return self.jobs.submit(project.folder.name, kind, queue, run)
 
     async def watch(self, job: Job) -> AsyncIterator[tuple[View, View | None]]:
         """The job as it goes on, and the project whenever it has changed by it."""
@@ -101,16 +110,17 @@ class Desk:
 
     # Edits ---------------------------------------------------------------------------------------------------------
 
+    @full_disk_told()
     def edit(self, project_id: object, gestures: Sequence[Gesture]) -> View:
         """Apply gestures in order, each with its own undo. Raises BadInput at the first impossible one."""
         if len(gestures) > MAX_GESTURES or not all(isinstance(gesture, Mapping) for gesture in gestures):
             raise BadInput(f"edits are a list of at most {MAX_GESTURES} objects")
-        project = self._editable(project_id)
-        with self.workspace.editing(project.folder.name):
+        with self._editing(project_id) as project:
             for gesture in gestures:
-                project = self._gesture(project, gesture)
+                self._gesture(project, gesture)
         return self.view(project_id)
 
+    @full_disk_told()
     def set_text(self, project_id: object, index: object, name: object, text: object) -> View:
         """Correct an utterance's ``text`` or its ``english``; its emotions count as unread until the next rescore."""
         if not (isinstance(text, str) and text.strip() and len(text) <= TEXT_LENGTH):
@@ -127,30 +137,36 @@ class Desk:
             lines = project.utterances
             return replace(project, utterances=(*lines[:index], new, *lines[index + 1 :]))
 
-        projects.update(self._editable(project_id), change)
+        with self._editing(project_id) as project:
+            projects.update(project, change)
         return self.view(project_id)
 
+    @full_disk_told()
     def set_settings(self, project_id: object, changes: Mapping[str, object]) -> View:
         """Change what the page lets one change."""
-        project = self._editable(project_id)
-        projects.update(project, lambda p: replace(p, settings=preferences.changed(p.settings, changes)))
+        with self._editing(project_id) as project:
+            projects.update(project, lambda p: replace(p, settings=preferences.changed(p.settings, changes)))
         return self.view(project_id)
 
+    @full_disk_told()
     def add_subtitles(self, project_id: object, file: Path) -> None:
         """Put a subtitle file beside the video, for the next analysis. One that can't be read changes nothing."""
         suffix = file.suffix.lower()
         if suffix not in SUBTITLES:
             raise BadInput("subtitles come as an .srt or .vtt file")
-        project = self._editable(project_id)
-        check_subtitles(file)
-        for other in SUBTITLES - {suffix}:
-            project.video_path.with_suffix(other).unlink(missing_ok=True)
-        shutil.move(file, project.video_path.with_suffix(suffix))
+        with self._editing(project_id) as project:
+            check_subtitles(file)
+            with beside(project.video_path.with_suffix(suffix)) as part:
+                shutil.copyfile(file, part)
+            for other in SUBTITLES - {suffix}:
+                project.video_path.with_suffix(other).unlink(missing_ok=True)
 
+    @full_disk_told()
     def add_own_audio(self, project_id: object, segment_id: object, file: Path) -> View:
         """Let the user's own sound play in a segment."""
-        project = self._editable(project_id)
-        with self.workspace.editing(project.folder.name):
+        with self._editing(project_id) as project:
+            self.workspace.check_room(project.folder)
+            self._check_length(probe(file).duration)
             before = project.timeline
             studio.add_own_audio(project, str(segment_id), file)
             if before is not None:
@@ -160,11 +176,11 @@ class Desk:
     def is_busy(self, project_id: str) -> bool:
         return self.jobs.is_busy(project_id)
 
-    def _gesture(self, project: Project, gesture: Gesture) -> Project:
+    def _gesture(self, project: Project, gesture: Gesture) -> None:
         history = self._history(project.folder.name)
         if gesture.get("op") in {"undo", "redo"}:
-            now = _timeline(projects.load(project.folder))
-            return studio.edit(project, history.undo(now) if gesture["op"] == "undo" else history.redo(now))
+            _walk(history, project, back=gesture["op"] == "undo")
+            return
         before: list[Timeline] = []
 
         def change(current: Project) -> Project:
@@ -174,24 +190,53 @@ class Desk:
         project = projects.update(project, change)
         if project.timeline != before[0]:
             history.remember(before[0])
-        return project
 
-    def _editable(self, project_id: object) -> Project:
-        project = self.workspace.load(project_id)
-        job = self.jobs.of(project.folder.name)
-        if job is not None and not job.finished.is_set() and job.kind in {"analyze", "rescore"}:
-            raise BadInput("the analysis is running; edit when it is done, or stop it")
-        return project
+    @contextmanager
+    def _alone(self, project_id: object) -> Iterator[Project]:
+        """The project; nobody else edits it or starts a step meanwhile."""
+        with self.workspace.editing(self.workspace.folder(project_id).name):
+            yield self.workspace.load(project_id)
+
+    @contextmanager
+    def _editing(self, project_id: object) -> Iterator[Project]:
+        """The project, to be edited. Raises BadInput while its analysis runs, which would overwrite the edit."""
+        with self._alone(project_id) as project:
+            job = self.jobs.of(project.folder.name)
+            if job is not None and not job.finished.is_set() and job.kind in {"analyze", "rescore"}:
+                raise BadInput("the analysis is running; edit when it is done, or stop it")
+            yield project
 
     def _history(self, project_id: str) -> History:
         while len(self._histories) >= _HISTORIES and project_id not in self._histories:
             self._histories.pop(next(iter(self._histories)))
         return self._histories.setdefault(project_id, History())
 
-    def _check_length(self, project: Project) -> None:
+    def _check_length(self, seconds: float) -> None:
         limit = self.workspace.environment.max_minutes
-        if project.duration > limit * 60:
-            raise BadInput(f"this is {project.duration / 60:.0f} minutes long; this server takes up to {limit:g}")
+        if seconds > limit * 60:
+            raise BadInput(f"this is {seconds / 60:.0f} minutes long; this server takes up to {limit:g}")
+
+
+def _keep(upload: Path, place: Path) -> None:
+    """Link the file, or copy it: Gradio keeps equal uploads once, and somebody else may need this one now."""
+    try:
+        place.hardlink_to(upload)
+    except OSError:
+        shutil.copyfile(upload, place)
+
+
+def _walk(history: History, project: Project, *, back: bool) -> None:
+    """Undo or redo; what can't be saved was neither."""
+    step, opposite = (history.undo, history.redo) if back else (history.redo, history.undo)
+    now = _timeline(projects.load(project.folder))
+    timeline = step(now)
+    if timeline is now:
+        return
+    try:
+        studio.edit(project, timeline)
+    except BaseException:
+        opposite(timeline)
+        raise
 
 
 def _timeline(project: Project) -> Timeline:

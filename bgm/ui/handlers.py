@@ -78,7 +78,8 @@ class Handlers:
         data = event._data
         kind = data.get("step")
         try:
-            job = self._desk.start(project_id, kind, wish_of(data.get("segments"), data.get("another")))
+            wish = wish_of(data.get("segments"), data.get("another"))
+            job = await asyncio.to_thread(self._desk.start, project_id, kind, wish)
         except BgmError as error:
             yield SKIP, error_view(str(error), str(kind)), SKIP
             return

@@ -90,7 +90,7 @@ class _Pages:
         path = (_FILES.get(name) or (lambda p: _take_file(p, name)))(project) if project else None
         if path is None or not path.is_file():
             return _missing()
-        return JSONResponse(_peaks(path, path.stat().st_mtime_ns, buckets), headers=_CACHED)
+        return JSONResponse(_peaks(path, path.stat().st_mtime_ns, buckets), headers=_HEADERS | _CACHED)
 
     def poster(self, request: Request) -> Response:
         project = self._project(request)
@@ -117,7 +117,8 @@ class _Pages:
         if path is None:
             return _missing()
         done = BackgroundTask(shutil.rmtree, path.parent, ignore_errors=True)
-        return FileResponse(path, filename=path.name, headers=_HEADERS, background=done)
+        headers = _HEADERS | {"Cache-Control": "no-store"}
+        return FileResponse(path, filename=path.name, headers=headers, background=done)
 
     def _serve(self, request: Request, find: Finder) -> Response:
         project = self._project(request)
@@ -125,7 +126,7 @@ class _Pages:
         if project is None or path is None or not path.is_file():
             return _missing()
         name = _download_name(project, path) if "download" in request.query_params else None
-        cached = _CACHED if "v" in request.query_params else {"Cache-Control": "no-cache"}
+        cached = _CACHED if "v" in request.query_params else {"Cache-Control": "private, no-cache"}
         return FileResponse(path, filename=name, headers=_HEADERS | cached)
 
     def _project(self, request: Request) -> Project | None:

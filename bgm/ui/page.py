@@ -8,21 +8,30 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.routing import BaseRoute
 
 from bgm.environment import Environment
 from bgm.settings import Settings
-from bgm.ui import api, texts
+from bgm.ui import api, health, texts
 from bgm.ui.desk import SUBTITLES, Desk
+from bgm.ui.guard import listens_on, middleware
 from bgm.ui.handlers import Handlers, server_functions
 from bgm.ui.island import island
 from bgm.ui.jobs import Jobs
 from bgm.ui.media import routes
 from bgm.ui.theme import head, theme
+from bgm.ui.uploads import UploadsOnly
 from bgm.ui.workspace import Workspace
 
 SAMPLE = Path(__file__).parents[2] / "assets" / "sample.mp4"
 _DROPPED = ["video", "audio", *SUBTITLES]
 _SELECTED = "(project, _, file) => [project, window.bgm.selected, file]"
+_UPLOADS_KEPT_SECONDS = (600, 2 * 3600)
+"""How often Gradio looks for uploads and results that nobody came for, and from which age on it deletes them."""
+_BESIDE_BYTES = 8 * 2**20
+"""What an upload may hold beside the largest file: subtitles and the form itself."""
+_SESSIONS = 200
+"""Of which Gradio remembers the last call's values; we keep nothing in them."""
 _STATE_SECRET = "bgm-studio"
 """Gradio encrypts what it keeps in the browser with this; a constant, so that it can be read after a restart."""
 
@@ -33,18 +42,31 @@ class Page:
 
     blocks: gr.Blocks
     desk: Desk
+    operating: tuple[BaseRoute, ...] = ()
+    """Addresses for who runs it."""
 
     def launch(self, **options: Any) -> Any:
         """``Blocks.launch`` with all that this page needs; ``options`` go to it too."""
-        workspace = self.desk.workspace
+        workspace, environment = self.desk.workspace, self.desk.workspace.environment
         workspace.keep_swept(self.desk.is_busy)
         return self.blocks.launch(
             theme=theme(),
             head=head(),
             i18n=texts.translations(),
-            max_file_size=workspace.environment.max_bytes,
-            app_kwargs={"routes": routes(workspace)},
+            max_file_size=environment.max_bytes,
+            app_kwargs={
+                "routes": [*self.operating, *routes(workspace)],
+                "middleware": middleware(
+                    listens_on(options.get("server_name")),
+                    environment.host_names(),
+                    environment.max_bytes + _BESIDE_BYTES,
+                ),
+            },
             ssr_mode=False,
+            num_workers=0,  # a worker of Gradio's own would serve uploads past our checks
+            enable_monitoring=False,
+            state_session_capacity=_SESSIONS,
+            run_history=False,
             footer_links=["api"],
             **options,
         )
@@ -72,12 +94,26 @@ def build(environment: Environment, settings: Settings | None = None, sample: Pa
     """The page, its projects kept as the operator wants it and begun with ``settings`` (else the operator's)."""
     jobs = Jobs(environment.workers, environment.max_waiting)
     desk = Desk(Workspace(environment), jobs, settings or environment.settings())
-    with gr.Blocks(title="BGM Studio", fill_width=True, delete_cache=(3600, 24 * 3600)) as blocks:
+    with UploadsOnly(
+        title="BGM Studio", fill_width=True, delete_cache=_UPLOADS_KEPT_SECONDS, analytics_enabled=False
+    ) as blocks:
         parts = _lay_out(environment.keep_hours, server_functions(desk))
         _listen(blocks, parts, Handlers(desk, tuple(_with_subtitles(sample))))
         api.add(desk)
     blocks.queue(default_concurrency_limit=None)
-    return Page(blocks, desk)
+    return Page(blocks, desk, _operating(desk))
+
+
+def _operating(desk: Desk) -> tuple[BaseRoute, ...]:
+    environment = desk.workspace.environment
+    healthz = health.route(desk.jobs, environment.data)
+    if not environment.metrics:
+        return (healthz,)
+    from bgm.ui.metrics import Metrics
+
+    metrics = Metrics(desk.jobs, desk.workspace.root)
+    desk.jobs.attach(metrics)
+    return healthz, metrics.route()
 
 
 def _lay_out(keep_hours: float, functions: list[Callable[..., Any]]) -> Parts:

@@ -75,6 +75,14 @@ class Workspace:
         with lock:
             yield
 
+    def check_room(self, folder: Path) -> None:
+        """Raises BadInput when a project has grown to its limit; what one step adds depends on the video's length."""
+        if sum(_size(path) for path in folder.rglob("*")) >= self.environment.max_project_bytes:
+            limit = self.environment.max_project_mb
+            raise BadInput(
+                f"this project has grown to the {limit} MB that this server keeps; start with the video again"
+            )
+
     def touch(self, project_id: str) -> None:
         (self.root / project_id / _LAST_USED).touch()
 
@@ -105,6 +113,13 @@ class Workspace:
 def _last_used(folder: Path) -> float:
     mark = folder / _LAST_USED
     return (mark if mark.exists() else folder).stat().st_mtime
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.lstat().st_size
+    except FileNotFoundError:  # a part that became a file just now
+        return 0
 
 
 def place_for_source(folder: Path, name: str) -> Path:

@@ -6,10 +6,13 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from bgm import project as projects
 from bgm.errors import BadInput
+from bgm.media import audio
 from bgm.project import Project
 from bgm.settings import Settings
 from bgm.timeline import Emotion, Segment, Take, Timeline
@@ -19,18 +22,23 @@ LIMIT = 10**6
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def project(tmp_path: Path, muted_mp4: Path) -> Project:
+    """Of a video of 5 s."""
     folder = tmp_path / "project"
     (folder / "source").mkdir(parents=True)
     (folder / "takes").mkdir()
-    (folder / "source" / "여름 clip.mp4").write_bytes(b"video")
-    (folder / "takes" / "s1-t1.flac").write_bytes(b"take")
+    shutil.copyfile(muted_mp4, folder / "source" / "여름 clip.mp4")
+    sound(folder / "takes" / "s1-t1.flac")
     (folder / "page.json").write_text("{}")
     (folder / ".lock").touch()
-    made = projects.create(folder, folder / "source" / "여름 clip.mp4", 4.0, Settings(min_segment=2.0))
+    made = projects.create(folder, folder / "source" / "여름 clip.mp4", 5.0, Settings(min_segment=2.0))
     take = Take("t1", "embedded", 1, "takes/s1-t1.flac")
-    segment = Segment("s1", 0.0, 4.0, Emotion.JOY, chosen="t1", takes=(take,))
-    return replace(made, timeline=Timeline(4.0, (segment,))).save()
+    segment = Segment("s1", 0.0, 5.0, Emotion.JOY, chosen="t1", takes=(take,))
+    return replace(made, timeline=Timeline(5.0, (segment,))).save()
+
+
+def sound(path: Path, channels: int = 2, rate: int = audio.SAMPLE_RATE) -> None:
+    soundfile.write(path, np.zeros((rate // 10, channels)), rate)
 
 
 def unpack(file: Path, to: Path) -> Project:
@@ -38,7 +46,7 @@ def unpack(file: Path, to: Path) -> Project:
     return archive.unpack(file, to, LIMIT)
 
 
-def test_a_project_file_opens_elsewhere(project: Project, tmp_path: Path) -> None:
+def test_a_project_file_opens_elsewhere(project: Project, muted_mp4: Path, tmp_path: Path) -> None:
     file = archive.pack(project)
     assert file.name == "여름 clip.bgm.zip"
     moved = tmp_path / "elsewhere.zip"
@@ -46,7 +54,7 @@ def test_a_project_file_opens_elsewhere(project: Project, tmp_path: Path) -> Non
     shutil.rmtree(project.folder)
     opened = unpack(moved, tmp_path / "new")
     assert opened.segments == project.segments and opened.settings.min_segment == 2.0
-    assert opened.video_path.read_bytes() == b"video"
+    assert opened.video_path.read_bytes() == muted_mp4.read_bytes()
     assert {p.name for p in opened.folder.iterdir()} == {"project.json", "source", "takes"}
 
 
