@@ -13,6 +13,7 @@ from bgm import engines
 from bgm.cues import Moments
 from bgm.digest import digest, fingerprint, seed_of
 from bgm.engines import Choice, EngineOptions, Stage
+from bgm.errors import BadInput
 from bgm.files import beside, write_text
 from bgm.media import audio
 from bgm.media.decode import decode
@@ -43,12 +44,8 @@ def read_emotions(project: Project, journey: Journey) -> Project:
 
 def moments(project: Project) -> Moments:
     """Where the voice speaks and the picture cuts, as the analysis found."""
-    try:
-        found = json.loads(project.activity.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return Moments()
-    cuts = tuple(found.get("cuts", ())) if project.settings.cuts else ()
-    return Moments(tuple((start, end) for start, end in found["speech"]), cuts)
+    found = Moments.load(project.activity)
+    return found if project.settings.cuts else replace(found, cuts=())
 
 
 def options(project: Project, **more: Any) -> EngineOptions:
@@ -248,9 +245,13 @@ def _done(project: Project, journey: Journey, step: _Step) -> Project:
 
 
 def _whole(project: Project, product: Path) -> bool:
-    if not product.is_file():
+    if product != project.activity:
+        return audio.is_ours(product, audio.frames_of(project.duration))
+    try:
+        Moments.load(product)
+    except BadInput:
         return False
-    return product.suffix != ".flac" or audio.length(product) == audio.frames_of(project.duration)
+    return product.is_file()
 
 
 def _state(project: Project, step: str) -> str:

@@ -7,15 +7,18 @@ that of the segment's present inputs; nothing else has to be remembered.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from bgm import engines
 from bgm.digest import digest, seed_of
 from bgm.engines import Choice, Stage
+from bgm.errors import BadInput
 from bgm.media.audio import frames_of
 from bgm.music.cue import Cue, Piece
 from bgm.project import Project
-from bgm.timeline import Segment, Take
+from bgm.timeline import MAX_SECONDS, Segment, Take
 
 _SPEECH_GRID_S = 0.05
 Spans = tuple[tuple[float, float], ...]
@@ -27,6 +30,35 @@ class Moments:
 
     speech: Spans = ()
     cuts: tuple[float, ...] = ()
+
+    @classmethod
+    def load(cls, file: Path) -> Moments:
+        """Those that the analysis noted in ``file``; none where there is no file. Raises BadInput: damaged."""
+        try:
+            noted = _schema().validate_json(file.read_bytes())
+        except FileNotFoundError:
+            return cls()
+        except ValueError as error:
+            raise BadInput(f"{file.name} is damaged; run the analysis again") from error
+        return cls(**noted)
+
+
+@lru_cache(maxsize=1)
+def _schema() -> Any:
+    from typing import Annotated, NotRequired
+
+    from pydantic import ConfigDict, Field, TypeAdapter
+    from typing_extensions import TypedDict
+
+    seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS)]
+
+    class Noted(TypedDict):
+        __pydantic_config__ = ConfigDict(extra="forbid", allow_inf_nan=False)  # type: ignore[misc]
+
+        speech: tuple[tuple[seconds, seconds], ...]
+        cuts: NotRequired[tuple[seconds, ...]]
+
+    return TypeAdapter(Noted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,8 +108,7 @@ def _arrive(project: Project, arriving: Order, music: Music) -> Project:
 
 
 def _is_whole(project: Project, wanted: Order) -> bool:
-    path = project.take_path(wanted.take)
-    return path.is_file() and audio.length(path) == wanted.cue.frames
+    return audio.is_ours(project.take_path(wanted.take), wanted.cue.frames)
 
 
 def _is_own(take: Take | None) -> bool:

@@ -40,14 +40,8 @@ class Cleaner:
         self._dictionary: Dictionary | None = None
 
     def write(self, voice: Path, progress: Progress) -> None:
-        """Write the whole voice; an exception from ``progress`` passes through and leaves no file.
-
-        Meanwhile linear algebra has one thread: for matrices so small, a second one only waits on a busy machine.
-        """
-        from threadpoolctl import threadpool_limits
-
+        """Write the whole voice; an exception from ``progress`` passes through and leaves no file."""
         with (
-            threadpool_limits(1, "blas"),
             beside(voice) as unfinished,
             audio.writer(unfinished, audio.channels(self._source)) as out,
             closing(windows(self._source, self._block)) as sequence,
