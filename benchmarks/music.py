@@ -2,7 +2,8 @@
 
 Moods measured from their notes and ranked against the circumplex, told apart by a classifier that never saw the seeds
 and knows nothing of instruments; the distance of seeds, repeats, lengths, cleanness of the sound, and speed.
-``--soundfont FILE`` chooses the font, ``--seeds N`` how many seeds stand for a mood.
+``--soundfont FILE`` chooses the font, ``--seeds N`` how many seeds stand for a mood. In the table of
+``python -m benchmarks`` moods stand beside chance, and the synthesis beside pretty_midi's with the same notes and font.
 """
 
 from __future__ import annotations
@@ -11,11 +12,16 @@ import argparse
 import itertools
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from benchmarks.peers import Options, package
+from benchmarks.table import Row, not_run
+from benchmarks.timing import medians
 from bgm.media.audio import SAMPLE_RATE, Audio, length, read
 from bgm.music.composer import compose
 from bgm.music.cue import Cue, Piece
@@ -24,13 +30,14 @@ from bgm.music.features import Features, distance, features, repeats
 from bgm.music.level import loudness
 from bgm.music.moods import CIRCUMPLEX
 from bgm.music.score import Role, Score
-from bgm.music.soundfont import find_font
+from bgm.music.soundfont import find_font, library
 from bgm.progress import silent
 from bgm.timeline import EMOTIONS, Emotion
 
 Table = dict[Emotion, list[Features]]
 CLEAR = 0.2
 """Points nearer than this on an axis of the circumplex are not ordered by it."""
+SEEDS_IN_TABLE, REPEATS = 40, 3
 LENGTHS = (0.1, 0.3, 1.0, 2.0, 3.7, 10.0, 60.0, 600.0)
 
 
@@ -76,21 +83,37 @@ def report_moods(table: Table, confidence: float) -> None:
 
 
 def report_ranks(table: Table) -> None:
-    """Order of all pairs that the circumplex orders: arousal by tempo and density, valence by mode and consonance."""
+    for axis, (count, wrong) in ranked(table).items():
+        print(f"{axis}: {count - len(wrong)} of {count} pairs in order {' '.join(wrong)}")
+
+
+def ranked(table: Table) -> dict[str, tuple[int, list[str]]]:
+    """Pairs that the circumplex orders, and those that aren't: arousal by tempo and density, valence by mode and
+    consonance."""
     energy = {e: np.mean([row.log_tempo + row.log_density for row in rows]) for e, rows in table.items()}
     bright = {e: np.mean([row.majorness - 0.5 * row.dissonance for row in rows]) for e, rows in table.items()}
+    found = {}
     for axis, heard in (("arousal", energy), ("valence", bright)):
         pairs = [
             (a, b)
             for a, b in itertools.permutations(EMOTIONS, 2)
             if getattr(CIRCUMPLEX[a], axis) - getattr(CIRCUMPLEX[b], axis) > CLEAR
         ]
-        wrong = [f"{a}>{b}" for a, b in pairs if heard[a] <= heard[b]]
-        print(f"{axis}: {len(pairs) - len(wrong)} of {len(pairs)} pairs in order {' '.join(wrong)}")
+        found[axis] = len(pairs), [f"{a}>{b}" for a, b in pairs if heard[a] <= heard[b]]
+    return found
 
 
 def report_classifier(table: Table, leave_out: tuple[str, ...] = ()) -> None:
-    """Nearest centroid on standardised features; the second half of the seeds is held out."""
+    confusion = told_apart(table, leave_out)
+    print(f"told apart, seeds held out: {np.trace(confusion) / confusion.sum():.3f} (chance {1 / len(table):.3f})")
+    if leave_out:
+        return
+    for emotion, counts in zip(table, confusion, strict=True):
+        print(f"  {emotion:9s}" + "".join(f"{count:4d}" for count in counts))
+
+
+def told_apart(table: Table, leave_out: tuple[str, ...] = ()) -> Any:
+    """Confusion (rows: the truth) of the nearest centroid on standardised features; half of the seeds is held out."""
     kept = [i for i, field in enumerate(fields(Features)) if field.name not in leave_out]
     rows = {emotion: np.array([row.vector()[kept] for row in values]) for emotion, values in table.items()}
     half = len(table[Emotion.JOY]) // 2
@@ -100,11 +123,54 @@ def report_classifier(table: Table, leave_out: tuple[str, ...] = ()) -> None:
     for i, values in enumerate(rows.values()):
         for row in values[half:]:
             confusion[i, int(np.argmin((((centres - row) / spread) ** 2).sum(axis=1)))] += 1
-    print(f"told apart, seeds held out: {np.trace(confusion) / confusion.sum():.3f} (chance {1 / len(rows):.3f})")
-    if leave_out:
-        return
-    for emotion, counts in zip(rows, confusion, strict=True):
-        print(f"  {emotion:9s}" + "".join(f"{count:4d}" for count in counts))
+    return confusion
+
+
+def rows(_options: Options) -> Iterator[Row]:
+    """Moods from the notes, and the speed of the synthesis."""
+    table = {emotion: measured(emotion, SEEDS_IN_TABLE, 1.0) for emotion in EMOTIONS}
+    for what, left_out in (("", ()), (" but tempo, density and loudness", ("log_tempo", "log_density", "loudness"))):
+        confusion = told_apart(table, left_out)
+        share, count = 100 * float(np.trace(confusion) / confusion.sum()), int(confusion.sum())
+        name = f"moods told apart from all features of the notes{what}"
+        yield Row(name, "points", share, "chance", 100 / len(table), count, higher_is_better=True)
+    for axis, (count, wrong) in ranked(table).items():
+        name = f"pairs of moods in the circumplex's order of {axis}"
+        yield Row(name, "", count - len(wrong), "all of them", count, count, higher_is_better=True)
+    yield _synthesis()
+
+
+def _synthesis() -> Row:
+    """A minute of music from notes to samples, with FluidSynth by us and by pretty_midi."""
+    what, peer = "a minute of music from notes to sound", package("pretty_midi")
+    font = find_font()
+    if font is None:
+        return not_run(what, peer, "no soundfont was found")
+    library()  # binds pyfluidsynth, for both
+    request = cue(Emotion.JOY, 60)
+    score = compose(request)
+    midi = as_pretty_midi(score)
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "take.flac"
+        runs = {
+            "ours": lambda: render(score, target, request.frames, silent, font),
+            "pretty_midi": lambda: midi.fluidsynth(fs=SAMPLE_RATE, sf2_path=str(font)),
+        }
+        took = medians(runs, REPEATS)
+    return Row(what, "s", took["ours"], peer, took["pretty_midi"], REPEATS)
+
+
+def as_pretty_midi(score: Score) -> Any:
+    """The same notes and programs; controllers are left out, which saves pretty_midi work."""
+    import pretty_midi
+
+    midi = pretty_midi.PrettyMIDI()
+    for part in score.parts:
+        instrument = pretty_midi.Instrument(part.program, is_drum=part.role is Role.DRUMS)
+        notes = (note for note in score.notes if note.role is part.role)
+        instrument.notes = [pretty_midi.Note(n.velocity, n.pitch, n.start, n.end) for n in notes]
+        midi.instruments.append(instrument)
+    return midi
 
 
 def report_variety() -> None:

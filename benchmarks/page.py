@@ -1,6 +1,9 @@
 """How fast the page is: server start, first paint, the cost of a drag and of a zoom, with 300 segments.
 
 python -m benchmarks.page          prints a Markdown table
+
+Start and first paint stand beside the smallest page that Gradio can serve: a video and a button. One frame of 60 Hz,
+16.7 ms, is what a drag or a turn of the wheel may take.
 """
 
 from __future__ import annotations
@@ -19,20 +22,34 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from playwright.sync_api import Browser, Page, sync_playwright
-
+from benchmarks.peers import Options, package
+from benchmarks.table import Row, not_run, show
 from bgm import studio
 from bgm.environment import Environment
 from bgm.settings import Settings
 from bgm.timeline import EMOTIONS, Segment, Timeline, Utterance
 from bgm.ui.workspace import Workspace
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "assets" / "sample.mp4"
 PORT = 7897
 HOME = f"http://127.0.0.1:{PORT}/"
+STARTS = 3
+FRAME_MS = 1000 / 60
+OURS = (str(ROOT / "app.py"),)
+SMALLEST = """
+import gradio
+with gradio.Blocks() as page:
+    gradio.Video()
+    gradio.Button("go", elem_classes="go")
+page.launch(quiet=True)
+"""
+GRADIO = ("-c", SMALLEST)
 
 # A frame comes every 16.7 ms whatever we do; what counts is the time that our own work takes of it: the event's
 # handler, what it does in the next animation frame (between a callback asked for before it and one after), and the
@@ -79,16 +96,16 @@ ZOOM = """async () => {
 
 
 @contextmanager
-def server(data: Path) -> Iterator[float]:
-    """The app in a process of its own; yields the seconds until it answered."""
+def server(data: Path, command: tuple[str, ...] = OURS) -> Iterator[float]:
+    """The app (or another) in a process of its own; yields the seconds until it answered."""
     env = {**os.environ, "BGM_DATA": str(data), "GRADIO_SERVER_PORT": str(PORT), "GRADIO_ANALYTICS_ENABLED": "False"}
     begun = time.monotonic()
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen([sys.executable, str(ROOT / "app.py")], env=env, **quiet)
+    process = subprocess.Popen([sys.executable, *command], env=env, **quiet)
     try:
         while not answers():
             if process.poll() is not None:
-                raise SystemExit("the app ended before it answered")
+                raise RuntimeError("the app ended before it answered")
             time.sleep(0.05)
         yield time.monotonic() - begun
     finally:
@@ -124,12 +141,12 @@ def long_project(workspace: Workspace, count: int) -> str:
     return project_id
 
 
-def first_paint(browser: Browser) -> tuple[float, float]:
-    """Seconds to the first contentful paint and until the first button can be pressed, with an empty cache."""
+def first_paint(browser: Browser, button: str = ".ways .btn") -> tuple[float, float]:
+    """Seconds to the first contentful paint and until the first ``button`` is there, with an empty cache."""
     tab = browser.new_page(viewport={"width": 1400, "height": 1000})
     begun = time.monotonic()
     tab.goto(HOME)
-    tab.locator(".ways .btn").first.wait_for()
+    tab.locator(button).first.wait_for()
     ready = time.monotonic() - begun
     paint = tab.evaluate("() => performance.getEntriesByName('first-contentful-paint')[0].startTime / 1000")
     tab.close()
@@ -160,36 +177,53 @@ def edit_time(tab: Page) -> float:
     return time.monotonic() - begun
 
 
-def rows(count: int) -> Iterator[tuple[str, str, str]]:
-    with tempfile.TemporaryDirectory() as folder:
+def rows(_options: Options, count: int = 300) -> Iterator[Row]:
+    """Start and first paint beside Gradio's smallest page, then the timeline against one frame."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        yield not_run("the page: start, first paint, drag", package("gradio"), "no program named chromium here")
+        return
+    from playwright.sync_api import sync_playwright
+
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as play:
         data = Path(folder)
         project_id = long_project(Workspace(Environment(data=data)), count)
-        with server(data) as started, sync_playwright() as play:
-            yield "server start until it answers", f"{started:.2f} s", "5 s"
-            browser = play.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-            paints = [first_paint(browser) for _ in range(3)]
-            yield "first contentful paint (median of 3)", f"{statistics.median(p for p, _ in paints):.2f} s", "2 s"
-            yield "first button ready (median of 3)", f"{statistics.median(r for _, r in paints):.2f} s", "2 s"
-            tab, shown = opened(browser, project_id)
-            yield f"{count} segments: from click to timeline", f"{shown:.2f} s", ""
-            yield f"{count} segments: one frame of a drag (median / worst)", worst(tab.evaluate(DRAG)), "16 ms"
-            yield f"{count} segments: one step of the wheel (median / worst)", worst(tab.evaluate(ZOOM)), "16 ms"
-            yield f"{count} segments: an edit, to Python and back", f"{edit_time(tab) * 1000:.0f} ms", ""
-            browser.close()
+        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield from _beside_gradio(data, browser)
+        with server(data):
+            yield from _timeline(browser, project_id, count)
+        browser.close()
 
 
-def worst(costs: list[Any]) -> str:
-    return f"{statistics.median(costs):.1f} / {max(costs):.1f} ms"
+def _beside_gradio(data: Path, browser: Browser) -> Iterator[Row]:
+    """Both servers started in turn, their page opened with an empty cache each time."""
+    ours: list[tuple[float, ...]] = []
+    theirs: list[tuple[float, ...]] = []
+    for _ in range(STARTS):
+        for command, button, times in ((OURS, ".ways .btn", ours), (GRADIO, ".go", theirs)):
+            with server(data, command) as started:
+                times.append((started, *first_paint(browser, button)))
+    peer = f"{package('gradio')}'s smallest page"
+    whats = ("server start until it answers", "first contentful paint", "first button there")
+    for what, mine, other in zip(whats, zip(*ours, strict=True), zip(*theirs, strict=True), strict=True):
+        yield Row(f"page: {what}", "s", statistics.median(mine), peer, statistics.median(other), STARTS)
+
+
+def _timeline(browser: Browser, project_id: str, count: int) -> Iterator[Row]:
+    """What moving and zooming cost with many segments."""
+    tab, shown = opened(browser, project_id)
+    yield Row(f"page, {count} segments: from click to timeline", "s", shown, "none", None)
+    for what, costs in (("one move of a drag", tab.evaluate(DRAG)), ("one step of the wheel", tab.evaluate(ZOOM))):
+        name, runs = f"page, {count} segments: {what}", len(costs)
+        yield Row(f"{name}, median", "ms", statistics.median(costs), "one frame", FRAME_MS, runs)
+        yield Row(f"{name}, worst", "ms", max(costs), "one frame", FRAME_MS, runs)
+    yield Row(f"page, {count} segments: an edit, to Python and back", "ms", edit_time(tab) * 1000, "none", None)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--segments", type=int, default=300)
-    count = parser.parse_args().segments
-    print("| what | measured | goal |")
-    print("|---|---|---|")
-    for what, measured, goal in rows(count):
-        print(f"| {what} | {measured} | {goal} |", flush=True)
+    show(rows(Options(), parser.parse_args().segments))
 
 
 if __name__ == "__main__":

@@ -2,88 +2,88 @@
 
     python -m benchmarks.remux [VIDEO] [--seconds 60] [--repeats 7]
 
-Without VIDEO, the film that Gradio's package carries is looped and scaled to 720p first. All rows are measured in
-turn in one run; the table shows medians. ``ffmpeg`` is the binary of imageio-ffmpeg.
+Without VIDEO, the film that Gradio's package carries is looped and scaled to 720p first. ``ffmpeg`` is the binary of
+imageio-ffmpeg, and encodes with the same AAC coder and bit rate as ours.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
-import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.peers import Options, ffmpeg, ffmpeg_name, package
+from benchmarks.table import Row, show
+from benchmarks.timing import Run, medians
 from bgm.media import audio
 from bgm.media.probe import MediaInfo, probe
 from bgm.media.remux import remux
 
-Run = Callable[[], object]
-WHOLE = "ours: picture copied, sound encoded"
-COPY = "ours, own sound copied: nothing encoded"
+OURS, OURS_COPY, COPY, ENCODE, MOVIEPY = "ours", "ours copying", "ffmpeg copying", "ffmpeg encoding", "moviepy"
+MOVIEPY_SECONDS = 20
+"""Of the film that moviepy re-encodes: it needs longer for it than the others for all else."""
+MOVIEPY_REPEATS = 3
 
 
 def main() -> None:
-    arguments = _arguments()
-    with tempfile.TemporaryDirectory() as folder:
-        work = Path(folder)
-        info = probe(arguments.video or _looped(work / "input.mp4", arguments.seconds))
-        master = _master(work / "master.flac", info.duration)
-        medians = _measure(_cheap_runs(info, master, work), arguments.repeats)
-        medians.update(_measure({"moviepy, libx264": lambda: _moviepy(info, master, work / "moviepy.mp4")}, 1))
-        print(_table(info, medians, arguments.repeats))
-
-
-def _cheap_runs(info: MediaInfo, master: Path, work: Path) -> dict[str, Run]:
-    video, sound = str(info.path), str(master)
-    copy = ["-i", video, "-map", "0:v", "-map", "0:a", "-c", "copy", "-movflags", "+faststart"]
-    encode = ["-i", video, "-i", sound, "-map", "0:v", "-map", "1:a", "-c:v", "copy", "-c:a", "aac", "-b:a", "256k"]
-    encode += ["-movflags", "+faststart"]
-    return {
-        WHOLE: lambda: remux(info, master, work / "ours.mp4"),
-        COPY: lambda: remux(info, None, work / "ours_copy.mp4"),
-        "ffmpeg -c copy: nothing encoded": lambda: _ffmpeg(*copy, str(work / "copy.mp4")),
-        "ffmpeg -c:v copy -c:a aac: the same job": lambda: _ffmpeg(*encode, str(work / "encode.mp4")),
-    }
-
-
-def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure the remux against ffmpeg and moviepy.")
     parser.add_argument("video", nargs="?", type=Path)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--repeats", type=int, default=7)
-    return parser.parse_args()
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        video = asked.video or _looped(work / "input.mp4", asked.seconds)
+        show([*_against_ffmpeg(video, work, asked.repeats), *_against_moviepy(video, work)])
 
 
-def _measure(runs: Mapping[str, Run], repeats: int) -> dict[str, float]:
-    """Median wall time of each, the runs taking turns so that a busy machine slows all of them alike."""
-    times: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(repeats):
-        for name, run in runs.items():
-            start = time.perf_counter()
-            run()
-            times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in times.items()}
+def rows(_options: Options) -> Iterator[Row]:
+    """The same sound track change by all three."""
+    with tempfile.TemporaryDirectory() as folder:
+        work, short = Path(folder), Path(folder) / "short.mp4"
+        minute = _looped(work / "minute.mp4", 60.0)
+        yield from _against_ffmpeg(minute, work, 7)
+        ffmpeg("-i", minute, "-t", MOVIEPY_SECONDS, "-c", "copy", short)
+        yield from _against_moviepy(short, work)
 
 
-def _table(info: MediaInfo, medians: Mapping[str, float], repeats: int) -> str:
-    whole, copy = (medians[name] for name in (WHOLE, COPY))
-    size = f"{info.video.width}x{info.video.height}" if info.video else ""
-    lines = [
-        f"{info.duration:.0f} s of {size}, {info.path.stat().st_size / 1e6:.1f} MB; medians of {repeats} (moviepy: 1)",
-        "",
-        "| | seconds | ours with encoding is | ours without is |",
-        "|---|---|---|---|",
-    ]
-    lines += [
-        f"| {name} | {seconds:.3f} | {whole / seconds:.3g} × | {copy / seconds:.3g} × |"
-        for name, seconds in medians.items()
-    ]
-    return "\n".join(lines)
+def _against_ffmpeg(video: Path, work: Path, repeats: int) -> Iterator[Row]:
+    info = probe(video)
+    master = _master(work / "master.flac", info.duration)
+    copy = ["-i", video, "-map", "0:v", "-map", "0:a", "-c", "copy", "-movflags", "+faststart"]
+    encode = ["-i", video, "-i", master, "-map", "0:v", "-map", "1:a", "-c:v", "copy", "-movflags", "+faststart"]
+    encode += ["-c:a", "aac", "-b:a", "256k", "-aac_coder", "fast"]
+    runs: dict[str, Run] = {
+        OURS_COPY: lambda: remux(info, None, work / "ours_copy.mp4"),
+        COPY: lambda: ffmpeg(*copy, work / "copy.mp4"),
+        OURS: lambda: remux(info, master, work / "ours.mp4"),
+        ENCODE: lambda: ffmpeg(*encode, work / "encode.mp4"),
+    }
+    took = medians(runs, repeats)
+    copied = f"remux of {_described(info)}, own sound: nothing encoded"
+    renewed = f"remux of {_described(info)}, new sound: FLAC to AAC, picture copied"
+    yield Row(copied, "s", took[OURS_COPY], f"{ffmpeg_name()} -c copy", took[COPY], repeats)
+    yield Row(renewed, "s", took[OURS], f"{ffmpeg_name()} -c:v copy, same AAC coder", took[ENCODE], repeats)
+
+
+def _against_moviepy(video: Path, work: Path) -> Iterator[Row]:
+    info = probe(video)
+    master = _master(work / "short.flac", info.duration)
+    runs: dict[str, Run] = {
+        OURS: lambda: remux(info, master, work / "ours.mp4"),
+        MOVIEPY: lambda: _moviepy(info, master, work / "moviepy.mp4"),
+    }
+    took = medians(runs, MOVIEPY_REPEATS, warm_up=False)
+    what = f"new sound for {_described(info)}; moviepy encodes the picture again"
+    yield Row(what, "s", took[OURS], f"{package('moviepy')} write_videofile", took[MOVIEPY], MOVIEPY_REPEATS)
+
+
+def _described(info: MediaInfo) -> str:
+    size = f"{info.video.height}p, " if info.video else ""
+    return f"{info.duration:.0f} s ({size}{info.path.stat().st_size / 1e6:.0f} MB)"
 
 
 def _looped(target: Path, seconds: float) -> Path:
@@ -91,7 +91,7 @@ def _looped(target: Path, seconds: float) -> Path:
 
     film = Path(gradio.__file__).parent / "media_assets" / "videos" / "world.mp4"
     scale = ["-vf", "scale=1280:720", "-c:v", "libx264", "-preset", "veryfast", "-b:v", "2500k", "-c:a", "aac"]
-    _ffmpeg("-stream_loop", "-1", "-i", str(film), "-t", str(seconds), *scale, str(target))
+    ffmpeg("-stream_loop", "-1", "-i", film, "-t", str(seconds), *scale, target)
     return target
 
 
@@ -105,12 +105,6 @@ def _master(target: Path, seconds: float) -> Path:
             out.write(rng.normal(0, 0.1, (count, 2)).astype(np.float32))
             left -= count
     return target
-
-
-def _ffmpeg(*arguments: str) -> None:
-    import imageio_ffmpeg
-
-    subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *arguments], check=True)
 
 
 def _moviepy(info: MediaInfo, master: Path, target: Path) -> None:

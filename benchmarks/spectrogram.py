@@ -1,9 +1,11 @@
 """Sound from spectrogram pictures, ours beside the published way: ``python -m benchmarks.spectrogram``.
 
 Both get the same 8-bit pictures of 5.11 s clips by our composer and begin from random phases. The published way is what
-riffusion-hobby sets up: torchaudio's InverseMelScale (200 steps of gradient descent) and Griffin-Lim (32 iterations,
-momentum 0.99) at 44.1 kHz with transforms of 17640 samples. ``--torchaudio DIR`` uses the real torchaudio 2.0.2 from a
-folder: its wheel, unpacked, with nothing left in torchaudio/lib. Without it the same two steps follow their definition.
+riffusion-hobby does: torchaudio's InverseMelScale (200 steps of gradient descent) and Griffin-Lim (32 iterations,
+momentum 0.99) at 44.1 kHz with transforms of 17640 samples. ``--riffusion-hobby DIR`` takes its own converter from a
+checkout (github.com/riffusion/riffusion-hobby), and then the pictures themselves are compared too; it needs
+``--torchaudio DIR``, a folder with torchaudio 2.0.2: its wheel, unpacked, with nothing left in torchaudio/lib
+(``pip download --no-deps torchaudio==2.0.2``). Without them the same two steps follow their definition.
 """
 
 from __future__ import annotations
@@ -13,12 +15,17 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import mean, median
 from typing import Any
 
 import numpy as np
 
+from benchmarks.machine import commit
+from benchmarks.peers import Options
+from benchmarks.table import LIMIT, Row, not_run
+from benchmarks.timing import medians
 from bgm.media import audio
 from bgm.music import spectrogram
 from bgm.music.cue import Cue, Piece
@@ -36,25 +43,74 @@ Converter = Callable[[Array], Array]
 
 
 def main(argv: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.spectrogram", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.spectrogram",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--clips", type=int, default=2, help="how many of the seven moods (default 2)")
     parser.add_argument("--threads", type=int, default=1, help="torch's threads for both (default 1)")
+    parser.add_argument("--riffusion-hobby", type=Path, metavar="DIR", help="a checkout of it")
     parser.add_argument("--torchaudio", type=Path, metavar="DIR", help="folder that holds torchaudio without binaries")
     arguments = parser.parse_args(argv)
+    options = Options(riffusion_hobby=arguments.riffusion_hobby, torchaudio=arguments.torchaudio)
+    figures = compare(options, arguments.clips, arguments.threads)
+    ratio = figures["published"]["cpu_seconds_per_clip"] / figures["ours"]["cpu_seconds_per_clip"]
+    print(json.dumps({**figures, "times_faster": round(ratio, 1), "reference": reference_name(options)}, indent=1))
 
+
+def rows(options: Options) -> Iterator[Row]:
+    """Picture to sound: time and error; sound to picture, where riffusion-hobby is there."""
+    figures, peer = compare(options, 2, 1), reference_name(options)
+    ours, theirs = figures["ours"], figures["published"]
+    for what, unit, key in (
+        ("picture to sound, 5.11 s, random phases, one thread", "s", "seconds_per_clip"),
+        ("the same: log-mel error", "dB", "log_mel_error_db"),
+        ("the same: spectral convergence", "", "spectral_convergence"),
+    ):
+        yield Row(what, unit, ours[key], peer, theirs[key], 2)
+    if converter_folders(options):
+        yield from _pictures(options)
+    else:
+        why = "needs `--riffusion-hobby DIR --torchaudio DIR`"
+        yield not_run("sound to picture: time, largest difference of a pixel", "riffusion-hobby", why)
+
+
+def compare(options: Options, clips: int, threads: int) -> dict[str, dict[str, float]]:
+    """:func:`measure` of ours and of the published way."""
     import torch
 
-    torch.set_num_threads(arguments.threads)
-    mels = [picture_of(clip(number)) for number in range(min(arguments.clips, len(EMOTIONS)))]
-    reference = torchaudios(arguments.torchaudio) if arguments.torchaudio else by_definition
-    figures = {"ours": measure(lambda mel: wave_from_mel(mel, PARAMS), mels), "published": measure(reference, mels)}
-    ratio = figures["published"]["cpu_seconds_per_clip"] / figures["ours"]["cpu_seconds_per_clip"]
-    result = {
-        **figures,
-        "times_faster": round(ratio, 1),
-        "reference": "torchaudio" if arguments.torchaudio else "definition",
+    torch.set_num_threads(threads)
+    mels = [picture_of(clip(number)) for number in range(min(clips, len(EMOTIONS)))]
+    reference = hobbys(options) if converter_folders(options) else by_definition
+    return {"ours": measure(lambda mel: wave_from_mel(mel, PARAMS), mels), "published": measure(reference, mels)}
+
+
+def _pictures(options: Options) -> Iterator[Row]:
+    """Clips to pictures by both: how far pixels differ (of 255), and the time."""
+    import pydub
+
+    images, waves = image_converter(options), [clip(number) for number in range(2)]
+    pcm = [(np.clip(wave[:, 0], -1, 1) * 32767).astype(np.int16) for wave in waves]
+    segments = [pydub.AudioSegment(p.tobytes(), frame_rate=PARAMS.sample_rate, sample_width=2, channels=1) for p in pcm]
+    sounds = [p[:, None].astype(np.float32) / np.float32(spectrogram.PCM16_SCALE) for p in pcm]
+    pairs = [
+        (np.asarray(image_of(sound), int), np.asarray(images.spectrogram_image_from_audio(segment), int))
+        for sound, segment in zip(sounds, segments, strict=True)
+    ]
+    runs = {
+        "ours": lambda: image_of(sounds[0]),
+        "theirs": lambda: images.spectrogram_image_from_audio(segments[0]),
     }
-    print(json.dumps(result, indent=1))
+    took, peer = medians(runs, 5), reference_name(options)
+    yield Row("sound to picture, 5.11 s, one thread", "s", took["ours"], peer, took["theirs"], 5)
+    largest = max(int(np.abs(ours - theirs).max()) for ours, theirs in pairs)
+    yield Row("the same: largest difference of a pixel, in its 255 steps", "", largest, LIMIT, 1, len(pairs))
+
+
+def image_of(wave: Array) -> Any:
+    """Our picture of (samples, 1)."""
+    return spectrogram.image_from_mel(spectrogram.mel_from_wave(wave, PARAMS), PARAMS)
 
 
 def clip(number: int) -> Array:
@@ -71,11 +127,11 @@ def clip(number: int) -> Array:
 
 def picture_of(wave: Array) -> Array:
     """Mel amplitudes as they come back from the 8-bit picture."""
-    return spectrogram.mel_from_image(spectrogram.image_from_mel(spectrogram.mel_from_wave(wave, PARAMS), PARAMS))[0]
+    return spectrogram.mel_from_image(image_of(wave))[0]
 
 
 def measure(convert: Converter, mels: list[Array]) -> dict[str, float]:
-    """Wall and CPU time per clip after a warm-up; errors of the mel amplitudes that the sound has again."""
+    """Median wall and CPU time per clip after a warm-up; mean errors of the mel amplitudes that the sound has again."""
     convert(mels[0][..., :64])
     seconds, cpu, convergence, decibels = [], [], [], []
     for mel in mels:
@@ -89,24 +145,42 @@ def measure(convert: Converter, mels: list[Array]) -> dict[str, float]:
         floor = FLOOR * wanted.max()
         convergence.append(np.linalg.norm(wanted - again) / np.linalg.norm(wanted))
         decibels.append(np.abs(20 * np.log10((again + floor) / (wanted + floor))).mean())
-    names = ("seconds_per_clip", "cpu_seconds_per_clip", "spectral_convergence", "log_mel_error_db")
-    return {n: round(float(np.mean(v)), 3) for n, v in zip(names, (seconds, cpu, convergence, decibels), strict=True)}
+    return {
+        "seconds_per_clip": round(median(seconds), 3),
+        "cpu_seconds_per_clip": round(median(cpu), 3),
+        "spectral_convergence": round(mean(map(float, convergence)), 3),
+        "log_mel_error_db": round(mean(map(float, decibels)), 3),
+    }
 
 
-def torchaudios(folder: Path) -> Converter:
-    """riffusion-hobby's converter: torchaudio's own transforms with its parameters."""
-    sys.path.insert(0, str(folder))
+def converter_folders(options: Options) -> list[Path]:
+    """What Python must find to import riffusion-hobby's converter; empty unless both were given."""
+    folders = [options.riffusion_hobby, options.torchaudio]
+    return [folder.resolve() for folder in folders if folder] if all(folders) else []
+
+
+def reference_name(options: Options) -> str:
+    """The peer, with its commit."""
+    if not options.riffusion_hobby or not options.torchaudio:
+        return "riffusion-hobby's two steps, written from their definition"
+    return f"riffusion-hobby {commit(options.riffusion_hobby)}, torchaudio 2.0.2"
+
+
+def image_converter(options: Options) -> Any:
+    """riffusion-hobby's own SpectrogramImageConverter with its default parameters."""
+    sys.path[:0] = [str(folder) for folder in converter_folders(options) if str(folder) not in sys.path]
+    from riffusion.spectrogram_image_converter import SpectrogramImageConverter
+    from riffusion.spectrogram_params import SpectrogramParams as TheirParams
+
+    return SpectrogramImageConverter(TheirParams(), device="cpu")
+
+
+def hobbys(options: Options) -> Converter:
+    """Mel amplitudes to sound by riffusion-hobby's converter."""
     import torch
-    from torchaudio import transforms
 
-    invert = transforms.InverseMelScale(
-        n_stft=PARAMS.n_fft // 2 + 1, n_mels=512, sample_rate=44_100, f_min=0, f_max=10_000, max_iter=200,
-        tolerance_loss=1e-5, tolerance_change=1e-8, norm=None, mel_scale="htk",
-    )  # fmt: skip
-    griffin_lim = transforms.GriffinLim(
-        n_fft=PARAMS.n_fft, n_iter=32, win_length=PARAMS.window, hop_length=PARAMS.hop, power=1.0, momentum=0.99
-    )
-    return lambda mel: griffin_lim(invert(_scaled(torch.from_numpy(mel)))).numpy().T / spectrogram.PCM16_SCALE
+    convert = image_converter(options).converter.waveform_from_mel_amplitudes
+    return lambda mel: convert(_scaled(torch.from_numpy(mel))).numpy().T / spectrogram.PCM16_SCALE
 
 
 def by_definition(mel: Array) -> Array:

@@ -2,7 +2,8 @@
 
 Clips: real speech (../shared/data/jfk.flac) where it is there, and sentences of our own spoken by flite where Debian's
 flite is installed. RTF is the time on the clock over the clip's length, CPU the processor time over it (of all
-processors, child processes too); both include voice activity detection and, on the first clip, loading the model.
+processors, child processes too); both include voice activity detection and, on the first clip, loading the model. In
+the table of ``python -m benchmarks`` PocketSphinx as we use it stands beside its own decoder with default settings.
 """
 
 from __future__ import annotations
@@ -19,18 +20,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jiwer
 import numpy as np
 import soundfile
 import soxr
 
+from benchmarks.peers import JFK, Options, package
+from benchmarks.table import Row, not_run
 from bgm.engines import EngineOptions, Stage, choose, load
 from bgm.media.audio import SAMPLE_RATE
 from bgm.progress import silent
 from bgm.speech.activity import speech_spans
 from bgm.speech.recording import Recording
 
-JFK = Path(__file__).resolve().parents[2] / "shared" / "data" / "jfk.flac"
 JFK_TEXT = "And so my fellow Americans ask not what your country can do for you ask what you can do for your country"
 VOICES = ("rms", "slt", "awb")
 SENTENCES = (
@@ -65,6 +66,8 @@ class Result:
 
     @property
     def wer(self) -> float:
+        import jiwer
+
         return float(jiwer.wer(self.text, self.heard))
 
 
@@ -86,6 +89,26 @@ def main() -> None:
         print(f"{result.name:<12}{len(result.text.split()):>6}{result.wer:>7.3f}{speed}")
         if args.show and result.name != "all":
             print(f"  {result.heard}")
+
+
+def rows(_options: Options) -> Iterator[Row]:
+    """Word errors and time, ours beside PocketSphinx's defaults on the same clips."""
+    peer = f"{package('pocketsphinx')}, default settings, whole clip"
+    engine = load(choose(Stage.TRANSCRIBE, "pocketsphinx", EngineOptions(language="en")))
+    with tempfile.TemporaryDirectory() as folder:
+        pairs = [(_measure(engine, clip), _default_sphinx(clip)) for clip in clips(Path(folder))]
+    if not pairs:
+        yield not_run("word error rate of PocketSphinx", peer, "neither ../shared/data/jfk.flac nor flite is here")
+        return
+    real = [pair for pair in pairs if pair[0].name == "jfk"]
+    for kind, some in (("real speech", real), ("flite's voices", [pair for pair in pairs if pair not in real])):
+        if some:
+            ours, theirs = (_together(list(side)) for side in zip(*some, strict=True))
+            what = f"word error rate of PocketSphinx, {kind}, {len(ours.text.split())} words"
+            yield Row(what, "", ours.wer, peer, theirs.wer, len(some))
+    ours, theirs = (_together(list(side)) for side in zip(*pairs, strict=True))
+    factors = ours.took / ours.length, theirs.took / theirs.length
+    yield Row("speech recognition: time over the clips' length", "×", factors[0], peer, factors[1], len(pairs))
 
 
 def clips(folder: Path) -> Iterator[Clip]:
@@ -121,6 +144,22 @@ def _measure(engine: Any, clip: Clip) -> Result:
     transcript = engine.transcribe(recording, silent)
     took, cpu = time.monotonic() - began, _cpu_seconds() - cpu
     return Result(clip.name, clip.text, _plain(" ".join(u.text for u in transcript.utterances)), length, took, cpu)
+
+
+def _default_sphinx(clip: Clip) -> Result:
+    """PocketSphinx as its package comes: 16 kHz, one utterance; loading the model is in the time, as in ours."""
+    from pocketsphinx import Decoder
+
+    began, cpu = time.monotonic(), _cpu_seconds()
+    wave = soundfile.read(clip.audio, dtype="float32")[0]
+    pcm = (np.clip(soxr.resample(wave, SAMPLE_RATE, 16_000), -1, 1) * 32767).astype("<i2").tobytes()
+    decoder = Decoder(samprate=16_000, loglevel="FATAL")
+    decoder.start_utt()
+    decoder.process_raw(pcm, no_search=False, full_utt=True)
+    decoder.end_utt()
+    found = decoder.hyp()
+    took, cpu = time.monotonic() - began, _cpu_seconds() - cpu
+    return Result(clip.name, clip.text, _plain(found.hypstr if found else ""), len(wave) / SAMPLE_RATE, took, cpu)
 
 
 def _cpu_seconds() -> float:

@@ -1,0 +1,49 @@
+"""Every benchmark of the table, and what else lies in this folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+
+from benchmarks.peers import Options
+from benchmarks.table import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """A module of this folder whose ``rows(options)`` measures; ``options`` are the command's that it needs."""
+
+    name: str
+    options: str = ""
+
+    @property
+    def command(self) -> str:
+        """The words after ``python -m benchmarks`` that give its rows alone."""
+        return f"--only {self.name} {self.options}".rstrip()
+
+    def measure(self, options: Options) -> tuple[Row, ...]:
+        """Its rows; what goes wrong in it passes through."""
+        return tuple(import_module(f"benchmarks.{self.name}").rows(options))
+
+
+BENCHMARKS = (
+    Benchmark("make"),
+    Benchmark("remux"),
+    Benchmark("decode"),
+    Benchmark("mix"),
+    Benchmark("ducking"),
+    Benchmark("loudness"),
+    Benchmark("separation"),
+    Benchmark("recall"),
+    Benchmark("wer"),
+    Benchmark("emotion", "--goemotions DIR"),
+    Benchmark("music"),
+    Benchmark("spectrogram", "--riffusion-hobby DIR --torchaudio DIR"),
+    Benchmark("page"),
+)
+NOT_IN_THE_TABLE = {
+    "riffusion": "needs a CUDA GPU",
+    "picture": "draws a result, measures nothing",
+}
+PARTS = ("__main__", "catalogue", "inputs", "machine", "peers", "table", "timing")
+"""What the benchmarks share."""
