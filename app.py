@@ -5,9 +5,15 @@ import sys
 
 # OpenMP's threads would spin while they wait: on a busy machine small models ran several times slower for it.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-# The number of threads for NumPy's linear algebra is the process's, so jobs beside each other can't each have their own;
-# with one, the same job gives the same bits whatever else runs, and our matrices are too small to gain from more.
+# The number of threads for NumPy's linear algebra is the process's: jobs beside each other can't each have their own.
+# With one, the same job gives the same bits whatever else runs, and our matrices are too small to gain from more.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+if os.environ.get("SPACES_ZERO_GPU"):
+    # What borrows the GPU must be known before torch is loaded and before the page starts.
+    import spaces  # noqa: F401
+
+    import bgm.music.riffusion_paint  # noqa: F401
 
 from bgm import environment
 from bgm.errors import BgmError
@@ -21,6 +27,8 @@ def main() -> int:
     try:
         operator = environment.read()
         configure(operator.log_level, operator.log_format)
+        # On the disk of the projects, so that taking an upload over is a link and not a copy.
+        os.environ.setdefault("GRADIO_TEMP_DIR", str(operator.uploads))
         serve(build(operator), auth=operator.users() or None)
     except BgmError as error:
         print(f"bgm: {error}", file=sys.stderr)

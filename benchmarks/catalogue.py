@@ -42,7 +42,7 @@ BENCHMARKS = (
     Benchmark("page"),
 )
 NOT_IN_THE_TABLE = {
-    "riffusion": "needs a CUDA GPU",
+    "riffusion": "its speed needs a CUDA GPU (--count and --memory do not)",
     "picture": "draws a result, measures nothing",
 }
 PARTS = ("__main__", "catalogue", "inputs", "machine", "peers", "table", "timing")

@@ -57,7 +57,7 @@ def times(folder: Path) -> Iterator[Row]:
     heard = bgm("make", without, "-o", folder / "heard.mp4").seconds
     for turn in range(REPEATS):
         given.append(bgm("make", with_words, "-o", folder / f"given{turn}.mp4").seconds)
-        edited.append(one_edit(folder / f"given{turn}.mp4.bgm", folder / "again.mp4"))
+        edited.append(one_edit(folder / f"given{turn}.mp4.bgm", folder / f"again{turn}.mp4"))
     help_text = median(run([sys.executable, "-m", "bgm", "--help"]).seconds for _ in range(REPEATS))
     made = "make, 60 s of 720p, {}: time over the video's length"
     yield Row(made.format("subtitles given"), "×", median(given) / 60, LIMIT, 0.33, REPEATS)

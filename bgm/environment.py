@@ -106,6 +106,11 @@ class Environment(BaseSettings):
     metrics: bool = Field(False, description="serve Prometheus metrics at `/metrics`")
 
     @property
+    def uploads(self) -> Path:
+        """Where the page's uploads arrive unless GRADIO_TEMP_DIR names another folder."""
+        return self.data / "uploads"
+
+    @property
     def max_bytes(self) -> int:
         """Of one upload."""
         return self.max_mb * 1024 * 1024

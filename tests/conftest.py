@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as bgm.__main__ does, before torch is loaded
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as bgm.__main__ does, before torch and NumPy are loaded
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 NEVER_SKIPPED_IN_CI = ("browser", "checkpoint")
 

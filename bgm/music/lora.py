@@ -22,6 +22,10 @@ FILES = ("pytorch_lora_weights.safetensors", "pytorch_lora_weights.bin")
 _UNPREFIXED = ("down_blocks.", "mid_block.", "up_blocks.")
 
 
+class NoWeights(BadInput):
+    """A file that can be read but has no adapter in it."""
+
+
 @dataclass(frozen=True, slots=True)
 class LoraChoice:
     """Which adapter (hub id, file or folder; None for none) and how strongly: 1 is as it was trained."""
@@ -62,12 +66,12 @@ def locate(choice: LoraChoice, offline: bool, progress: Progress) -> tuple[Path 
 def apply(pipeline: Any, file: Path, weight: float = 1.0) -> int:
     """Load the adapter into ``pipeline``, melt it into the weights, and return how many tensors it had.
 
-    Raises BadInput when the file is damaged, isn't a LoRA, or not all of it fits this model.
+    Raises NoWeights when there is nothing in the file, and BadInput when it is damaged or not all of it fits.
     """
     tensors = read(file)
     expected = sum("lora" in name and not name.endswith(".alpha") for name in tensors)
     if not expected:
-        raise BadInput(f"{file.name} holds no LoRA weights")
+        raise NoWeights(f"{file.name} holds no LoRA weights")
     try:
         _load(pipeline, file, tensors)
     except (ValueError, RuntimeError, KeyError, TypeError) as error:

@@ -185,9 +185,7 @@ def _load(key: ModelKey, progress: Progress) -> Model:
     notes = [note] if note else []
     with quiet():
         pipeline = _pipeline(folder)
-        count = lora.apply(pipeline, file, key.lora.weight) if file else 0
-    if file:
-        notes.append(f"LoRA {key.lora.source}: {count} tensors, weight {key.lora.weight:g}")
+        notes += [_adapt(pipeline, file, key.lora)] if file else []
     place = "cuda" if _zero_gpu() else pick(key.device)
     with quiet():
         freeze(pipeline, place, compiled=_wants_compiling(place))
@@ -202,6 +200,18 @@ def _wants_compiling(place: str) -> bool:
     from bgm import environment
 
     return environment.read().compile
+
+
+def _adapt(pipeline: Any, file: Path, choice: lora.LoraChoice) -> str:
+    """Load the adapter; what to tell the user of it."""
+    try:
+        count = lora.apply(pipeline, file, choice.weight)
+    except lora.NoWeights as error:
+        # The hub lists the published file with 521 bytes, which is room for no weights at all: nobody's fault here.
+        if choice.source != lora.DEFAULT:
+            raise
+        return f"the LoRA {choice.source} is empty ({error}): the plain checkpoint is used"
+    return f"LoRA {choice.source}: {count} tensors, weight {choice.weight:g}"
 
 
 def _pipeline(folder: Path) -> Any:

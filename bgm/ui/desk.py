@@ -14,6 +14,7 @@ from bgm import studio
 from bgm.errors import BadInput
 from bgm.files import beside
 from bgm.media.probe import probe
+from bgm.media.vetting import vet
 from bgm.progress import Listener
 from bgm.project import Project
 from bgm.settings import Settings
@@ -56,6 +57,8 @@ class Desk:
             place = shutil.copyfile if copy else _keep
             video = place_for_source(folder, videos[0].name)
             place(videos[0], video)
+            if not copy:  # ours needs no look
+                vet(video)
             for subtitle in subtitles:
                 place(subtitle, video.with_suffix(subtitle.suffix.lower()))
             self._check_length(studio.open_video(video, folder, settings or self.settings).duration)
@@ -166,6 +169,7 @@ class Desk:
         """Let the user's own sound play in a segment."""
         with self._editing(project_id) as project:
             self.workspace.check_room(project.folder)
+            vet(file)
             self._check_length(probe(file).duration)
             before = project.timeline
             studio.add_own_audio(project, str(segment_id), file)

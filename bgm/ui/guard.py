@@ -48,6 +48,7 @@ _UNUSED = (
 """Doors of Gradio's that the page never uses. Some fetch addresses, others keep or show what strangers did."""
 _PROJECTS = f"/{PREFIX}/"
 _SCRIPTS = (f"/{PREFIX}/static/", f"/{PREFIX}/plotly.min.js")
+_FOR_MACHINES = ("/healthz", "/metrics")
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
 
 
@@ -67,9 +68,19 @@ def middleware(server_name: str, names: Sequence[str], max_upload_bytes: int) ->
     is_local = server_name in _LOOPBACK
     hosts = [*_LOOPBACK, *names] if is_local or names else ["*"]
     return [
-        Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False),
+        Middleware(KnownHosts, allowed_hosts=hosts, www_redirect=False),
         Middleware(Guard, max_upload_bytes=max_upload_bytes),
     ]
+
+
+class KnownHosts(TrustedHostMiddleware):
+    """Refuses foreign names, but for what machines ask: a probe or Prometheus knows an address, not the name."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and get_route_path(scope) in _FOR_MACHINES:
+            await self.app(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
 
 
 class Guard:

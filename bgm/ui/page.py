@@ -21,12 +21,12 @@ from bgm.ui.jobs import Jobs
 from bgm.ui.media import routes
 from bgm.ui.theme import head, theme
 from bgm.ui.uploads import UploadsOnly
-from bgm.ui.workspace import Workspace
+from bgm.ui.workspace import UPLOADS_KEPT_SECONDS, Workspace
 
 SAMPLE = Path(__file__).parents[2] / "assets" / "sample.mp4"
 _DROPPED = ["video", "audio", *SUBTITLES]
 _SELECTED = "(project, _, file) => [project, window.bgm.selected, file]"
-_UPLOADS_KEPT_SECONDS = (600, 2 * 3600)
+_UPLOADS_KEPT_SECONDS = (600, UPLOADS_KEPT_SECONDS)
 """How often Gradio looks for uploads and results that nobody came for, and from which age on it deletes them."""
 _BESIDE_BYTES = 8 * 2**20
 """What an upload may hold beside the largest file: subtitles and the form itself."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import secrets
@@ -21,6 +22,10 @@ from bgm.project import Project
 log = logging.getLogger("bgm")
 _ID = re.compile(r"[A-Za-z0-9_-]{32}")
 _LAST_USED = ".last-used"
+_NAME_BYTES = 160
+"""File systems take 255; what is added to a video's name for its results must fit too."""
+UPLOADS_KEPT_SECONDS = 2 * 3600
+"""An upload that nobody came for is deleted after this time."""
 GONE = "this project is not on the server any more; open its project file, or start with the video again"
 
 
@@ -99,20 +104,32 @@ class Workspace:
             log.info("removed %d projects that were not used for %g hours", len(stale), self.environment.keep_hours)
         return stale
 
+    def sweep_uploads(self) -> None:
+        """Delete uploads that nobody came for, those of a server that was killed among them."""
+        oldest = time.time() - UPLOADS_KEPT_SECONDS
+        for upload in self.environment.uploads.glob("*"):
+            with contextlib.suppress(FileNotFoundError):
+                if upload.stat().st_mtime < oldest:
+                    shutil.rmtree(upload, ignore_errors=True)
+
     def keep_swept(self, is_busy: Callable[[str], bool], every_seconds: float = 600.0) -> None:
         """Sweep now and then for as long as the process lives."""
 
         def work() -> None:
             while True:
                 self.sweep(is_busy)
+                self.sweep_uploads()
                 time.sleep(every_seconds)
 
         threading.Thread(target=work, name="bgm-sweeper", daemon=True).start()
 
 
 def _last_used(folder: Path) -> float:
-    mark = folder / _LAST_USED
-    return (mark if mark.exists() else folder).stat().st_mtime
+    """0 for a folder that somebody else deletes just now."""
+    for path in (folder / _LAST_USED, folder):
+        with contextlib.suppress(FileNotFoundError):
+            return path.stat().st_mtime
+    return 0.0
 
 
 def _size(path: Path) -> int:
@@ -127,6 +144,7 @@ def place_for_source(folder: Path, name: str) -> Path:
     source = folder / "source"
     source.mkdir()
     upload = Path(name)
-    stem = re.sub(r"[^\w .()-]+", "_", upload.stem).strip(" ._-")[:80] or "video"
+    words = re.sub(r"[^\w .()-]+", "_", upload.stem).strip(" ._-")[:80]
+    stem = words.encode()[:_NAME_BYTES].decode(errors="ignore") or "video"
     suffix = re.sub(r"[^.a-z0-9]", "", upload.suffix.lower())[:8]
     return source / f"{stem}{suffix}"

@@ -11,8 +11,9 @@ from safetensors.torch import save_file
 
 from bgm import hub
 from bgm.errors import BadInput
-from bgm.music import lora
+from bgm.music import lora, riffusion_model
 from bgm.music.lora import LoraChoice
+from bgm.music.riffusion_model import ModelKey
 from bgm.progress import silent
 from tests.music.riffusion_checkpoint import write_checkpoint, write_lora
 from tests.music.riffusion_sounds import one_thread
@@ -129,6 +130,19 @@ def test_tensors_that_are_no_adapter_are_refused(tmp_path: Path) -> None:
     torch.save({"weight": torch.zeros(2)}, tmp_path / "other.bin")
     with pytest.raises(BadInput, match="no LoRA weights"):
         lora.apply(object(), tmp_path / "other.bin")
+
+
+def test_the_published_adapter_is_empty_and_it_is_said(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the hub lists it, its file has 521 bytes; one that the user names must still hold something."""
+    empty = tmp_path / "pytorch_lora_weights.bin"
+    torch.save({}, empty)
+    monkeypatch.setattr(lora, "locate", lambda choice, offline, progress: (empty, None))
+    key = ModelKey(str(checkpoint), LoraChoice.parse(None), "cpu")
+    assert any("plain checkpoint" in note for note in riffusion_model.shared(key, silent).notes)
+    with pytest.raises(BadInput, match="holds no LoRA weights"):
+        riffusion_model.shared(ModelKey(str(checkpoint), LoraChoice("someone/else"), "cpu"), silent)
 
 
 def test_where_an_adapter_is_looked_for(adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

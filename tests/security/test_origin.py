@@ -92,6 +92,16 @@ def test_the_names_that_a_server_answers_to(listens_on: str, names: list[str], h
     assert (TestClient(app).get("/", headers={"Host": host}).status_code == 200) is passes
 
 
+def test_a_machine_asks_for_the_health_by_address() -> None:
+    def answer(request: Request) -> PlainTextResponse:
+        return PlainTextResponse("here")
+
+    routes = [Route("/healthz", answer), Route("/", answer)]
+    app: Any = Starlette(routes=routes, middleware=middleware("0.0.0.0", ["studio.example"], 1))
+    client = TestClient(app, headers={"Host": "10.0.0.7:7860"})
+    assert client.get("/healthz").status_code == 200 and client.get("/").status_code == 400
+
+
 @pytest.mark.parametrize(
     ("variables", "wanted", "address"),
     [

@@ -62,6 +62,16 @@ def test_a_failed_beginning_leaves_nothing(workspace: Workspace) -> None:
     assert list(workspace.root.iterdir()) == []
 
 
+def test_uploads_that_nobody_came_for_are_removed(workspace: Workspace) -> None:
+    old, fresh = (workspace.environment.uploads / name for name in ("old", "fresh"))
+    for folder in (old, fresh):
+        folder.mkdir(parents=True)
+        (folder / "talk.mp4").touch()
+    os.utime(old, (time.time() - 3 * 3600,) * 2)
+    workspace.sweep_uploads()
+    assert [folder.name for folder in workspace.environment.uploads.iterdir()] == ["fresh"]
+
+
 @pytest.mark.parametrize(
     ("name", "kept"),
     [
@@ -71,6 +81,7 @@ def test_a_failed_beginning_leaves_nothing(workspace: Workspace) -> None:
         ("...", "video"),
         ("a.h<t>ml", "a.html"),
         ("x" * 300 + ".mkv", "x" * 80 + ".mkv"),
+        ("𐐷" * 80 + ".mkv", "𐐷" * 40 + ".mkv"),
     ],
 )
 def test_uploads_keep_a_name_that_harms_nobody(tmp_path: Path, name: str, kept: str) -> None:
