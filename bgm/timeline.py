@@ -191,7 +191,7 @@ def overlay(base: Timeline, kept: Sequence[Segment]) -> Timeline:
     for segment in base.segments:
         pieces += _uncovered(segment, kept)
     pieces.sort(key=lambda s: s.start)
-    pieces = _unique_ids(_without_slivers(pieces), {s.id for s in kept})
+    pieces = _unique_ids(_without_slivers(pieces, kept), {s.id for s in kept})
     return Timeline(base.duration, tuple(pieces))
 
 
@@ -202,10 +202,10 @@ def _uncovered(segment: Segment, kept: Sequence[Segment]) -> list[Segment]:
     return [replace(segment, start=a, end=b) for a, b in spans]
 
 
-def _without_slivers(pieces: list[Segment]) -> list[Segment]:
+def _without_slivers(pieces: list[Segment], kept: Sequence[Segment]) -> list[Segment]:
     out: list[Segment] = []
     for i, piece in enumerate(pieces):
-        sliver = piece.length < MIN_LENGTH and piece.source == "auto" and len(pieces) > 1
+        sliver = piece.length < MIN_LENGTH and piece not in kept and len(pieces) > 1
         if sliver and out:
             out[-1] = replace(out[-1], end=piece.end)
         elif sliver:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 import threading
 from collections.abc import Iterator
@@ -102,26 +103,25 @@ def _one_thread() -> Iterator[None]:
     """
     from threadpoolctl import threadpool_limits
 
-    _silero()  # before: it brings torch, whose first call in a thread sets that thread's number
+    _import_silero()
     with threadpool_limits(1, "openmp"):
         yield
 
 
-def _silero() -> Any:
-    """The package. Importing it leaves the whole process with one thread: the number is set back."""
+def _import_silero() -> None:
+    """Importing it leaves the whole process with one thread: the number is set back."""
     import torch
 
     with _IMPORTING:
-        threads = torch.get_num_threads()
-        import silero_vad
-
+        threads = torch.get_num_threads()  # torch's first call in a thread also sets that thread's own number
+        importlib.import_module("silero_vad")
         torch.set_num_threads(threads)
-    return silero_vad
 
 
 def _listener() -> Any:
     """A detector of our own: it remembers the sound so far, so it can't be shared."""
-    silero_vad = _silero()
+    import silero_vad
+
     return silero_vad.VADIterator(
         silero_vad.load_silero_vad(),
         sampling_rate=RATE,

@@ -56,19 +56,6 @@ def _stamp(seconds: float) -> str:
     return f"00:00:{int(seconds):02d},{round(seconds % 1 * 1000):03d}"
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("there is no chromium on this machine")
-    with playwright.sync_playwright() as play:
-        browser = play.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
-        )
-        yield browser
-        browser.close()
-
-
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Iterator[Page]:
     """The page, launched."""

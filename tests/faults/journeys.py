@@ -19,6 +19,8 @@ from tests.faults.tree import content
 
 COLOURS = ("navy", "maroon", "olive", "teal", "purple", "gray", "orange", "brown", "pink", "gold")
 SETTINGS = {"min_segment": 1.0}
+PATIENCE_S = 300.0
+"""For one answer: with 20 users on a busy machine it may take a while, and nothing here is timed."""
 EDITS = 6
 """Of each of two tabs."""
 
@@ -56,7 +58,8 @@ def alone(number: int, folder: Path, url: str) -> User:
     start, length = 1.5 * (number % 10), 4.0 + number / 4
     place = folder / f"user-{number}" / f"holiday {number}.mp4"
     video = clip(place, length, words, start=start, colour=COLOURS[number % len(COLOURS)])
-    client = Client(url, verbose=False, download_files=folder / f"user-{number}" / "downloads")
+    downloads = folder / f"user-{number}" / "downloads"
+    client = Client(url, verbose=False, download_files=downloads, httpx_kwargs={"timeout": PATIENCE_S})
     user = User(number, url, video, words, probe(video).duration, client)
     return User(number, url, video, words, user.seconds, client, _result_as_program(user))
 

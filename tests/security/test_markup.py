@@ -27,17 +27,6 @@ LOOK = """() => ({ hacked: window.hacked, images: document.querySelectorAll('img
 NOTHING = {"hacked": None, "images": 0, "scripts": 0}
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("there is no chromium on this machine")
-    with playwright.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def tab(chromium: Browser) -> Iterator[Tab]:
     with chromium.new_context(locale="en-US", viewport={"width": 1400, "height": 1300}) as context:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
@@ -61,12 +62,18 @@ def test_speech_to_the_last_sample_ends_with_the_recording(speech: Wave, tmp_pat
     assert speech_spans(write(tmp_path / "cut.flac", [cut]))[-1][1] == pytest.approx(1.5, abs=0.001)
 
 
-def test_torch_keeps_its_threads(jfk_48k: Path) -> None:
+def test_torch_keeps_its_threads_here_and_in_what_runs_beside(jfk_48k: Path) -> None:
     import torch
 
-    before = torch.get_num_threads()
-    speech_spans(jfk_48k)
+    before, beside = torch.get_num_threads(), []
+
+    def look(fraction: float, note: str = "") -> None:
+        with ThreadPoolExecutor(1) as another:
+            beside.append(another.submit(torch.get_num_threads).result())
+
+    speech_spans(jfk_48k, look)
     assert torch.get_num_threads() == before
+    assert set(beside) == {before}
 
 
 def test_progress_rises_to_one_and_can_stop_the_work(jfk_48k: Path) -> None:
