@@ -65,6 +65,11 @@ def test_an_inserted_segment_lies_over_what_was_there() -> None:
     assert len({s.id for s in new.segments}) == 3
 
 
+def test_an_inserted_segment_takes_the_sliver_that_it_leaves_of_an_edited_one() -> None:
+    new = timeline().set_emotion("s1", Emotion.JOY).insert(0.0, 29.9, Emotion.FEAR)
+    assert [(s.start, s.end, s.emotion) for s in new.segments] == [(0.0, 30.0, Emotion.FEAR)]
+
+
 def test_inserting_into_one_segment_leaves_it_on_both_sides() -> None:
     new = timeline().insert(10.0, 20.0, Emotion.JOY)
     assert [s.emotion for s in new.segments] == [Emotion.ANGER, Emotion.JOY, Emotion.ANGER]
