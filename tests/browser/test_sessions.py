@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,10 +33,13 @@ def test_a_reload_keeps_the_work(tab: Page, context: BrowserContext, page: Studi
 def test_a_job_survives_a_closed_tab(
     tab: Page, context: BrowserContext, page: Studio, project: str, truth: Truth
 ) -> None:
+    release = threading.Event()  # somebody else's job goes first, so that this one isn't over before the tab is
+    page.desk.jobs.submit("somebody-else", "generate", "music", lambda listen: release.wait(30))
     tab.get_by_role("button", name="Another take").click()
     expect(tab.locator(".progress")).to_be_visible()
     other = context.new_page()
     tab.close()
+    release.set()
     other.goto(page.blocks.local_url)
     expect(other.locator(".take")).to_have_count(2, timeout=30_000)
     assert len(truth(project).segments[0].takes) == 2
