@@ -19,7 +19,7 @@ from bgm.media import audio
 from bgm.media.decode import decode
 from bgm.media.probe import MediaInfo, probe
 from bgm.progress import Journey
-from bgm.project import LANGUAGE_UNKNOWN, EngineUse, Project
+from bgm.project import LANGUAGE_UNKNOWN, EngineUse, Noted, Project
 from bgm.timeline import Segment, Timeline, overlay
 
 log = logging.getLogger("bgm")
@@ -31,6 +31,7 @@ WEIGHTS = {"decode": 1.0, "activity": 1.0, "separate": 10.0, "transcribe": 20.0,
 def analyze(project: Project, journey: Journey) -> Project:
     """Decode, find the speech, separate the voice, transcribe it, read its emotions, smooth them into a timeline."""
     info = probe(project.video_path)
+    project = noted(project, "source", info.notes)
     for step in (_decode, _find_activity, _separate):
         project = step(project, info, journey)
     project = _transcribe(project, info, journey)
@@ -84,10 +85,10 @@ def _decode(project: Project, info: MediaInfo, journey: Journey) -> Project:
         return project
     key = digest("audio", fingerprint(project.video_path))
 
-    def work() -> None:
+    def work() -> Project:
         with beside(project.audio) as part:
             decoded = decode(info, part, journey.stage("decode"))
-        log_notes(decoded.notes if decoded else ())
+        return noted(project, "decode", decoded.notes if decoded else ())
 
     return _once(project, journey, _Step("decode", key, (project.audio,)), work)
 
@@ -118,8 +119,7 @@ def _separate(project: Project, info: MediaInfo, journey: Journey) -> Project:
         progress = journey.stage("separate")
         with beside(project.voice) as part:
             result = engines.load(choice).separate(project.audio, moments(project).speech, part, progress)
-        log_notes(result.notes)
-        return remember(project, choice)
+        return remember(noted(project, "separate", result.notes), choice)
 
     return _once(project, journey, _Step("separate", key, (project.voice,)), work)
 
@@ -142,9 +142,8 @@ def _transcribe(project: Project, info: MediaInfo, journey: Journey) -> Project:
         choice = choose(project, Stage.TRANSCRIBE, settings.transcriber, wanted)
         recording = Recording(project.voice if info.audio else None, speech, project.duration)
         transcript = engines.load(choice).transcribe(recording, journey.stage("transcribe"))
-        log_notes(transcript.notes)
         done = replace(project, language=transcript.language, utterances=transcript.utterances)
-        return remember(done, choice)
+        return remember(noted(done, "transcribe", transcript.notes), choice)
 
     return _once(project, journey, _Step("transcribe", key), work)
 
@@ -157,7 +156,7 @@ def _recognition(project: Project) -> tuple[str | None, ...]:
 def _without_speech(project: Project, journey: Journey) -> Project:
     journey.stage("transcribe")
     log.info("no speech was found: the whole video is one neutral segment")
-    done = replace(project, language=LANGUAGE_UNKNOWN, utterances=())
+    done = noted(replace(project, language=LANGUAGE_UNKNOWN, utterances=()), "transcribe", ())
     return _remember(done, Stage.TRANSCRIBE, "none", "no speech was found")
 
 
@@ -258,7 +257,8 @@ def _state(project: Project, step: str) -> str:
     return project.state().get(step, "")
 
 
-def log_notes(notes: tuple[str, ...]) -> None:
-    """Say what a stage found worth saying."""
+def noted(project: Project, step: Noted, notes: tuple[str, ...]) -> Project:
+    """Keep in the project what a step found worth saying, and say it in the log."""
     for note in notes:
         log.info("%s", note)
+    return project.noted(step, notes)

@@ -230,6 +230,7 @@ def _described(project: Project) -> Result:
         "utterances": len(project.utterances),
         "segments": segments,
         "engines": engines,
+        "notes": project.notes,
     }
 
 

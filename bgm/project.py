@@ -13,10 +13,10 @@ import json
 import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, get_args
 
 from bgm.errors import BadInput
 from bgm.files import sweep, write_text
@@ -30,6 +30,9 @@ _NAME_BYTES = 255
 """The longest name that the usual file systems take."""
 FILE = "project.json"
 LANGUAGE_UNKNOWN = "und"
+Noted = Literal["kept", "source", "decode", "separate", "transcribe", "score", "mix", "render"]
+NOTED: tuple[Noted, ...] = get_args(Noted)
+"""What may have left notes, in the order in which they are read: the finished file, then each step on the way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,8 @@ class Project:
     timeline: Timeline | None = None
     engines: Mapping[str, EngineUse] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
+    notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By step (NOTED): sentences of what was changed or lost on the way, and, under ``kept``, of what was not."""
 
     @property
     def video_path(self) -> Path:
@@ -89,6 +94,10 @@ class Project:
     @property
     def segments(self) -> tuple[Segment, ...]:
         return self.timeline.segments if self.timeline else ()
+
+    def noted(self, step: Noted, notes: tuple[str, ...]) -> Project:
+        """With ``notes`` in the place of what ``step`` (one of NOTED) said the last time."""
+        return replace(self, notes={s: found for s in NOTED if (found := notes if s == step else self.notes.get(s))})
 
     def save(self) -> Project:
         """Write project.json in one step."""
@@ -171,6 +180,7 @@ def dumps(project: Project) -> str:
         "utterances": [asdict(u) for u in project.utterances],
         "segments": [asdict(s) for s in project.segments],
         "engines": {stage: asdict(use) for stage, use in project.engines.items()},
+        "notes": {step: list(notes) for step, notes in project.notes.items()},
         "settings": asdict(project.settings),
     }
     return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
@@ -197,7 +207,7 @@ def loads(text: str, folder: Path) -> Project:
 
 @lru_cache(maxsize=1)
 def _schema() -> Any:
-    from typing import Annotated, Literal
+    from typing import Annotated, NotRequired
 
     from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter
     from typing_extensions import TypedDict
@@ -212,6 +222,7 @@ def _schema() -> Any:
         utterances: Annotated[tuple[Utterance, ...], AfterValidator(_checked_utterances)]
         segments: Annotated[tuple[Segment, ...], AfterValidator(_checked_segments)]
         engines: dict[str, EngineUse]
+        notes: NotRequired[dict[Noted, tuple[str, ...]]]  # projects of the first releases have none
         settings: Settings
 
     return TypeAdapter(Document)
@@ -225,7 +236,8 @@ def _short(text: str) -> str:
 def _from_document(document: dict[str, Any], folder: Path) -> Project:
     timeline = Timeline(document["duration"], document["segments"]) if document["segments"] else None
     fields = ("video", "duration", "language", "utterances", "engines", "settings")
-    return Project(folder, timeline=timeline, **{name: document[name] for name in fields})
+    notes = document.get("notes", {})
+    return Project(folder, timeline=timeline, notes=notes, **{name: document[name] for name in fields})
 
 
 def _checked_video(video: str) -> str:

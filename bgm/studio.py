@@ -126,7 +126,8 @@ def score(
         todo = takes.missing(project, music, wanted, another=another)
         project = takes.generate(project, music, todo, journey.stage("music"))
         if todo:
-            analysis.log_notes(getattr(engines.load(choice), "notes", ()))
+            notes = getattr(engines.load(choice), "notes", ())
+            project = projects.update(project, lambda p: analysis.noted(p, "score", notes))
         journey.finish("music")
         return project
 
@@ -152,9 +153,10 @@ def render(project: Project, out: Path, listen: Listener = unheard, *, overwrite
         progress = journey.stage("remux")
         if info.has_video:
             settings = RemuxOptions(keep_original=project.settings.keep_original, language=project.language)
-            analysis.log_notes(remux(info, project.master, out, settings, progress))
+            notes = remux(info, project.master, out, settings, progress)
         else:
-            encode_audio(project.master, out, info, progress)
+            notes = encode_audio(project.master, out, info, progress)
+        project = projects.update(project, lambda p: analysis.noted(p, "render", notes))
         journey.finish("remux")
     return Rendered(project, out, report.lufs, report.true_peak_db, report.under_speech_lu)
 

@@ -42,9 +42,22 @@ def test_a_saved_project_comes_back_equal(project: Project) -> None:
     assert projects.load(project.folder) == project
 
 
+def test_what_was_noted_is_kept_by_step(project: Project) -> None:
+    noted = project.noted("render", ("The cover was left out.",)).noted("source", ("The clock restarts.",))
+    assert projects.load(noted.save().folder).notes == noted.notes
+    assert list(noted.notes.values()) == [("The clock restarts.",), ("The cover was left out.",)]
+    assert noted.noted("render", ()).notes == {"source": ("The clock restarts.",)}
+
+
+def test_a_project_of_the_first_releases_has_no_notes(project: Project) -> None:
+    document = json.loads(projects.dumps(project))
+    del document["notes"]
+    assert projects.loads(json.dumps(document), project.folder) == project
+
+
 def test_the_schema_has_the_promised_fields(project: Project) -> None:
     document = json.loads(projects.dumps(project))
-    assert set(document) == set("version video duration language utterances segments engines settings".split())
+    assert set(document) == set("version video duration language utterances segments engines settings notes".split())
     assert set(document["segments"][0]) == set(
         "id start end emotion confidence source prompt seed gain_db locked silent chosen takes".split()
     )
@@ -57,6 +70,7 @@ def test_the_schema_has_the_promised_fields(project: Project) -> None:
     ("path", "value", "said"),
     [
         (("version",), 2, "version"),
+        (("notes",), {"cooking": ["salt"]}, "notes.cooking"),
         (("segments", 0, "emotion"), "happy", "segments.0.emotion"),
         (("segments", 0, "emotoin"), "joy", "emotoin"),
         (("segments", 0, "locked"), "no", "segments.0.locked"),

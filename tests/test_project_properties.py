@@ -60,6 +60,9 @@ SETTINGS = st.builds(
 )
 
 
+NOTES = st.dictionaries(st.sampled_from(projects.NOTED), st.lists(TEXT, max_size=3).map(tuple))
+
+
 @st.composite
 def project_values(draw: st.DrawFn) -> Project:
     parts = draw(segments())
@@ -68,7 +71,7 @@ def project_values(draw: st.DrawFn) -> Project:
     timeline = Timeline(duration, parts) if parts else None
     return Project(
         *(FOLDER, draw(st.sampled_from(["talk.mp4", "source/여름 clip.mp4", "/srv/a.mkv"])), duration),
-        *(draw(st.none() | TEXT), draw(utterances()), timeline, engines, draw(SETTINGS)),
+        *(draw(st.none() | TEXT), draw(utterances()), timeline, engines, draw(SETTINGS), draw(NOTES)),
     )
 
 

@@ -29,8 +29,11 @@ _OWN_TAGS = frozenset({"encoder", "major_brand", "minor_version", "compatible_br
 """Tags that describe the old file, not the work in it."""
 
 
-def encode_audio(master: Path, out: Path, like: MediaInfo, progress: Progress = silent) -> None:
-    """Write ``master`` as a sound file in the format of ``out``'s suffix, as long as ``like`` and with its tags."""
+def encode_audio(master: Path, out: Path, like: MediaInfo, progress: Progress = silent) -> tuple[str, ...]:
+    """Write ``master`` as a sound file in the format of ``out``'s suffix, as long as ``like`` and with its tags.
+
+    What of ``like`` the format can't hold is named in the sentences that are returned.
+    """
     form = AUDIO_FORMS[out.suffix.lower()]
     total = frames_of(like.duration)
     report = paced(progress)
@@ -42,6 +45,7 @@ def encode_audio(master: Path, out: Path, like: MediaInfo, progress: Progress = 
             target.mux(packet)
             report(seconds_of(packet) / like.duration, "writing the sound")
     progress(1.0, "writing the sound")
+    return ()
 
 
 def add_encoder(target: OutputContainer, codec: str, channels: int, bit_rate: int | None) -> AudioStream:

@@ -93,6 +93,8 @@ class MediaInfo:
     audio: AudioTrack | None
     subtitles: tuple[SubtitleTrack, ...]
     has_chapters: bool
+    notes: tuple[str, ...] = ()
+    """Sentences about the file itself: what of it can't be used as it is."""
 
     @property
     def has_video(self) -> bool:

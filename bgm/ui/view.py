@@ -45,6 +45,7 @@ def project_view(project_id: str, project: Project, history: History | None = No
         "engines": [
             {"stage": s, "name": e.name, "reason": without_folders(e.reason)} for s, e in project.engines.items()
         ],
+        "notes": _notes(project),
         "history": {"undo": len(history.past) if history else 0, "redo": len(history.future) if history else 0},
         "settings": {name: getattr(project.settings, name) for name in preferences.NAMES},
     }
@@ -118,6 +119,12 @@ def _result(project: Project, files: Files, noted: Records) -> View | None:
         "true_peak_db": result.true_peak_db,
         "under_speech_lu": result.under_speech_lu,
     }
+
+
+def _notes(project: Project) -> View:
+    """What the last result kept of the source, and what any step changed or lost."""
+    said = {step: [without_folders(note) for note in notes] for step, notes in project.notes.items()}
+    return {"kept": said.pop("kept", []), "changed": [note for notes in said.values() for note in notes]}
 
 
 def _segment(project: Project, files: Files, segment: Segment) -> View:

@@ -17,6 +17,26 @@ export function resultRoom() {
   return room;
 }
 
+// What any step changed or lost of the video, and what the finished file has as it was.
+export function notesRoom() {
+  const changed = h('ul', { class: 'changed' });
+  const kept = h('ul', { class: 'kept' });
+  const room = h('section', { class: 'notes card', 'aria-label': t('notes') }, h('h2', {}, t('notes')),
+    h('h3', {}, t('notes_changed')), changed, h('h3', {}, t('notes_kept')), kept);
+  subscribe(['view'], () => {
+    const notes = store.view.notes ?? { changed: [], kept: [] };
+    room.hidden = !notes.changed.length && !notes.kept.length;
+    list(changed, notes.changed);
+    list(kept, notes.kept);
+  });
+  return room;
+}
+
+function list(place, sentences) {
+  place.replaceChildren(...sentences.map((sentence) => h('li', {}, sentence)));
+  place.hidden = place.previousElementSibling.hidden = !sentences.length;
+}
+
 function side(name, text) {
   const video = h('video', { playsinline: true, preload: 'metadata', tabindex: '-1' });
   return Object.assign(h('figure', { 'data-side': name }, video, h('figcaption', {}, h('b', {}, name.toUpperCase()), ` ${text}`)), { video });

@@ -2,7 +2,7 @@
 import { h } from './dom.js';
 import { panelRoom } from './panel.js';
 import { playerRoom } from './player.js';
-import { resultRoom } from './result.js';
+import { notesRoom, resultRoom } from './result.js';
 import { exportsRoom, settingsRoom } from './settings.js';
 import { setView, store, subscribe } from './store.js';
 import { timeline } from './timeline/timeline.js';
@@ -14,7 +14,7 @@ export function mount({ element, props, watch, server }) {
   const root = element.querySelector('.bgm-studio');
   const waiting = h('section', { class: 'invite card' }, h('p', {}, t('invite')));
   root.replaceChildren(playerRoom(), panelRoom(), waiting, timeline(), transcriptRoom(),
-    h('div', { class: 'side' }, settingsRoom(), exportsRoom()), resultRoom());
+    h('div', { class: 'side' }, settingsRoom(), exportsRoom()), resultRoom(), notesRoom());
   subscribe(['view'], () => {
     root.dataset.analyzed = String(Boolean(store.view.analyzed));
   });
