@@ -18,7 +18,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from bgm import engines
 from bgm.engines import Stage
 from bgm.errors import BadInput
-from bgm.files import user_folder
+from bgm.files import user_cache, user_folder
 from bgm.settings import Settings
 
 PREFIX = "BGM_"
@@ -96,6 +96,10 @@ class Environment(BaseSettings):
     lora: str | None = Field(None, description="Riffusion's LoRA: hub id, file or `none`; `@0.8` may follow")
     compile: bool = Field(False, description="torch.compile for Riffusion on a GPU: a slow start, then faster steps")
     soundfont: File | None = Field(None, description="a `.sf2` or `.sf3` for the composer (else the best installed)")
+    weights: Folder = Field(
+        default_factory=lambda: user_cache() / "weights",
+        description="weights joined from pip packages or converted; the hub's and Whisper's own files stay in theirs",
+    )
     spleeter_env: Folder = Field(
         default_factory=lambda: user_folder() / "spleeter-env",
         description="where `python -m bgm setup spleeter` puts its environment",

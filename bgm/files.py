@@ -46,6 +46,13 @@ def user_folder() -> Path:
     return user_data_path("bgm-studio", appauthor=False)
 
 
+def user_cache() -> Path:
+    """Where the studio keeps what it can make or fetch again."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("bgm-studio", appauthor=False)
+
+
 def sweep(folder: Path) -> None:
     """Delete the parts that a killed run left in ``folder`` (not below it), but not what this process is writing."""
     for stale in folder.glob(f"{PART_PREFIX}*"):

@@ -1,0 +1,165 @@
+"""Questions to the network that never cost more than a few seconds, and a download that goes on where it was cut."""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+import threading
+import time
+from collections.abc import Callable, Hashable
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from typing import cast
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+from bgm.errors import EngineUnavailable
+from bgm.progress import Progress
+
+NOT_REACHABLE = "weights not reachable"
+REACHABLE_S = 2.0
+"""Longest wait for a host, name lookup and all: two hosts that never answer cost under five seconds together."""
+PUBLISHED_S = 2.0
+"""Longest wait for the question whether a host has a file."""
+BELIEVED_S = 60.0
+"""From this age on an answer is asked for anew, in the background; meanwhile it still stands."""
+STALLED_S = 30.0
+"""A download that gives nothing for this long is cut."""
+TRIES = 4
+"""How often a cut download goes on by itself."""
+BLOCK_BYTES = 1 << 20
+
+log = logging.getLogger("bgm")
+
+
+class _Question:
+    """Asked once, in a thread of its own, because looking up a name knows no time limit; a late answer still counts."""
+
+    def __init__(self, ask: Callable[[], bool], before: _Question | None) -> None:
+        self._ask, self._before = ask, before
+        self._started = time.monotonic()
+        self._answered = threading.Event()
+        self.answer: bool | None = None
+        threading.Thread(target=self._run, name="weights-question", daemon=True).start()
+
+    def is_old(self) -> bool:
+        return time.monotonic() - self._started > BELIEVED_S
+
+    def wait(self, seconds: float) -> bool | None:
+        """The answer; None when it doesn't come ``seconds`` after the question, or the network fails."""
+        if self._before is not None and not self._answered.is_set():
+            return self._before.answer
+        self._answered.wait(max(0.0, self._started + seconds - time.monotonic()))
+        return self.answer
+
+    def _run(self) -> None:
+        try:
+            self.answer = self._ask()
+        except Exception as error:  # each HTTP library has errors of its own; none of them is an answer
+            log.debug("no answer from the network: %s", error)
+        self._before = None
+        self._answered.set()
+
+
+_asked: dict[Hashable, _Question] = {}
+"""What the network was asked. The answers hold for everybody in this process."""
+_guard = threading.Lock()
+
+
+def answer(subject: Hashable, ask: Callable[[], bool], seconds: float) -> bool | None:
+    """What ``ask`` says of ``subject``, remembered for the process; None when it fails or is late."""
+    with _guard:
+        known = _asked.get(subject)
+        if known is None or known.is_old():
+            known = _asked[subject] = _Question(ask, known)
+    return known.wait(seconds)
+
+
+def forget() -> None:
+    """Ask anew next time: the user has just asked for a download."""
+    with _guard:
+        _asked.clear()
+
+
+def reachable(address: str, ask: Callable[[], bool] | None = None) -> bool:
+    """Whether the host of ``address`` answers; asked once for each host. ``ask`` is a better question than HEAD."""
+    parts = urlsplit(address)
+    return bool(answer((parts.scheme, parts.netloc), ask or (lambda: _answers(address)), REACHABLE_S))
+
+
+def _answers(address: str) -> bool:
+    with urlopen(Request(address, method="HEAD"), timeout=REACHABLE_S) as response:
+        return bool(response.status == 200)
+
+
+def need_room(folder: Path, size: int) -> None:
+    """Raise EngineUnavailable when a disk has no room for ``size`` bytes more."""
+    there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    free = shutil.disk_usage(there).free
+    if free < size:
+        raise EngineUnavailable(f"{folder} has {in_words(free)} free, and {in_words(size)} are to be fetched")
+
+
+def download(address: str, part: Path, what: str, progress: Progress) -> None:
+    """Bring ``address`` into ``part``, going on behind what is there of it already.
+
+    A cut connection is tried again where it stopped, as long as that brings more. Raises EngineUnavailable when the
+    network fails; ``part`` stays then, and when ``progress`` raises, for the next call to go on from.
+    """
+    for last in (False,) * (TRIES - 1) + (True,):
+        before = _size(part)
+        try:
+            if _fetch(address, part, what, progress):
+                return
+            problem = "the connection was cut"
+        except (OSError, HTTPException) as error:
+            problem = str(error)
+        if last or _size(part) <= before:
+            kept = f"; the {in_words(_size(part))} that came are kept, the next try goes on from there"
+            raise EngineUnavailable(f"{what} could not be fetched: {problem}{kept if _size(part) else ''}")
+
+
+def _fetch(address: str, part: Path, what: str, progress: Progress) -> bool:
+    """One connection. Whether the file is whole afterwards."""
+    begin = _size(part)
+    try:
+        response = _opened(address, begin)
+    except HTTPError as error:
+        if error.code != 416 or not begin:
+            raise
+        part.unlink()  # "range not satisfiable": what is there is no beginning of this file, or all of it
+        return _fetch(address, part, what, progress)
+    with response:
+        goes_on = response.status == 206 and _first_byte(response) == begin
+        done = begin if goes_on else 0
+        length = response.headers.get("Content-Length")
+        total = done + int(length) if length else None
+        need_room(part.parent, (total or done) - done)
+        with part.open("ab" if goes_on else "wb") as file:
+            while block := response.read(BLOCK_BYTES):
+                file.write(block)
+                done += len(block)
+                of = f" of {in_words(total)}" if total else ""
+                progress(done / total if total else 0.0, f"fetching {what}: {in_words(done)}{of}")
+    return total is None or done >= total
+
+
+def _opened(address: str, begin: int) -> HTTPResponse:
+    headers = {"Range": f"bytes={begin}-"} if begin else {}
+    return cast(HTTPResponse, urlopen(Request(address, headers=headers), timeout=STALLED_S))
+
+
+def _first_byte(response: HTTPResponse) -> int | None:
+    found = re.match(r"bytes (\d+)-", response.headers.get("Content-Range") or "")
+    return int(found[1]) if found else None
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def in_words(size: int) -> str:
+    """Bytes as ``145 MB`` or ``3.1 GB``."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB" if size >= 1e6 else f"{size} bytes"

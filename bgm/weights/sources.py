@@ -1,0 +1,318 @@
+"""The kinds of places that weights come from: a path of the user's, pip packages, the Hugging Face hub, an address.
+
+Each says what is here (no network), why nothing can be had from it (within five seconds), and brings what it has,
+checked. Whatever is written is written beside its place and renamed, under a lock that other processes see.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shutil
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from bgm.errors import EngineUnavailable
+from bgm.files import PART_PREFIX
+from bgm.progress import Progress
+from bgm.weights import network
+from bgm.weights.network import BLOCK_BYTES
+
+if TYPE_CHECKING:
+    from bgm.weights.cards import Card
+
+NOT_CACHED = "weights not cached, and working offline"
+WAIT_S = 0.3
+log = logging.getLogger("bgm")
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of a model. Of several ``names`` (paths in the model's folder) one is enough, the first is preferred."""
+
+    names: tuple[str, ...]
+    sha256: str | None = None
+    size: int | None = None
+    needed: bool = True
+    """False: fetched where it is published, done without elsewhere. Its names may be patterns."""
+
+    def path(self, folder: Path) -> Path | None:
+        """Where it lies in ``folder``, whole as far as its size tells; an empty file is none."""
+        for path in (folder / name for name in self.names):
+            size = path.stat().st_size if path.is_file() else 0
+            if size and self.size in (None, size):
+                return path
+        return None
+
+    def __str__(self) -> str:
+        return " or ".join(self.names)
+
+
+class Source(Protocol):
+    """A place that has a model's files, or may have them."""
+
+    def find(self, card: Card) -> Path | None:
+        """The model's folder (of a single file: the file) where all of it is here, by names and sizes."""
+
+    def why_not(self, card: Card, offline: bool) -> str | None:
+        """Why it can't be had from here, in a few words, or None."""
+
+    def bring(self, card: Card, progress: Progress) -> Path:
+        """What :meth:`find` finds, its content checked, fetched before if need be. Raises EngineUnavailable."""
+
+    def __str__(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """What the user names: a model's folder, or a file."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def find(self, card: Card) -> Path | None:
+        return self.path if self._lacking(card) is None else None
+
+    def why_not(self, card: Card, offline: bool) -> str | None:
+        return self._lacking(card)
+
+    def bring(self, card: Card, progress: Progress) -> Path:
+        lacking = self._lacking(card)
+        if lacking:
+            raise EngineUnavailable(lacking)
+        return self.path
+
+    def _lacking(self, card: Card) -> str | None:
+        if self.path.is_file():
+            return None if self.path.stat().st_size else f"{self.path} is empty"
+        if not self.path.is_dir():
+            return f"there is no file or folder {self.path}"
+        absent = next((file for file in card.files if file.needed and not file.path(self.path)), None)
+        return f"there is no {absent} in {self.path}" if absent else None
+
+
+@dataclass(frozen=True, slots=True)
+class Packages:
+    """pip packages that carry a model's files, whole or cut into parts; their code is never imported."""
+
+    parts: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+    """(name of the file, (distribution, path in it) of each of its parts, in order)"""
+
+    def __str__(self) -> str:
+        return f"package {' and '.join(self._distributions())}"
+
+    def _distributions(self) -> list[str]:
+        return sorted({name for _, parts in self.parts for name, _ in parts})
+
+    def _are_cut(self) -> bool:
+        return any(len(parts) > 1 for _, parts in self.parts)
+
+    def find(self, card: Card) -> Path | None:
+        joined = cache_folder(card)
+        if self._are_cut() and _lacks(card, joined) is None:
+            return joined
+        return None if self._absent(card) else self._in_place() or joined
+
+    def why_not(self, card: Card, offline: bool) -> str | None:
+        return None if self._are_cut() and _lacks(card, cache_folder(card)) is None else self._absent(card)
+
+    def bring(self, card: Card, progress: Progress) -> Path:
+        """Whole files stay where pip put them; cut ones are joined in the cache, once."""
+        if not self._are_cut():
+            folder = self._in_place()
+            if self._absent(card) or folder is None:
+                raise EngineUnavailable(self._absent(card) or f"the {self} is damaged")
+            return _checked(card, folder, f"install {' and '.join(self._distributions())} again")
+        folder = cache_folder(card)
+        with alone(folder, progress):
+            damage = _lacks(card, folder) or _damage(card, folder)
+            if damage:
+                self._join(card, folder, progress)
+        return folder
+
+    def _in_place(self) -> Path | None:
+        """The folder in the package that holds every file."""
+        if self._are_cut():
+            return None
+        folders = {_part(*parts[0]).parents[name.count("/")] for name, parts in self.parts}
+        return folders.pop() if len(folders) == 1 else None
+
+    def _absent(self, card: Card) -> str | None:
+        """What of the packages isn't there, by their sizes."""
+        for name, parts in self.parts:
+            size = 0
+            for package, path in parts:
+                try:
+                    part = _part(package, path)
+                except PackageNotFoundError:
+                    return f"the package {package} is not installed"
+                if not part.is_file():
+                    return f"the package {package} lacks {path}: install it again"
+                size += part.stat().st_size
+            expected = next((file.size for file in card.files if name in file.names), None)
+            if expected not in (None, size):
+                where = " and ".join(dict.fromkeys(package for package, _ in parts))
+                return f"{name} in {where} is half there ({size:,} of {expected:,} bytes): install it again"
+        return None
+
+    def _join(self, card: Card, folder: Path, progress: Progress) -> None:
+        """Every file into a folder beside, which is renamed once all of them are there and checked."""
+        absent = self._absent(card)
+        if absent:
+            raise EngineUnavailable(absent)
+        network.need_room(folder, card.size or 0)
+        fresh = folder.with_name(f"{PART_PREFIX}{folder.name}")
+        shutil.rmtree(fresh, ignore_errors=True)
+        try:
+            for name, parts in self.parts:
+                file = next(file for file in card.files if name in file.names)
+                progress(0.0, f"joining the parts of {card.title}")
+                digest = _joined([_part(*part) for part in parts], fresh / name)
+                if file.sha256 not in (None, digest):
+                    where = " and ".join(str(_part(*part)) for part in parts)
+                    raise EngineUnavailable(f"{where} is damaged: install {' and '.join(self._distributions())} again")
+            shutil.rmtree(folder, ignore_errors=True)
+            fresh.rename(folder)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """One file at its publisher's, kept where the publisher's own library keeps it."""
+
+    url: str
+    cache: str
+    """Folder in the user's cache (``$XDG_CACHE_HOME``, else ``~/.cache``)."""
+
+    def __str__(self) -> str:
+        return self.url.split("/")[2]
+
+    @property
+    def target(self) -> Path:
+        """Where the file lies or will lie."""
+        cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        return Path(cache) / self.cache / self.url.rpartition("/")[2]
+
+    def find(self, card: Card) -> Path | None:
+        """Cheap: a checkpoint is a zip file, whose directory comes last, so a part of one has none."""
+        return self.target if self.target.is_file() and zipfile.is_zipfile(self.target) else None
+
+    def why_not(self, card: Card, offline: bool) -> str | None:
+        if self.find(card):
+            return None
+        if offline:
+            return NOT_CACHED
+        return None if network.reachable(self.url) else network.NOT_REACHABLE
+
+    def bring(self, card: Card, progress: Progress) -> Path:
+        """A file that isn't the published one is fetched again."""
+        target, expected = self.target, card.files[0].sha256
+        if self.find(card) and digest_of(target) == expected:
+            return target
+        with alone(target, progress):
+            part = target.with_name(f"{target.name}.part")
+            resumed = part.exists()
+            network.download(self.url, part, card.title, progress)
+            if digest_of(part) != expected and resumed:  # perhaps only the old beginning was wrong
+                part.unlink()
+                network.download(self.url, part, card.title, progress)
+            if digest_of(part) != expected:
+                part.unlink()
+                raise EngineUnavailable(f"{card.title} arrived damaged: try again")
+            part.replace(target)
+        return target
+
+
+def cache_folder(card: Card) -> Path:
+    """Where this card's joined, converted or downloaded files belong (BGM_WEIGHTS), there or not."""
+    from bgm import environment
+
+    known = all(part.isalnum() or part in ":-._" for part in card.key)
+    name = card.key.replace(":", "-")
+    if not known:
+        name = f"{card.engine}-{hashlib.sha256(card.key.encode()).hexdigest()[:12]}"
+    return environment.read().weights / name
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file, computed once for each state of it: seconds for the largest models."""
+    state = path.stat()
+    return _digest_of(path, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _digest_of(path: Path, size: int, modified_ns: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def alone(target: Path, progress: Progress) -> Iterator[None]:
+    """Let one process and thread write ``target``; whoever waits can be cancelled. Disk errors become one sentence."""
+    from filelock import FileLock, Timeout
+
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(target.with_name(f".{target.name}.lock"))
+        while True:
+            try:
+                lock.acquire(timeout=WAIT_S)
+                break
+            except Timeout:
+                progress(0.0, f"waiting for {target.name}")
+        try:
+            yield
+        finally:
+            lock.release()
+    except OSError as error:
+        raise EngineUnavailable(f"the weights can't be written to {target}: {error.strerror or error}") from error
+
+
+def _part(package: str, path: str) -> Path:
+    return Path(str(distribution(package).locate_file(path)))
+
+
+def _joined(parts: Sequence[Path], target: Path) -> str:
+    """Write the parts one behind the other; the SHA-256 of the whole."""
+    digest = hashlib.sha256()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("wb") as out:
+        for part in parts:
+            with part.open("rb") as file:
+                while block := file.read(BLOCK_BYTES):
+                    digest.update(block)
+                    out.write(block)
+        out.flush()
+        os.fsync(out.fileno())
+    return digest.hexdigest()
+
+
+def _lacks(card: Card, folder: Path) -> str | None:
+    absent = next((file for file in card.files if file.needed and not file.path(folder)), None)
+    return f"there is no {absent} in {folder}" if absent else None
+
+
+def _damage(card: Card, folder: Path) -> str | None:
+    """The first file whose content isn't the published one, in words."""
+    for file in card.files:
+        path = file.path(folder)
+        if path and file.sha256 not in (None, digest_of(path)):
+            return f"{path} is damaged"
+    return None
+
+
+def _checked(card: Card, folder: Path, remedy: str) -> Path:
+    damage = _damage(card, folder)
+    if damage:
+        raise EngineUnavailable(f"{damage}: {remedy}")
+    return folder

