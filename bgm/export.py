@@ -16,8 +16,6 @@ if TYPE_CHECKING:  # the command line lists the kinds, and its help must not pay
 
 SUFFIXES = {"srt": ".srt", "vtt": ".vtt", "json": ".json", "audacity": ".txt", "edl": ".edl", "stems": ".zip"}
 """What can be written, and the suffix that a browser saves it under (from a shell stems are a folder)."""
-_EDL_FPS = 30
-"""Of the timecodes in the edit decision list (CMX 3600, non-drop)."""
 
 
 def export(project: Project, kind: str, out: Path, *, overwrite: bool = False) -> Path:
@@ -66,21 +64,13 @@ def _audacity(project: Project, out: Path) -> None:
 
 
 def _edl(project: Project, out: Path) -> None:
-    """An edit decision list (CMX 3600): one event per segment, its take as the clip."""
-    events = ["TITLE: " + Path(project.video).stem[:60], "FCM: NON-DROP FRAME", ""]
-    for number, s in enumerate(project.segments, 1):
-        source = f"{_timecode(0)} {_timecode(s.length)} {_timecode(s.start)} {_timecode(s.end)}"
-        events.append(f"{number:03d}  AX       A     C        {source}")
-        take = s.chosen_take
-        events.append(f"* FROM CLIP NAME: {Path(take.file).name if take else s.id}")
-        events.append(f"* COMMENT: {s.emotion}")
-    write_text(out, "\n".join(events) + "\n")
+    """In the video's own rate and timecode."""
+    from bgm.edl import lines, timecode_of
+    from bgm.media.probe import probe
+    from bgm.project import with_video
 
-
-def _timecode(seconds: float) -> str:
-    frames = round(seconds * _EDL_FPS)
-    whole, rest = divmod(frames, _EDL_FPS)
-    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}:{rest:02d}"
+    video = probe(with_video(project).video_path).video
+    write_text(out, "\n".join(lines(project, timecode_of(video))) + "\n")
 
 
 def _stems(project: Project, out: Path) -> None:

@@ -10,6 +10,7 @@ takes/<segment>-<take id>.flac
 from __future__ import annotations
 
 import json
+import logging
 import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Literal, get_args
 
+from bgm.digest import has_fingerprint
 from bgm.errors import BadInput
 from bgm.files import sweep, write_text
 from bgm.settings import Settings
@@ -33,6 +35,8 @@ LANGUAGE_UNKNOWN = "und"
 Noted = Literal["kept", "source", "decode", "separate", "transcribe", "score", "mix", "render"]
 NOTED: tuple[Noted, ...] = get_args(Noted)
 """What may have left notes, in the order in which they are read: the finished file, then each step on the way."""
+
+log = logging.getLogger("bgm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +150,26 @@ def relative_video(folder: Path, video: Path) -> str:
     """How project.json names the video: relative when it lies in the folder, so that the folder can be moved."""
     absolute, base = video.resolve(), folder.resolve()
     return absolute.relative_to(base).as_posix() if absolute.is_relative_to(base) else str(absolute)
+
+
+def with_video(project: Project) -> Project:
+    """The project with its video where it lies now: where it was, or beside or in the project's folder if both moved.
+
+    Only a file with the video's own fingerprint counts. Raises BadInput, saying how to link it again, for none.
+    """
+    if project.video_path.is_file():
+        return project
+    known = project.state().get("video", "")
+    places = (project.folder, project.folder.resolve().parent)
+    nearby = (file for place in places for file in sorted(place.iterdir()) if file.is_file())
+    found = next((file for file in nearby if has_fingerprint(file, known)), None)
+    if found is not None:
+        log.info("the video was found at %s", found)
+        return update(project, lambda p: replace(p, video=relative_video(p.folder, found)))
+    raise BadInput(
+        f"the video of this project, {project.video_path}, is not there any more: put it beside the project's folder, "
+        f"or say where it is now with: python -m bgm analyze VIDEO --project {project.folder}"
+    )
 
 
 def exists(folder: Path) -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 from bgm import analysis, engines, takes
 from bgm import project as projects
 from bgm.cues import Music
-from bgm.digest import digest, fingerprint
+from bgm.digest import digest, fingerprint, has_fingerprint
 from bgm.engines import Choice, Stage
 from bgm.errors import BadInput
 from bgm.files import beside, sweep_target, write_text
@@ -52,7 +52,8 @@ def open_video(video: Path, folder: Path, settings: Settings | None = None, *, o
     if projects.exists(folder):
         there = projects.load(folder)
         known = there.state().get("video")
-        if known == fingerprint(video):
+        if known and has_fingerprint(video, known):
+            there.mark("video", fingerprint(video))
             name = projects.relative_video(folder, video)
             return replace(there, video=name, settings=settings or there.settings).save()
         was_begun = known is not None or there.timeline is not None  # else: killed while it was being created
@@ -66,6 +67,7 @@ def open_video(video: Path, folder: Path, settings: Settings | None = None, *, o
 
 def analyze(project: Project, listen: Listener = unheard) -> Project:
     """From the video to the emotion timeline. What is done already is not done again; the creator's segments stay."""
+    project = projects.with_video(project)
     with project.locked():
         return analysis.analyze(project, Journey(analysis.WEIGHTS, listen))
 
@@ -144,6 +146,7 @@ def is_stale(project: Project, segment: Segment) -> bool:
 
 def render(project: Project, out: Path, listen: Listener = unheard, *, overwrite: bool = False) -> Rendered:
     """Mix the chosen takes under the voice and put the result into the video, whose picture is copied as it is."""
+    project = projects.with_video(project)
     info = probe(project.video_path)
     check_output(info, out, overwrite, keep_original=project.settings.keep_original)
     with project.locked():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from bgm import project as projects
+from bgm.digest import fingerprint, has_fingerprint
 from bgm.errors import BadInput
 from bgm.project import EngineUse, Project
 from bgm.settings import Settings
@@ -182,3 +184,41 @@ def test_a_project_that_lost_its_state_is_not_overwritten(project: Project, mute
 
 def test_a_video_inside_the_folder_is_named_relative(tmp_path: Path) -> None:
     assert projects.relative_video(tmp_path, tmp_path / "media" / "v.mp4") == "media/v.mp4"
+
+
+def test_an_edit_in_the_middle_is_another_file(tmp_path: Path) -> None:
+    """A sound editor leaves size and both ends as they were."""
+    talk = tmp_path / "talk.wav"
+    content = bytearray(5 << 20)
+    talk.write_bytes(content)
+    before = fingerprint(talk)
+    content[5 << 19] = 1
+    talk.write_bytes(content)
+    assert fingerprint(talk) != before and not has_fingerprint(talk, before)
+
+
+def test_a_project_of_the_first_version_knows_its_video(tmp_path: Path) -> None:
+    video = tmp_path / "talk.mp4"
+    video.write_bytes(b"picture" * 1000)
+    of_ends = hashlib.sha256(b"%d:" % 7000 + b"picture" * 2000).hexdigest()[:16]
+    assert has_fingerprint(video, of_ends) and not has_fingerprint(video, "0" * 16)
+
+
+def test_a_video_that_moved_along_is_found_by_what_it_is(tmp_path: Path) -> None:
+    home, away = tmp_path / "home", tmp_path / "away"
+    home.mkdir()
+    video = home / "talk.mp4"
+    video.write_bytes(b"picture")
+    project = projects.create(home / "talk.bgm", video, 3.0, Settings())
+    project.mark("video", fingerprint(video))
+    home.rename(away)
+    (away / "talk.mp4").rename(away / "renamed.mp4")
+    (away / "other.mp4").write_bytes(b"PICTURE")
+
+    found = projects.with_video(projects.load(away / "talk.bgm"))
+    assert found.video_path == away / "renamed.mp4"
+    assert projects.load(away / "talk.bgm") == found
+
+    (away / "renamed.mp4").unlink()
+    with pytest.raises(BadInput, match=r"not there any more: put it beside .* python -m bgm analyze VIDEO --project"):
+        projects.with_video(found)

@@ -45,13 +45,17 @@ _GUESSING = ("aac", "ac3", "amr")
 
 @dataclass(frozen=True, slots=True)
 class VideoTrack:
-    """The picture. ``width`` and ``height`` are as coded, before any rotation; ``fps`` is the average, 0 if unknown."""
+    """The picture. ``width`` and ``height`` are as coded, before any rotation; ``fps`` is the average, 0 if unknown.
+
+    ``timecode`` is the name of its first frame (``10:00:00:00``; a ``;`` for drop-frame), if the file gives one.
+    """
 
     index: int
     codec: str
     width: int
     height: int
     fps: float
+    timecode: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +198,13 @@ def _video(path: Path, stream: VideoStream) -> VideoTrack:
         raise _bad(path, "has a picture in a format that is unknown or damaged")
     if width * height > MAX_PIXELS:
         raise _bad(path, f"has a picture of {width} × {height} points, more than can be handled")
-    return VideoTrack(stream.index, context.name, width, height, float(stream.average_rate or 0))
+    return VideoTrack(stream.index, context.name, width, height, float(stream.average_rate or 0), _timecode(stream))
+
+
+def _timecode(stream: VideoStream) -> str | None:
+    """Of the track, or of the file (MXF); Matroska's keys are in capitals."""
+    said = (*stream.metadata.items(), *stream.container.metadata.items())
+    return next((value for key, value in said if key.lower() == "timecode"), None)
 
 
 def _audio(stream: AudioStream, origin: float) -> AudioTrack:

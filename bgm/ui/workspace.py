@@ -9,6 +9,7 @@ import secrets
 import shutil
 import threading
 import time
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -143,8 +144,15 @@ def place_for_source(folder: Path, name: str) -> Path:
     """Where an uploaded video is kept: under its own name, without what a file system or browser stumbles over."""
     source = folder / "source"
     source.mkdir()
-    upload = Path(name)
-    words = re.sub(r"[^\w .()-]+", "_", upload.stem).strip(" ._-")[:80]
+    upload = Path(unicodedata.normalize("NFC", name))  # macOS sends letters and their accents apart
+    words = "".join(c if _may_stand_in_a_name(c) else "_" for c in upload.stem)
+    words = re.sub(r"_{2,}", "_", words).strip(" ._-")[:80]
     stem = words.encode()[:_NAME_BYTES].decode(errors="ignore") or "video"
     suffix = re.sub(r"[^.a-z0-9]", "", upload.suffix.lower())[:8]
     return source / f"{stem}{suffix}"
+
+
+def _may_stand_in_a_name(character: str) -> bool:
+    """Letters and digits of any script. ``\\w`` knows no combining marks (category M), without which Hindi, Thai and
+    Tamil lose their vowels, nor the joiners (U+200C and U+200D) that shape them."""
+    return bool(re.match(r"[\w .()\u200c\u200d-]", character)) or unicodedata.category(character).startswith("M")
