@@ -7,11 +7,18 @@ loaded once and shared by all users, so a model that left comes back the next ti
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-from bgm.errors import EngineUnavailable
+from bgm.errors import BgmError, EngineUnavailable
 
+M = TypeVar("M")
+S = TypeVar("S", bound="Loaded[Any]")
+Tick = Callable[[], object]
+"""Called while one waits or works; may raise to stop."""
+
+WAIT_S = 0.25
 SPARE_BYTES = 1 << 30
 """Left free for what a model computes beside its weights."""
 
@@ -86,3 +93,114 @@ class Rooms:
 
 gpu = Rooms()
 """The one GPU of this process. It holds no user's data: models only."""
+
+
+class Loaded(Generic[M]):
+    """A loaded model that all users share: one works with it at a time, and while it rests it may leave the GPU.
+
+    A torch module needs no more than this; what holds several says which (:meth:`networks`) and how it moves.
+    """
+
+    instead: ClassVar[str] = "--device cpu"
+    """What to choose where it has no room."""
+
+    def __init__(self, title: str, model: M, device: str) -> None:
+        self.title, self.model, self.device = title, model, device
+        self._placed = "cpu"
+        self._busy = threading.Lock()
+
+    def networks(self) -> Sequence[Any]:
+        """The torch modules that have its weights."""
+        return (self.model,)
+
+    def move(self, device: str) -> None:
+        """Bring it to ``device``."""
+        self.model.to(device)  # type: ignore[attr-defined]
+
+    def is_lent(self) -> bool:
+        """Whether the GPU is lent for the work only (ZeroGPU), so that nobody has to leave it."""
+        return False
+
+    @contextmanager
+    def at_work(self, tick: Tick = lambda: None) -> Iterator[M]:
+        """The model on its device. Whoever waits for it is ticked; BgmError where the GPU has no room for it."""
+        import torch
+
+        with taken(self._busy, tick):
+            try:
+                self._place()
+                yield self.model
+            except torch.OutOfMemoryError as error:
+                self._move("cpu")
+                raise BgmError(self._no_room()) from error
+
+    def leave(self) -> bool:
+        """Make room on the GPU for another model, unless this one is at work; :meth:`at_work` comes back."""
+        if not self._busy.acquire(blocking=False):
+            return False
+        try:
+            self._move("cpu")
+        finally:
+            self._busy.release()
+        return True
+
+    def _place(self) -> None:
+        if self._placed == self.device:
+            return
+        if self.device == "cuda" and not self.is_lent():
+            gpu.settle(self, self._size())
+        self._move(self.device)
+
+    def _move(self, device: str) -> None:
+        import torch
+
+        self.move(device)
+        self._placed = device
+        if device == "cpu":
+            torch.cuda.empty_cache()
+
+    def _size(self) -> int:
+        return sum(map(weight_bytes, self.networks()))
+
+    def _no_room(self) -> str:
+        return (
+            f"the GPU has too little free memory for {self.title}, whose weights take {self._size() / 1e9:.1f} GB: "
+            f"close what else uses it, or choose {self.instead}"
+        )
+
+
+class Shelf(Generic[S]):
+    """Models that were loaded, one for each key; of those that nobody works with only the last ``most`` stay."""
+
+    def __init__(self, most: int = 2) -> None:
+        self._most = most
+        self._there: dict[Hashable, S] = {}
+        self._loading = threading.Lock()
+
+    def get(self, key: Hashable, load: Callable[[], S], tick: Tick = lambda: None) -> S:
+        """The one model of ``key``; ``load`` is called by the first who asks, and the others wait for it, ticked."""
+        known = self._there.get(key)  # before the lock: a ZeroGPU worker is forked, perhaps while another holds it
+        if known:
+            return known
+        with taken(self._loading, tick):
+            if key not in self._there:
+                self._forget_oldest()
+                self._there[key] = load()
+            return self._there[key]
+
+    def _forget_oldest(self) -> None:
+        while len(self._there) >= self._most:
+            oldest = self._there.pop(next(iter(self._there)))
+            oldest.leave()
+            gpu.forget(oldest)
+
+
+@contextmanager
+def taken(lock: threading.Lock, tick: Tick) -> Iterator[None]:
+    """Hold a lock; whoever waits for it is ticked, and so can be cancelled."""
+    while not lock.acquire(timeout=WAIT_S):
+        tick()
+    try:
+        yield
+    finally:
+        lock.release()

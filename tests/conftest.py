@@ -11,6 +11,10 @@ from typing import Any
 
 import pytest
 
+from tests.fake_hub import empty_cache, fake_hub, no_network
+
+__all__ = ["empty_cache", "fake_hub", "no_network"]
+
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as bgm.__main__ does, before torch and NumPy are loaded
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import time
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bgm.device import SPARE_BYTES, Rooms, pick, why_no_device
+from bgm.device import SPARE_BYTES, Loaded, Rooms, Shelf, pick, why_no_device
 from bgm.emotion.distilroberta import DistilRoberta
 from bgm.engines import EngineOptions
-from bgm.errors import EngineUnavailable
+from bgm.errors import BgmError, Cancelled, EngineUnavailable
 from bgm.music.riffusion import Riffusion
 from bgm.speech.whisper import Whisper
 
@@ -109,3 +111,58 @@ def test_an_engine_says_before_any_work_that_the_named_device_is_not_there(engin
     if torch.cuda.is_available():
         pytest.skip("there is a CUDA device")
     assert "no cuda device" in (engine.missing(EngineOptions(device="cuda", offline=True)) or "")
+
+
+class Movable:
+    """What a torch module is to a device."""
+
+    def __init__(self) -> None:
+        self.at = "cpu"
+
+    def to(self, device: str) -> None:
+        self.at = device
+
+    def parameters(self) -> list[Any]:
+        return []
+
+    buffers = parameters
+
+
+def test_one_works_with_a_model_at_a_time_and_who_waits_can_be_cancelled() -> None:
+    loaded = Loaded("a model", Movable(), "mps")
+
+    def stop() -> None:
+        raise Cancelled("stopped")
+
+    with loaded.at_work() as model:
+        assert model.at == "mps"
+        assert not loaded.leave(), "it is at work"
+        with pytest.raises(Cancelled), loaded.at_work(stop):
+            pass
+    assert loaded.leave()
+    assert loaded.model.at == "cpu"
+
+
+def test_memory_that_runs_out_at_work_is_one_sentence_and_the_model_leaves() -> None:
+    import torch
+
+    loaded = Loaded("a model", Movable(), "mps")
+    with pytest.raises(BgmError, match="too little free memory for a model"), loaded.at_work():
+        raise torch.OutOfMemoryError("CUDA out of memory")
+    assert loaded.model.at == "cpu"
+    assert loaded.leave(), "nobody holds it"
+
+
+def test_two_who_come_at_once_load_a_model_once() -> None:
+    shelf: Shelf[Loaded[Movable]] = Shelf()
+    loads: list[int] = []
+
+    def load() -> Loaded[Movable]:
+        loads.append(1)
+        time.sleep(0.2)
+        return Loaded("a model", Movable(), "cpu")
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: shelf.get("key", load), range(2))
+    assert first is second
+    assert len(loads) == 1

@@ -10,25 +10,19 @@ with it. For these weights it has not been measured.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, ClassVar
 
-from bgm import hub
-from bgm.device import gpu, pick, weight_bytes, why_no_device
+from bgm import weights
+from bgm.device import Loaded, Shelf, Tick, pick, why_no_device
 from bgm.emotion.prior import NO_EVIDENCE, wordless
 from bgm.engines import EngineOptions
 from bgm.errors import EngineUnavailable
 from bgm.progress import Progress, part, silent
 from bgm.timeline import EMOTIONS, Emotion
 
-DEFAULT = "j-hartmann/emotion-english-distilroberta-base"
-WEIGHTS = ("model.safetensors", "pytorch_model.bin")
-NEEDED: tuple[hub.FileChoice, ...] = ("config.json", WEIGHTS, ("tokenizer.json", "vocab.json"))
-TOKENIZER = ("tokenizer*.json", "vocab.json", "merges.txt", "special_tokens_map.json")
 BATCH = 32
 MAX_TOKENS = 512
 
@@ -50,10 +44,7 @@ class DistilRoberta:
         no_device = why_no_device(options.device)
         if no_device:
             return no_device
-        model = options.model or DEFAULT
-        if Path(model).expanduser().is_dir():
-            return hub.why_incomplete(Path(model).expanduser(), NEEDED)
-        return hub.why_missing(model, NEEDED, options.offline)
+        return weights.why_no_model(cls.name, options.model, offline=options.offline)
 
     def classify(self, texts: Sequence[str], progress: Progress = silent) -> list[dict[Emotion, float]]:
         """Probabilities in the order of ``texts``; NO_EVIDENCE for one without words.
@@ -64,61 +55,42 @@ class DistilRoberta:
         spoken = sorted((i for i, text in enumerate(texts) if not wordless(text)), key=lambda i: len(texts[i]))
         classifier = self._ready(part(progress, 0.0, 0.3))
         for start in range(0, len(spoken), BATCH):
-            progress(0.3 + 0.7 * start / len(spoken), f"sentence {start + 1} of {len(spoken)}")
+            tick = partial(progress, 0.3 + 0.7 * start / len(spoken), f"sentence {start + 1} of {len(spoken)}")
+            tick()
             batch = spoken[start : start + BATCH]
-            for i, row in zip(batch, classifier.read([texts[i] for i in batch]), strict=True):
+            for i, row in zip(batch, classifier.read([texts[i] for i in batch], tick), strict=True):
                 scores[i] = row
         progress(1.0, f"{len(texts)} sentences")
         return scores
 
     def _ready(self, progress: Progress) -> _Classifier:
         """One copy for all users of the same weights on the same device, whatever their other options."""
-        key = self._options.model or DEFAULT, pick(self._options.device)
-        with _loading:
-            if key not in _loaded:
-                _loaded[key] = _load(self._options, progress)
-            return _loaded[key]
+        key = self._options.model, pick(self._options.device)
+        return _shelf.get(key, partial(_load, self._options, progress), partial(progress, 0.0, "waiting for the model"))
 
 
-@dataclass(frozen=True, slots=True)
-class _Classifier:
-    tokenizer: Any
-    model: Any
-    columns: tuple[int, ...]
-    """The model's output for each of EMOTIONS."""
-    device: str
-    _busy: threading.Lock = field(default_factory=threading.Lock)
+class _Classifier(Loaded[Any]):
+    """``columns``: the model's output for each of EMOTIONS."""
 
-    def leave(self) -> bool:
-        """Make room on the GPU for another model, unless this one is at work."""
-        if not self._busy.acquire(blocking=False):
-            return False
-        try:
-            self.model.to("cpu")
-        finally:
-            self._busy.release()
-        return True
+    instead = "--device cpu or --classifier minilm"
 
-    def _settle(self) -> None:
-        if self.model.device.type != self.device:
-            gpu.settle(self, weight_bytes(self.model))
-            self.model.to(self.device)
+    def __init__(self, tokenizer: Any, model: Any, columns: tuple[int, ...], device: str) -> None:
+        super().__init__("the emotion classifier", model, device)
+        self._tokenizer, self._columns = tokenizer, columns
+        self._longest = min(tokenizer.model_max_length, MAX_TOKENS, model.config.max_position_embeddings - 2)
 
-    def read(self, texts: list[str]) -> Iterator[dict[Emotion, float]]:
+    def read(self, texts: list[str], tick: Tick) -> Iterator[dict[Emotion, float]]:
         """One dictionary of probabilities for each text."""
         import torch
 
-        longest = min(self.tokenizer.model_max_length, MAX_TOKENS, self.model.config.max_position_embeddings - 2)
-        batch = self.tokenizer(texts, padding=True, truncation=True, max_length=longest, return_tensors="pt")
-        with self._busy, torch.inference_mode():
-            self._settle()
-            logits = self.model(**batch.to(self.device)).logits
-        for row in logits.double().softmax(dim=1)[:, list(self.columns)].tolist():
+        batch = self._tokenizer(texts, padding=True, truncation=True, max_length=self._longest, return_tensors="pt")
+        with self.at_work(tick) as model, torch.inference_mode():
+            logits = model(**batch.to(self.device)).logits
+        for row in logits.double().softmax(dim=1)[:, list(self._columns)].tolist():
             yield dict(zip(EMOTIONS, row, strict=True))
 
 
-_loaded: dict[tuple[str, str], _Classifier] = {}
-_loading = threading.Lock()
+_shelf: Shelf[_Classifier] = Shelf()
 
 
 def _load(options: EngineOptions, progress: Progress) -> _Classifier:
@@ -126,29 +98,15 @@ def _load(options: EngineOptions, progress: Progress) -> _Classifier:
     from transformers.utils import logging as library
 
     library.disable_progress_bar()
-    folder = _folder(options, progress)
+    card = weights.card_for(DistilRoberta.name, options.model)
+    folder = weights.provide(card, offline=options.offline, progress=progress)
     progress(1.0, "loading the classifier")
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         model = AutoModelForSequenceClassification.from_pretrained(folder, local_files_only=True)
     except Exception as error:  # each file format and library has errors of its own for a damaged checkpoint
         raise EngineUnavailable(f"the classifier in {folder} can't be loaded: {error}") from error
-    columns = _columns(model.config.id2label, options.model or DEFAULT)
-    return _Classifier(tokenizer, model.eval(), columns, pick(options.device))
-
-
-def _folder(options: EngineOptions, progress: Progress) -> Path:
-    """Where the files lie on this machine; downloads them when they are not cached."""
-    model = options.model or DEFAULT
-    if Path(model).expanduser().is_dir():
-        return Path(model).expanduser()
-    config = hub.cached(model, "config.json")
-    if config and hub.why_incomplete(config.parent, NEEDED) is None:
-        return config.parent
-    problem = hub.why_missing(model, NEEDED, options.offline)
-    if problem:
-        raise EngineUnavailable(f"classify: distilroberta can't run here: {problem}")
-    return hub.download(model, ("config.json", WEIGHTS, *TOKENIZER), progress)
+    return _Classifier(tokenizer, model.eval(), _columns(model.config.id2label, card.title), pick(options.device))
 
 
 def _columns(id2label: dict[int, str], model: str) -> tuple[int, ...]:

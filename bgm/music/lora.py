@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bgm import hub
-from bgm.errors import BadInput
+from bgm import weights
+from bgm.errors import BadInput, EngineUnavailable
 from bgm.progress import Progress
 
-DEFAULT = "JD97/Riffusion_sentiment_LoRA"
+DEFAULT = weights.SENTIMENT_LORA
 NONE = "none"
-FILES = ("pytorch_lora_weights.safetensors", "pytorch_lora_weights.bin")
-"""What diffusers calls the file in a repository or folder, the safer format first."""
 _UNPREFIXED = ("down_blocks.", "mid_block.", "up_blocks.")
 
 
@@ -53,14 +51,13 @@ def locate(choice: LoraChoice, offline: bool, progress: Progress) -> tuple[Path 
     """
     if choice.source is None:
         return None, None
-    local = Path(choice.source).expanduser()
-    if local.is_dir():
-        return _in_folder(local), None
-    if local.is_file():
-        return local, None
-    if local.suffix or not _may_be_hub_id(choice.source):
-        raise BadInput(f"there is no LoRA file {choice.source}")
-    return _from_hub(choice.source, offline, progress)
+    card = weights.card_for("riffusion-lora", choice.source)
+    if Path(choice.source).expanduser().exists():
+        return weights.provide(card), None
+    try:
+        return weights.provide(card, offline=offline, progress=progress), None
+    except EngineUnavailable as error:
+        return None, f"the LoRA {choice.source}: {error}; the plain checkpoint is used"
 
 
 def apply(pipeline: Any, file: Path, weight: float = 1.0) -> int:
@@ -118,28 +115,6 @@ def _load(pipeline: Any, file: Path, tensors: dict[str, Any]) -> None:
         pipeline.load_lora_weights(with_prefix(tensors))
     else:
         pipeline.load_lora_weights(str(file.parent), weight_name=file.name)
-
-
-def _from_hub(repo_id: str, offline: bool, progress: Progress) -> tuple[Path | None, str | None]:
-    for name in FILES:
-        found = hub.cached(repo_id, name)
-        if found:
-            return found, None
-    why = hub.why_missing(repo_id, [FILES], offline)
-    if why:
-        return None, f"the LoRA {repo_id} can't be had ({why}): the plain checkpoint is used"
-    return _in_folder(hub.download(repo_id, FILES, progress)), None
-
-
-def _in_folder(folder: Path) -> Path:
-    for name in FILES:
-        if (folder / name).is_file():
-            return folder / name
-    raise BadInput(f"there is no {' or '.join(FILES)} in {folder}")
-
-
-def _may_be_hub_id(source: str) -> bool:
-    return source.count("/") == 1 and not source.startswith((".", "/", "~"))
 
 
 def _weight(text: str) -> float:

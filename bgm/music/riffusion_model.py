@@ -4,44 +4,27 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bgm import hub
-from bgm.device import gpu, pick, weight_bytes, why_no_device
+from bgm import weights
+from bgm.device import Loaded, Shelf, pick, taken, why_no_device
 from bgm.engines import EngineOptions
-from bgm.errors import BadInput, BgmError
+from bgm.errors import BadInput
 from bgm.music import lora
 from bgm.progress import Progress, part
-
-DEFAULT = "riffusion/riffusion-model-v1"
-_CONFIGS = ("model_index.json", "scheduler/*.json", "tokenizer/*", "text_encoder/*.json", "unet/*.json", "vae/*.json")
-FILES: tuple[hub.FileChoice, ...] = (
-    "model_index.json",
-    ("text_encoder/model.safetensors", "text_encoder/pytorch_model.bin"),
-    ("unet/diffusion_pytorch_model.safetensors", "unet/diffusion_pytorch_model.bin"),
-    ("vae/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.bin"),
-    "tokenizer/vocab.json",
-    "tokenizer/merges.txt",
-)
-"""What decides whether a repository's weights are all here; riffusion-model-v1 has the second of each pair."""
-
-MOST_LOADED = 2
-"""Pipelines in memory at once, each of several GB: anybody may ask for another LoRA or weight."""
-_NO_ROOM = (
-    "the GPU has too little free memory for Riffusion, whose weights take {:.1f} GB: "
-    "close what else uses it, or choose --device cpu or --music embedded"
-)
 
 
 @dataclass(frozen=True, slots=True)
 class ModelKey:
     """All that makes one loaded pipeline differ from another. Travels to ZeroGPU's worker in place of the pipeline."""
 
-    source: str = DEFAULT
+    source: str | None = None
+    """Hub id or folder; None is the published checkpoint."""
     lora: lora.LoraChoice = field(default_factory=lora.LoraChoice)
     device: str = "auto"
     offline: bool = field(default=False, compare=False)
@@ -49,59 +32,27 @@ class ModelKey:
 
     @classmethod
     def of(cls, options: EngineOptions) -> ModelKey:
-        source = options.model or DEFAULT
-        return cls(source, lora.LoraChoice.parse(options.lora), options.device, options.offline)
+        return cls(options.model, lora.LoraChoice.parse(options.lora), options.device, options.offline)
 
 
-@dataclass(slots=True)
-class Model:
+class Model(Loaded[Any]):
     """A loaded pipeline in evaluation mode; ``notes`` are sentences for the user's log."""
 
-    pipeline: Any
-    device: str
-    notes: tuple[str, ...]
-    _placed: str = field(default="cpu", init=False)
-    _busy: threading.Lock = field(default_factory=threading.Lock, init=False)
+    instead = "--device cpu or --music embedded"
 
-    @contextmanager
-    def at_work(self) -> Iterator[Any]:
-        """The pipeline on its device, where it stays meanwhile. Raises BgmError where the GPU has no room for it."""
-        with self._busy:
-            self._place()
-            yield self.pipeline
+    def __init__(self, pipeline: Any, device: str, notes: tuple[str, ...]) -> None:
+        super().__init__("Riffusion", pipeline, device)
+        self.notes = notes
 
-    def leave(self) -> bool:
-        """Make room on the GPU for another model, unless this one is at work; :meth:`at_work` comes back."""
-        if not self._busy.acquire(blocking=False):
-            return False
-        try:
-            self._move("cpu")
-        finally:
-            self._busy.release()
-        return True
+    def networks(self) -> Sequence[Any]:
+        return networks(self.model)
 
-    def _place(self) -> None:
-        import torch
-
-        if self._placed == self.device:
-            return
-        size = sum(map(weight_bytes, networks(self.pipeline)))
-        if self.device == "cuda" and not _zero_gpu():
-            gpu.settle(self, size)
-        try:
-            self._move(self.device)
-        except torch.OutOfMemoryError as error:
-            self._move("cpu")
-            raise BgmError(_NO_ROOM.format(size / 1e9)) from error
-
-    def _move(self, device: str) -> None:
-        import torch
-
+    def move(self, device: str) -> None:
         with quiet():
-            self.pipeline.to(device)
-        self._placed = device
-        if device == "cpu":
-            torch.cuda.empty_cache()
+            self.model.to(device)
+
+    def is_lent(self) -> bool:
+        return _zero_gpu()
 
     @property
     def sound_device(self) -> str:
@@ -109,47 +60,19 @@ class Model:
         return "cuda" if self.device == "cuda" and not _zero_gpu() else "cpu"
 
 
-_loaded: dict[ModelKey, Model] = {}
-_loading = threading.Lock()
+_shelf: Shelf[Model] = Shelf(most=2)
+"""Pipelines of several GB each: anybody may ask for another LoRA or weight."""
 _gpu = threading.Lock()
 
 
 def shared(key: ModelKey, progress: Progress) -> Model:
-    """The one model of this key, loaded at the first call. Raises BadInput or EngineUnavailable when it can't be.
-
-    Of the models that nobody works with only the last ones stay loaded.
-    """
-    known = _loaded.get(key)  # before the lock: a ZeroGPU worker is forked, perhaps while another session holds it
-    if known:
-        return known
-    with taken(_loading, progress, "waiting for the model"):
-        if key not in _loaded:
-            _forget_oldest()
-            _loaded[key] = _load(key, progress)
-        return _loaded[key]
+    """The one model of this key, loaded at the first call. Raises BadInput or EngineUnavailable when it can't be."""
+    return _shelf.get(key, partial(_load, key, progress), partial(progress, 0.0, "waiting for the model"))
 
 
-def _forget_oldest() -> None:
-    while len(_loaded) >= MOST_LOADED:
-        oldest = _loaded.pop(next(iter(_loaded)))
-        oldest.leave()
-        gpu.forget(oldest)
-
-
-def gpu_turn(progress: Progress) -> Any:
+def gpu_turn(progress: Progress) -> AbstractContextManager[None]:
     """One job at a time on the accelerator."""
-    return taken(_gpu, progress, "waiting for the GPU")
-
-
-@contextmanager
-def taken(lock: threading.Lock, progress: Progress, note: str) -> Iterator[None]:
-    """Hold a lock; whoever waits for it can still be cancelled."""
-    while not lock.acquire(timeout=0.25):
-        progress(0.0, note)
-    try:
-        yield
-    finally:
-        lock.release()
+    return taken(_gpu, partial(progress, 0.0, "waiting for the GPU"))
 
 
 def why_missing(key: ModelKey) -> str | None:
@@ -157,15 +80,12 @@ def why_missing(key: ModelKey) -> str | None:
     no_device = why_no_device(key.device)
     if no_device:
         return no_device
-    folder = Path(key.source).expanduser()
-    if folder.is_dir():
-        return None if (folder / "model_index.json").is_file() else f"{key.source} holds no diffusers checkpoint"
-    return hub.why_missing(key.source, FILES, key.offline)
+    return weights.why_no_model("riffusion", key.source, offline=key.offline)
 
 
 def is_folder(key: ModelKey) -> bool:
     """Whether the user points to weights on this machine."""
-    return Path(key.source).expanduser().is_dir()
+    return key.source is not None and Path(key.source).expanduser().is_dir()
 
 
 def has_accelerator() -> bool:
@@ -179,7 +99,8 @@ def _zero_gpu() -> bool:
 
 def _load(key: ModelKey, progress: Progress) -> Model:
     progress(0.0, "looking for Riffusion's weights")
-    folder = _folder(key, part(progress, 0.0, 0.6))
+    card = weights.card_for("riffusion", key.source)
+    folder = weights.provide(card, offline=key.offline, progress=part(progress, 0.0, 0.6))
     file, note = lora.locate(key.lora, key.offline, part(progress, 0.6, 0.7))
     progress(0.7, "loading Riffusion")
     notes = [note] if note else []
@@ -269,15 +190,3 @@ def freeze(pipeline: Any, device: str, *, compiled: bool = False) -> None:
 def networks(pipeline: Any) -> tuple[Any, ...]:
     """What has weights."""
     return pipeline.unet, pipeline.vae, pipeline.text_encoder
-
-
-def _folder(key: ModelKey, progress: Progress) -> Path:
-    """Where the weights are; the hub is asked only for what the cache lacks."""
-    if is_folder(key):
-        return Path(key.source).expanduser()
-    index = hub.cached(key.source, "model_index.json")
-    if index and hub.why_missing(key.source, FILES, offline=True) is None:
-        return index.parent
-    pairs = [choice for choice in FILES if not isinstance(choice, str)]
-    pickled = hub.why_missing(key.source, [safe for safe, _ in pairs], key.offline) is not None
-    return hub.download(key.source, (*_CONFIGS, *(pair[pickled] for pair in pairs)), progress)

@@ -4,12 +4,13 @@ Ask for a model's :class:`Card`, then :func:`why_missing` whether it can be had 
 loads a model, and no code of a package that only carries weights is ever imported.
 """
 
-from bgm.weights.cards import ENGINES, Card, card, card_for
+from bgm.weights.cards import ENGINES, SENTIMENT_LORA, Card, card, card_for
 from bgm.weights.sources import File
 from bgm.weights.store import Status, cache_folder, find, provide, status, why_missing, why_no_model
 
 __all__ = [
     "ENGINES",
+    "SENTIMENT_LORA",
     "Card",
     "File",
     "Status",

@@ -24,9 +24,13 @@ ENGINES: Mapping[str, str | None] = {
     "minilm": None,
 }
 """What has weights of its own → the model that is meant where none is named."""
+SENTIMENT_LORA = "JD97/Riffusion_sentiment_LoRA"
 SHOWN_SIZES = ("tiny", "base", "small", "medium", "large-v3", "turbo")
 """The multilingual sizes of Whisper that messages and the shell's help name."""
 
+_WITHOUT_OTHERS = {"spleeter", "minilm"}
+"""No other model on the hub has the layout that these engines read."""
+_SINGLE = {"whisper", "riffusion-lora"}
 _SUFFIXES = {".pt", ".bin", ".safetensors"}
 _WHISPER_BYTES = {
     "tiny": 75_600_000,
@@ -55,6 +59,11 @@ class Card:
     def engine(self) -> str:
         return self.key.partition(":")[0]
 
+    @property
+    def is_file(self) -> bool:
+        """Whether the model is one file, and that file is what is asked for, not its folder."""
+        return self.engine in _SINGLE
+
 
 def card(key: str) -> Card:
     """The card of ``ENGINE[:MODEL]``. Raises BadInput for an engine or a model that isn't one."""
@@ -77,21 +86,19 @@ def card_for(engine: str, model: str | None = None) -> Card:
         return _faster_whisper(str(model))
     if engine == "whisper":
         return _whisper(str(model))
-    if engine == "spleeter" or model is None or engine == "minilm":
-        known = _named(engine)
-        if model != ENGINES[engine]:
-            raise BadInput(_no_model(engine, str(model)))
+    known = _named(engine)
+    if model in (None, ENGINES[engine]) or Hub(str(model)) in known.sources:
         return known
-    if not _may_be_hub_id(model):
-        raise BadInput(_no_model(engine, model))
-    return Card(f"{engine}:{model}", model, _LICENCE_UNKNOWN, None, _FILES[engine], (_hub(engine, model),))
+    if engine in _WITHOUT_OTHERS or not _may_be_hub_id(str(model)):
+        raise BadInput(_no_model(engine, str(model)))
+    return Card(f"{engine}:{model}", str(model), _LICENCE_UNKNOWN, None, _FILES[engine], (Hub(str(model)),))
 
 
 def _own(engine: str, path: Path) -> Card:
     """What it lacks is told when it is asked for."""
     if engine == "whisper" and path.is_dir():
         raise BadInput(f"{path} is a folder; whisper takes a file ending in .pt")
-    if engine not in ("whisper", "riffusion-lora") and path.is_file():
+    if engine not in _SINGLE and path.is_file():
         raise BadInput(f"{path} is a file; {engine} takes the folder of a model")
     return Card(f"{engine}:{path}", f"your own {path.name}", "yours", None, _FILES[engine], (Local(path),))
 
@@ -152,10 +159,6 @@ def _named(engine: str) -> Card:
     title, licence, size, *sources = _NAMED[engine]
     key = f"{engine}:{ENGINES[engine]}" if ENGINES[engine] else engine
     return Card(key, title, licence, size, _FILES[engine], tuple(sources))
-
-
-def _hub(engine: str, repo_id: str) -> Hub:
-    return Hub(repo_id, single=engine == "riffusion-lora")
 
 
 def _no_model(engine: str, model: str, choice: str = "") -> str:
@@ -263,7 +266,7 @@ _NAMED: Mapping[str, tuple[str, str, int, *tuple[Source, ...]]] = {
         "Riffusion sentiment LoRA",
         "none stated",
         521,
-        _hub("riffusion-lora", "JD97/Riffusion_sentiment_LoRA"),
+        Hub(SENTIMENT_LORA),
     ),
     "minilm": (
         "all-MiniLM-L6-v2",

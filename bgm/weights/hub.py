@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bgm.errors import EngineUnavailable
-from bgm.progress import Progress
+from bgm.progress import Progress, part
 from bgm.weights import network
-from bgm.weights.network import PUBLISHED_S, in_words
-from bgm.weights.sources import NOT_CACHED, File, digest_of
+from bgm.weights.network import PUBLISHED_S, Offer, digest_of, fetch
+from bgm.weights.sources import NOT_CACHED, File, alone
 
 if TYPE_CHECKING:
     from bgm.weights.cards import Card
@@ -28,10 +28,9 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Hub:
-    """A repository, main revision. ``single``: the model is one file of it, and that file is what is brought."""
+    """A repository, main revision."""
 
     repo_id: str
-    single: bool = False
 
     def __str__(self) -> str:
         return f"Hugging Face, {self.repo_id}"
@@ -68,7 +67,7 @@ class Hub:
     def bring(self, card: Card, progress: Progress) -> Path:
         """The snapshot's folder. A cached file that isn't what the hub published is named, not used."""
         found = self.find(card) or self._download(card, progress)
-        folder = found.parent if self.single else found
+        folder = found.parent if card.is_file else found
         damaged = next((path for path in sorted(folder.rglob("*")) if _is_damaged(path)), None)
         if damaged:
             raise EngineUnavailable(f"{damaged.resolve()} is damaged: delete it, and it is fetched again")
@@ -83,7 +82,7 @@ class Hub:
 
     def _whole(self, card: Card, path: Path) -> Path:
         """The snapshot's folder, or its file, from the path of the first needed file."""
-        if self.single:
+        if card.is_file:
             return path
         first = next(file for file in card.files if file.needed)
         name = next(name for name in first.names if path.as_posix().endswith(f"/{name}"))
@@ -105,20 +104,46 @@ class Hub:
 
     def _download(self, card: Card, progress: Progress) -> Path:
         """Of alternatives only the first that exists is fetched. ``progress`` gets the share of all bytes."""
-        from huggingface_hub import constants, hf_hub_download
+        from huggingface_hub import constants
 
         try:
             sizes = self._published_sizes(card.files)
             network.need_room(Path(constants.HF_HUB_CACHE), sum(sizes.values()))
-            counter = _ByteCounter(sum(sizes.values()), card.title, progress)
+            done, total = 0, max(1, sum(sizes.values()))
             for name, size in sizes.items():
-                hf_hub_download(self.repo_id, name, tqdm_class=counter.bar(size))
+                self._fetch(name, card.title, part(progress, done / total, (done + size) / total))
+                done += size
         except _network_errors() as error:
             raise EngineUnavailable(f"{self.repo_id} could not be downloaded: {error}") from error
         found = self.find(card)
         if found is None:
             raise EngineUnavailable(f"{self.repo_id} has no such weights on the hub")
         return found
+
+    def _fetch(self, name: str, title: str, progress: Progress) -> None:
+        """One file into the hub's own cache.
+
+        huggingface_hub 2 begins each download anew, so a large file is brought to where it would have put it, and
+        then it only has to give it its name.
+        """
+        from huggingface_hub import constants, get_hf_file_metadata, get_token, hf_hub_download, hf_hub_url
+        from huggingface_hub.file_download import repo_folder_name
+        from huggingface_hub.utils.tqdm import disable_progress_bars
+
+        url = hf_hub_url(self.repo_id, name)
+        published = get_hf_file_metadata(url)
+        etag = str(published.etag)
+        folder = repo_folder_name(repo_id=self.repo_id, repo_type="model")
+        blob = Path(constants.HF_HUB_CACHE) / folder / "blobs" / etag
+        if _SHA256.fullmatch(etag) and not blob.exists():
+            lock = Path(constants.HF_HUB_CACHE) / ".locks" / folder / f"{etag}.lock"
+            token = get_token()
+            secret = {"Authorization": f"Bearer {token}"} if token else {}
+            with alone(blob, progress, lock):
+                fetch(Offer(url, etag, secret), blob, title, progress)
+        disable_progress_bars()
+        hf_hub_download(self.repo_id, name)
+        progress(1.0, f"fetching {title}: {name}")
 
     def _published_sizes(self, files: Sequence[File]) -> dict[str, int]:
         """The files to fetch, the smallest first, with their bytes."""
@@ -146,36 +171,6 @@ def _endpoint_answers() -> bool:
     from huggingface_hub import constants, get_session
 
     return bool(get_session().head(constants.ENDPOINT, timeout=network.REACHABLE_S).status_code < 400)
-
-
-class _ByteCounter:
-    """Turns huggingface_hub's progress bars, one per file, into one ``progress`` over all bytes."""
-
-    def __init__(self, total: int, title: str, progress: Progress) -> None:
-        self._total, self._title, self._progress = max(1, total), title, progress
-        self._finished = 0
-
-    def bar(self, size: int) -> type[Any]:
-        """A bar class for the next file; it counts on from the files before it."""
-        from tqdm import tqdm
-
-        before, self._finished = self._finished, self._finished + size
-        tell = self._tell
-
-        class Bar(tqdm):  # type: ignore[misc]
-            def __init__(self, *args: Any, initial: int = 0, **kwargs: Any) -> None:
-                super().__init__(*args, initial=initial, **{**kwargs, "disable": True})
-                self._position = before + initial
-
-            def update(self, n: float | None = 1) -> None:
-                self._position += int(n or 0)
-                tell(self._position)
-
-        return Bar
-
-    def _tell(self, position: int) -> None:
-        note = f"fetching {self._title}: {in_words(position)} of {in_words(self._total)}"
-        self._progress(min(1.0, position / self._total), note)
 
 
 def _network_errors() -> tuple[type[Exception], ...]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 import shutil
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import cast
@@ -102,16 +105,45 @@ def need_room(folder: Path, size: int) -> None:
         raise EngineUnavailable(f"{folder} has {in_words(free)} free, and {in_words(size)} are to be fetched")
 
 
-def download(address: str, part: Path, what: str, progress: Progress) -> None:
-    """Bring ``address`` into ``part``, going on behind what is there of it already.
+@dataclass(frozen=True)
+class Offer:
+    """A published file. The headers in ``secret`` are not sent on to where its host redirects."""
 
-    A cut connection is tried again where it stopped, as long as that brings more. Raises EngineUnavailable when the
-    network fails; ``part`` stays then, and when ``progress`` raises, for the next call to go on from.
+    address: str
+    sha256: str | None
+    secret: Mapping[str, str] = field(default_factory=dict)
+
+    def request(self, begin: int) -> Request:
+        """For the bytes from ``begin`` on."""
+        request = Request(self.address, headers={"Range": f"bytes={begin}-"} if begin else {})
+        for name, value in self.secret.items():
+            request.add_unredirected_header(name, value)
+        return request
+
+
+def fetch(offer: Offer, target: Path, what: str, progress: Progress) -> None:
+    """Download to ``target`` by way of ``target``.part, which stays for the next call where this one is cut.
+
+    Raises EngineUnavailable when the network fails or what arrived isn't what was published.
     """
+    part = target.with_name(f"{target.name}.part")
+    for begun in (part.exists(), False):  # where the old beginning was wrong, once more from the start
+        _download(offer, part, what, progress)
+        if offer.sha256 in (None, digest_of(part)):
+            part.replace(target)
+            return
+        part.unlink()
+        if not begun:
+            break
+    raise EngineUnavailable(f"{what} arrived damaged from {urlsplit(offer.address).netloc}: try again")
+
+
+def _download(offer: Offer, part: Path, what: str, progress: Progress) -> None:
+    """A cut connection is tried again where it stopped, as long as that brings more."""
     for last in (False,) * (TRIES - 1) + (True,):
         before = _size(part)
         try:
-            if _fetch(address, part, what, progress):
+            if _fetch(offer.request(before), part, what, progress):
                 return
             problem = "the connection was cut"
         except (OSError, HTTPException) as error:
@@ -121,16 +153,17 @@ def download(address: str, part: Path, what: str, progress: Progress) -> None:
             raise EngineUnavailable(f"{what} could not be fetched: {problem}{kept if _size(part) else ''}")
 
 
-def _fetch(address: str, part: Path, what: str, progress: Progress) -> bool:
+def _fetch(request: Request, part: Path, what: str, progress: Progress) -> bool:
     """One connection. Whether the file is whole afterwards."""
     begin = _size(part)
     try:
-        response = _opened(address, begin)
+        response = cast(HTTPResponse, urlopen(request, timeout=STALLED_S))
     except HTTPError as error:
         if error.code != 416 or not begin:
             raise
         part.unlink()  # "range not satisfiable": what is there is no beginning of this file, or all of it
-        return _fetch(address, part, what, progress)
+        request.remove_header("Range")
+        return _fetch(request, part, what, progress)
     with response:
         goes_on = response.status == 206 and _first_byte(response) == begin
         done = begin if goes_on else 0
@@ -146,14 +179,21 @@ def _fetch(address: str, part: Path, what: str, progress: Progress) -> bool:
     return total is None or done >= total
 
 
-def _opened(address: str, begin: int) -> HTTPResponse:
-    headers = {"Range": f"bytes={begin}-"} if begin else {}
-    return cast(HTTPResponse, urlopen(Request(address, headers=headers), timeout=STALLED_S))
-
-
 def _first_byte(response: HTTPResponse) -> int | None:
     found = re.match(r"bytes (\d+)-", response.headers.get("Content-Range") or "")
     return int(found[1]) if found else None
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file, computed once for each state of it: seconds for the largest models."""
+    state = path.stat()
+    return _digest_of(path, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _digest_of(path: Path, size: int, modified_ns: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _size(path: Path) -> int:

@@ -14,7 +14,6 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -23,7 +22,7 @@ from bgm.errors import EngineUnavailable
 from bgm.files import PART_PREFIX
 from bgm.progress import Progress
 from bgm.weights import network
-from bgm.weights.network import BLOCK_BYTES
+from bgm.weights.network import BLOCK_BYTES, Offer, digest_of, fetch
 
 if TYPE_CHECKING:
     from bgm.weights.cards import Card
@@ -80,16 +79,18 @@ class Local:
         return str(self.path)
 
     def find(self, card: Card) -> Path | None:
-        return self.path if self._lacking(card) is None else None
+        if self._lacking(card):
+            return None
+        return card.files[0].path(self.path) if card.is_file and self.path.is_dir() else self.path
 
     def why_not(self, card: Card, offline: bool) -> str | None:
         return self._lacking(card)
 
     def bring(self, card: Card, progress: Progress) -> Path:
-        lacking = self._lacking(card)
-        if lacking:
-            raise EngineUnavailable(lacking)
-        return self.path
+        found = self.find(card)
+        if found is None:
+            raise EngineUnavailable(self._lacking(card) or f"{self.path} is empty")
+        return found
 
     def _lacking(self, card: Card) -> str | None:
         if self.path.is_file():
@@ -217,19 +218,9 @@ class Address:
     def bring(self, card: Card, progress: Progress) -> Path:
         """A file that isn't the published one is fetched again."""
         target, expected = self.target, card.files[0].sha256
-        if self.find(card) and digest_of(target) == expected:
-            return target
-        with alone(target, progress):
-            part = target.with_name(f"{target.name}.part")
-            resumed = part.exists()
-            network.download(self.url, part, card.title, progress)
-            if digest_of(part) != expected and resumed:  # perhaps only the old beginning was wrong
-                part.unlink()
-                network.download(self.url, part, card.title, progress)
-            if digest_of(part) != expected:
-                part.unlink()
-                raise EngineUnavailable(f"{card.title} arrived damaged: try again")
-            part.replace(target)
+        if not self.find(card) or digest_of(target) != expected:
+            with alone(target, progress):
+                fetch(Offer(self.url, expected), target, card.title, progress)
         return target
 
 
@@ -244,36 +235,26 @@ def cache_folder(card: Card) -> Path:
     return environment.read().weights / name
 
 
-def digest_of(path: Path) -> str:
-    """SHA-256 of a file, computed once for each state of it: seconds for the largest models."""
-    state = path.stat()
-    return _digest_of(path, state.st_size, state.st_mtime_ns)
-
-
-@lru_cache(maxsize=256)
-def _digest_of(path: Path, size: int, modified_ns: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 @contextmanager
-def alone(target: Path, progress: Progress) -> Iterator[None]:
+def alone(target: Path, progress: Progress, lock: Path | None = None) -> Iterator[None]:
     """Let one process and thread write ``target``; whoever waits can be cancelled. Disk errors become one sentence."""
     from filelock import FileLock, Timeout
 
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(target.with_name(f".{target.name}.lock"))
+        lock = lock or target.with_name(f".{target.name}.lock")
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        held = FileLock(lock)
         while True:
             try:
-                lock.acquire(timeout=WAIT_S)
+                held.acquire(timeout=WAIT_S)
                 break
             except Timeout:
                 progress(0.0, f"waiting for {target.name}")
         try:
             yield
         finally:
-            lock.release()
+            held.release()
     except OSError as error:
         raise EngineUnavailable(f"the weights can't be written to {target}: {error.strerror or error}") from error
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from bgm.errors import BadInput, EngineUnavailable
 from bgm.progress import Progress, silent
 from bgm.weights.cards import Card, card_for
-from bgm.weights.sources import cache_folder
+from bgm.weights.sources import Local, cache_folder
 
 __all__ = ["Status", "cache_folder", "find", "provide", "status", "why_missing", "why_no_model"]
 
@@ -81,7 +81,8 @@ def provide(card: Card, *, offline: bool = False, progress: Progress = silent) -
                     log.warning("%s: %s; taken from %s", card.title, "; ".join(reasons), source)
                 return path
         reasons.append(reason)
-    raise EngineUnavailable(f"{card.title} can't be had: {'; '.join(dict.fromkeys(reasons))}")
+    reason = "; ".join(dict.fromkeys(reasons))
+    raise EngineUnavailable(reason if isinstance(card.sources[0], Local) else f"{card.title} can't be had: {reason}")
 
 
 def status(card: Card, *, offline: bool = False) -> Status:

@@ -1,96 +1,15 @@
-"""A tiny RoBERTa, and a hub of our own on this machine."""
+"""A tiny RoBERTa."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
 from tests.emotion.tiny_roberta import write
-
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 @pytest.fixture(scope="session")
 def tiny_roberta(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as save_pretrained leaves it: config.json, model.safetensors, tokenizer files."""
     return write(tmp_path_factory.mktemp("tiny_roberta"))
-
-
-class FakeHub:
-    """What huggingface_hub asks of a hub, for one repository; ``asked`` counts the requests."""
-
-    def __init__(self, repo_id: str, files: dict[str, bytes]) -> None:
-        self.repo_id, self.files, self.asked = repo_id, files, 0
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(handler) -> None:
-                self._answer(handler, body=True)
-
-            def do_HEAD(handler) -> None:
-                self._answer(handler, body=False)
-
-            def log_message(handler, *args: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-
-    def _answer(self, handler: BaseHTTPRequestHandler, body: bool) -> None:
-        self.asked += 1
-        content = self._content(urlsplit(handler.path).path)
-        handler.send_response(404 if content is None else 200)
-        content = content or b""
-        handler.send_header("Content-Length", str(len(content)))
-        handler.send_header("X-Repo-Commit", COMMIT)
-        handler.send_header("ETag", f'"{hashlib.sha1(content).hexdigest()}"')
-        handler.end_headers()
-        if body:
-            handler.wfile.write(content)
-
-    def _content(self, path: str) -> bytes | None:
-        api = f"/api/models/{self.repo_id}"
-        if path in ("", "/"):
-            return b"a hub"
-        if path == api:
-            siblings = [{"rfilename": name, "size": len(content)} for name, content in self.files.items()]
-            return json.dumps({"id": self.repo_id, "sha": COMMIT, "siblings": siblings}).encode()
-        for revision in ("main", COMMIT):
-            prefix = f"/{self.repo_id}/resolve/{revision}/"
-            if path.startswith(prefix):
-                return self.files.get(path.removeprefix(prefix))
-        return None
-
-
-@pytest.fixture
-def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """huggingface_hub with a cache of its own, online, and no answer remembered from another test."""
-    from huggingface_hub import constants
-
-    from bgm import hub
-
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(hub, "_answers", {})
-    return tmp_path / "hub"
-
-
-@pytest.fixture
-def fake_hub(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
-    """A hub with the repository ``someone/model``."""
-    from huggingface_hub import constants
-
-    fake = FakeHub("someone/model", {"config.json": b"{}", "model.safetensors": b"x" * 4000, "model.bin": b"y"})
-    monkeypatch.setattr(constants, "ENDPOINT", fake.url)
-    template = fake.url + "/{repo_id}/resolve/{revision}/{filename}"
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-    threading.Thread(target=fake.server.serve_forever, daemon=True).start()
-    yield fake
-    fake.server.shutdown()
-    fake.server.server_close()

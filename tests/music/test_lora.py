@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from bgm import hub
 from bgm.errors import BadInput
 from bgm.music import lora, riffusion_model
 from bgm.music.lora import LoraChoice
 from bgm.music.riffusion_model import ModelKey
 from bgm.progress import silent
+from tests.fake_hub import put_in_cache
 from tests.music.riffusion_checkpoint import write_checkpoint, write_lora
 from tests.music.riffusion_sounds import one_thread
 
@@ -145,20 +146,21 @@ def test_the_published_adapter_is_empty_and_it_is_said(
         riffusion_model.shared(ModelKey(str(checkpoint), LoraChoice("someone/else"), "cpu"), silent)
 
 
-def test_where_an_adapter_is_looked_for(adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_an_adapter_is_looked_for(adapter: Path, tmp_path: Path, empty_cache: Path, no_network: None) -> None:
     assert lora.locate(LoraChoice(None), True, silent) == (None, None)
     assert lora.locate(LoraChoice(str(adapter)), True, silent) == (adapter, None)
     assert lora.locate(LoraChoice(str(adapter.parent)), True, silent) == (adapter, None)
-    with pytest.raises(BadInput, match="no LoRA file"):
+    with pytest.raises(BadInput, match="there is no file"):
         lora.locate(LoraChoice("nowhere/lora.bin"), True, silent)
     with pytest.raises(BadInput, match="pytorch_lora_weights"):
         lora.locate(LoraChoice(str(tmp_path)), True, silent)
-    monkeypatch.setattr(hub, "cached", lambda repo, name: adapter if name.endswith(".bin") else None)
-    assert lora.locate(LoraChoice(), True, silent) == (adapter, None)
+    put_in_cache(empty_cache, lora.DEFAULT, lambda folder: shutil.copy(adapter, folder))
+    found, note = lora.locate(LoraChoice(), True, silent)
+    assert found is not None
+    assert (found.name, note) == (adapter.name, None)
 
 
-def test_without_the_hub_the_plain_checkpoint_is_used_and_it_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "cached", lambda repo, name: None)
+def test_without_the_hub_the_plain_checkpoint_is_used_and_it_is_said(empty_cache: Path) -> None:
     file, note = lora.locate(LoraChoice(), True, silent)
     assert file is None
     assert note is not None

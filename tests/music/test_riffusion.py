@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import tracemalloc
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ import pytest
 import soundfile
 import torch
 
-from bgm import hub
+from bgm import weights
 from bgm.engines import EngineOptions
 from bgm.errors import BadInput, Cancelled
 from bgm.media import audio
@@ -25,6 +23,7 @@ from bgm.music.multidiffusion import DenoiseSettings
 from bgm.music.riffusion import Riffusion
 from bgm.progress import Progress, silent
 from bgm.timeline import Emotion
+from tests.fake_hub import put_in_cache
 from tests.music.riffusion_checkpoint import write_checkpoint, write_lora
 from tests.music.riffusion_sounds import Sound, music, one_thread
 
@@ -171,10 +170,7 @@ def test_the_prompt_the_seed_and_the_lora_are_heard(checkpoint: Path, engine: Ri
     assert "weight 0.8" in adapted.notes[0]
 
 
-def test_it_goes_on_without_a_lora_that_cannot_be_had(
-    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(hub, "cached", lambda repo, name: None)
+def test_it_goes_on_without_a_lora_that_cannot_be_had(checkpoint: Path, tmp_path: Path, empty_cache: Path) -> None:
     without = Riffusion(EngineOptions(model=str(checkpoint), offline=True), settings=FAST, seed_renderer=sketch)
     made(without, tmp_path, cue(0.0, 1.0))
     assert "plain checkpoint" in without.notes[0]
@@ -208,15 +204,16 @@ def test_whoever_waits_for_the_gpu_can_be_cancelled(engine: Riffusion, tmp_path:
     assert not list(tmp_path.iterdir())
 
 
-def test_why_it_cannot_run(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_why_it_cannot_run(
+    checkpoint: Path, tmp_path: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def missing(**options: object) -> str | None:
         return Riffusion.missing(EngineOptions(**options))  # type: ignore[arg-type]
 
     assert missing(model=str(checkpoint)) is None
-    assert "no diffusers checkpoint" in (missing(model=str(tmp_path)) or "")
-    monkeypatch.setattr(hub, "cached", lambda repo, name: None)
+    assert "no model_index.json" in (missing(model=str(tmp_path)) or "")
     assert missing(offline=True)
-    monkeypatch.setattr(hub, "why_missing", lambda *_: None)
+    monkeypatch.setattr(weights, "why_no_model", lambda *_, **__: None)
     monkeypatch.setattr(riffusion_model, "has_accelerator", lambda: False)
     assert "no GPU" in (missing() or "")
     assert missing(device="cpu") is None
@@ -224,29 +221,12 @@ def test_why_it_cannot_run(checkpoint: Path, tmp_path: Path, monkeypatch: pytest
     assert missing() is None
 
 
-def put_in_cache(cache: Path, repo_id: str, put: Callable[[Path], object]) -> None:
-    repository = cache / f"models--{repo_id.replace('/', '--')}"
-    (repository / "snapshots" / "abc").mkdir(parents=True)
-    put(repository / "snapshots" / "abc")
-    (repository / "refs").mkdir()
-    (repository / "refs" / "main").write_text("abc")
-
-
 def test_cached_weights_and_the_cached_lora_are_used_without_any_network(
-    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    checkpoint: Path, tmp_path: Path, empty_cache: Path, no_network: None
 ) -> None:
-    from huggingface_hub import constants
-
-    def refuse(*args: object, **kwargs: object) -> None:
-        raise AssertionError("the network was asked")
-
-    cache = tmp_path / "hub"
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    put_in_cache(cache, riffusion_model.DEFAULT, lambda folder: shutil.copytree(checkpoint, folder, dirs_exist_ok=True))
-    put_in_cache(cache, lora.DEFAULT, lambda folder: write_lora(checkpoint, folder / lora.FILES[1]))
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    monkeypatch.setattr(socket.socket, "connect", refuse)
+    published = "riffusion/riffusion-model-v1"
+    put_in_cache(empty_cache, published, lambda folder: shutil.copytree(checkpoint, folder, dirs_exist_ok=True))
+    put_in_cache(empty_cache, lora.DEFAULT, lambda folder: write_lora(checkpoint, folder / "pytorch_lora_weights.bin"))
     options = EngineOptions(device="cpu")
     assert Riffusion.missing(options) is None
     engine = Riffusion(options, settings=DenoiseSettings(steps=1), seed_renderer=sketch)
@@ -270,8 +250,8 @@ def test_code_in_a_checkpoint_is_not_run(checkpoint: Path, tmp_path: Path) -> No
 
 def test_a_checkpoint_that_cannot_be_loaded_is_named(checkpoint: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken"
-    broken.mkdir()
-    (broken / "model_index.json").write_bytes((checkpoint / "model_index.json").read_bytes())
+    shutil.copytree(checkpoint, broken)
+    next((broken / "unet").glob("diffusion_pytorch_model.*")).write_bytes(b"not weights at all")
     engine = Riffusion(EngineOptions(model=str(broken), lora="none"), seed_renderer=sketch)
     with pytest.raises(BadInput, match="can't be loaded"):
         list(engine.generate([cue(0.0, 1.0)], [tmp_path / "0.flac"], silent))

@@ -138,7 +138,7 @@ class Pipeline:
 def rooms(monkeypatch: pytest.MonkeyPatch) -> device.Rooms:
     """A GPU on which there is never enough room."""
     full = device.Rooms(free=lambda: 0)
-    monkeypatch.setattr(riffusion_model, "gpu", full)
+    monkeypatch.setattr(device, "gpu", full)
     monkeypatch.delenv("SPACES_ZERO_GPU", raising=False)
     return full
 
@@ -148,19 +148,19 @@ def test_a_resting_model_leaves_for_another_and_one_at_work_stays(rooms: device.
     with first.at_work():
         pass
     with second.at_work():
-        assert (first.pipeline.at, second.pipeline.at) == ("cpu", "cuda")
+        assert (first.model.at, second.model.at) == ("cpu", "cuda")
         with third.at_work():
-            assert (second.pipeline.at, third.pipeline.at) == ("cuda", "cuda")
+            assert (second.model.at, third.model.at) == ("cuda", "cuda")
     with first.at_work():
-        assert (first.pipeline.at, third.pipeline.at) == ("cuda", "cpu")
+        assert (first.model.at, third.model.at) == ("cuda", "cpu")
 
 
 def test_weights_that_do_not_fit_are_one_sentence_and_go_back(rooms: device.Rooms) -> None:
     model = Model(Pipeline(fits=False), "cuda", ())
     with pytest.raises(BgmError, match="too little free memory for Riffusion"), model.at_work():
         pass
-    assert model.pipeline.at == "cpu"
-    model.pipeline.fits = True
+    assert model.model.at == "cpu"
+    model.model.fits = True
     with model.at_work() as pipeline:
         assert pipeline.at == "cuda"
 
@@ -180,7 +180,7 @@ def test_the_operator_may_have_it_compiled_where_that_works(
 def test_other_loras_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch, rooms: device.Rooms) -> None:
     import weakref
 
-    monkeypatch.setattr(riffusion_model, "_loaded", {})
+    monkeypatch.setattr(riffusion_model, "_shelf", device.Shelf())
     monkeypatch.setattr(riffusion_model, "_load", lambda key, progress: Model(Pipeline(), "cuda", ()))
     kept = []
     for name in ("a", "b", "c", "d"):
@@ -188,6 +188,6 @@ def test_other_loras_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch, roo
         with model.at_work():
             pass
         assert shared(ModelKey(name, offline=True), silent) is model, "offline or not, it's the same model"
-        kept.append(weakref.ref(model.pipeline))
+        kept.append(weakref.ref(model.model))
         del model
     assert [reference() is not None for reference in kept] == [False, False, True, True]
