@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -125,11 +126,11 @@ def _separate(project: Project, info: MediaInfo, journey: Journey) -> Project:
 
 
 def _transcribe(project: Project, info: MediaInfo, journey: Journey) -> Project:
-    from bgm.speech.subtitles import find
+    from bgm.speech.subtitles import find, has_text_track
 
     settings = project.settings
-    subtitles = find(project.video_path, settings.subtitles)
     speech = moments(project).speech
+    subtitles = find(project.video_path, settings.subtitles, partial(has_text_track, speech=speech))
     given = fingerprint(subtitles) if subtitles else None
     key = digest("words", _state(project, "separate"), *_recognition(project), given)
 

@@ -72,12 +72,18 @@ class AudioTrack:
 
 @dataclass(frozen=True, slots=True)
 class SubtitleTrack:
-    """A subtitle track; ``is_text`` is False for pictures (Blu-ray, DVD). ``language`` is ISO 639-2 as written."""
+    """A subtitle track; ``is_text`` is False for pictures (Blu-ray, DVD). ``language`` is ISO 639-2 as written.
+
+    ``forced``: only what is to be shown to those who understand the speech (signs, words of another language).
+    """
 
     index: int
     codec: str
     language: str | None
     is_text: bool
+    title: str = ""
+    default: bool = False
+    forced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +221,10 @@ def _audio(stream: AudioStream, origin: float) -> AudioTrack:
 
 def _subtitle(stream: Stream) -> SubtitleTrack:
     name = stream.codec_context.name if stream.codec_context else ""
-    return SubtitleTrack(stream.index, name, stream.language, name in TEXT_SUBTITLES)
+    title, flags = stream.metadata.get("title", ""), stream.disposition
+    forced = bool(flags & Disposition.forced) or "forced" in title.lower()
+    default = bool(flags & Disposition.default)
+    return SubtitleTrack(stream.index, name, stream.language, name in TEXT_SUBTITLES, title, default, forced)
 
 
 def _extent(path: Path, container: InputContainer, stream: VideoStream | AudioStream) -> tuple[float, float]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
 
 import av
-from av.container import InputContainer, OutputContainer
+from av.container import OutputContainer
 from av.packet import Packet
 from av.subtitles.stream import SubtitleStream
 from av.subtitles.subtitle import AssSubtitle
@@ -52,22 +52,26 @@ class Cue:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class SubtitleText:
-    """``language`` is as the file has it (ISO 639-2, ``und`` or None). Cues are in order and lie on the timeline."""
+def text_cues(
+    info: MediaInfo, tracks: Collection[SubtitleTrack], progress: Progress = silent
+) -> Iterator[tuple[SubtitleTrack, Cue]]:
+    """The cues of ``tracks`` (text, of ``info``) as they come in the file, times from timeline 0.
 
-    language: str | None
-    cues: tuple[Cue, ...]
-
-
-def extract_text_subtitles(info: MediaInfo, progress: Progress = silent) -> SubtitleText | None:
-    """The video's own first text track, times from timeline 0; None where there is none."""
-    if not info.text_subtitles:
-        return None
-    track = info.text_subtitles[0]
+    What is empty, lies outside [0, duration) or can't be decoded is left out.
+    """
+    if not tracks:
+        return
+    report, by_index = paced(progress), {track.index: track for track in tracks}
     with open_input(info.path) as container:
-        cues = tuple(_cues(info, container, track, paced(progress)))
-    return SubtitleText(track.language, tuple(sorted(cues, key=lambda cue: cue.start)))
+        discard_all_but(container, *by_index)
+        for packet in packets(container, *(container.streams[index] for index in by_index)):
+            text = plain_text(packet)
+            if not text:
+                continue
+            cue = _cue(packet, info.origin, text)
+            report(min(1.0, max(0.0, cue.start / info.duration)), "reading the subtitles")
+            if 0 <= cue.start < cue.end and cue.start < info.duration:
+                yield by_index[packet.stream.index], replace(cue, end=min(cue.end, info.duration))
 
 
 def plain_text(packet: Packet[Any]) -> str:
@@ -112,18 +116,6 @@ def read_srt(path: Path) -> Iterator[Cue]:
             text = plain_text(packet)
             if text:
                 yield _cue(packet, 0.0, text)
-
-
-def _cues(info: MediaInfo, container: InputContainer, track: SubtitleTrack, report: Progress) -> Iterator[Cue]:
-    discard_all_but(container, track.index)
-    for packet in packets(container, container.streams[track.index]):
-        text = plain_text(packet)
-        if not text:
-            continue
-        cue = _cue(packet, info.origin, text)
-        report(min(1.0, max(0.0, cue.start / info.duration)), "reading the subtitles")
-        if 0 <= cue.start < cue.end and cue.start < info.duration:
-            yield Cue(cue.start, min(cue.end, info.duration), text)
 
 
 def _cue(packet: Packet[Any], origin: float, text: str) -> Cue:

@@ -6,10 +6,11 @@ import html
 import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bgm.errors import BadInput
+from bgm.speech import charset
 from bgm.speech.utterances import Timed
 
 MAX_BYTES = 20_000_000
@@ -22,6 +23,10 @@ READING_SPEED = 15.0
 """Characters a second: how long a cue without a length stays."""
 
 
+_TIME = r"(-?)(?:(\d+) *: *)?(\d+) *: *(-?\d+)(?: *[.,] *(\d+))?"
+_TIMES = re.compile(rf"{_TIME} *-{{1,2}}> *{_TIME}(.*)")
+_LONGEST_TIMES = 200
+"""Characters of a line of times: a longer one is text."""
 _ASS_LINE = 300
 _DRAWING = re.compile(r"\\p[1-9]")
 _LONGEST_REPEAT = 200
@@ -39,6 +44,8 @@ class Subtitle:
     left_out: int
     """Cues of sung words and descriptions of sounds."""
     language: str | None
+    unreadable: int = 0
+    """Characters that were damaged in the file; ``charset.DAMAGED`` stands in their places."""
 
 
 def read(path: Path) -> Subtitle:
@@ -50,35 +57,12 @@ def read(path: Path) -> Subtitle:
         raise BadInput(f"{path} can't be read: {error.strerror or error}") from error
     if too_big:
         raise BadInput(f"{path} is too big for a subtitle file")
-    text = decode(data)
+    text = charset.decode(data)
     if text is None:
         raise BadInput(f"{path} is not a subtitle file: it doesn't hold text")
     if not text.strip():
         raise BadInput(f"{path} is empty: there are no subtitles in it")
-    return parse(text, str(path))
-
-
-def decode(data: bytes) -> str | None:
-    """Text of unknown encoding, line ends as ``\\n``; None where it isn't text."""
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = _guessed(data)
-    if "\0" in text:
-        return None
-    return text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\ufeff")
-
-
-def _guessed(data: bytes) -> str:
-    """By charset-normalizer; where Western and Central European fit equally well, Western it is."""
-    from charset_normalizer import from_bytes
-
-    matches = from_bytes(data)
-    best = matches.best()
-    if best is None:
-        return "\0"
-    as_good = (match for match in matches if (match.chaos, match.coherence) == (best.chaos, best.coherence))
-    return str(next((match for match in as_good if match.encoding == "cp1252"), best))
+    return replace(parse(text, str(path)), unreadable=text.count(charset.DAMAGED))
 
 
 def parse(text: str, name: str) -> Subtitle:
@@ -108,6 +92,7 @@ def clean(text: str) -> str:
 def _events(text: str, name: str) -> list[RawCue]:
     import pysubs2
 
+    text = _full_times(text)
     try:
         form = pysubs2.formats.autodetect_format(text)
         if form not in _FORMS:
@@ -118,10 +103,50 @@ def _events(text: str, name: str) -> list[RawCue]:
     except (pysubs2.exceptions.Pysubs2Error, ValueError) as error:
         raise BadInput(f"{name} is not a subtitle file that can be read (.srt or .vtt)") from error
     spoken = (event for event in file if not event.is_comment and not _DRAWING.search(event.text))
-    raw = [(event.start / 1000, event.end / 1000, _plain(event.text)) for event in spoken]
+    raw = _forward([(event.start / 1000, event.end / 1000, _plain(event.text)) for event in spoken])
     if not any(words for _, _, words in raw):
         raise BadInput(f"{name} has no subtitles in it")
     return [cue for cue in raw if cue[2]]
+
+
+def _full_times(text: str) -> str:
+    """Every line of times as ``HH:MM:SS.mmm --> HH:MM:SS.mmm``; words that stand behind them go on a line of their own.
+
+    Hours, milliseconds, zeros and the decimal point are left out or written otherwise by many programs; pysubs2 would
+    take such a line for words of the cue before, or drop it.
+    """
+    return "\n".join(_full(line) if ">" in line[:_LONGEST_TIMES] else line for line in text.split("\n"))
+
+
+def _full(line: str) -> str:
+    found = _TIMES.search(line) if len(line) <= _LONGEST_TIMES else None
+    if found is None or _is_before(found.groups()[5:10]):
+        return line
+    *_, behind = parts = found.groups()
+    words = re.sub(r"\b[\w-]+:\S+", "", behind).strip()  # settings of WebVTT, coordinates of SubRip
+    times = f"{_clock(parts[:5])} --> {_clock(parts[5:10])}"
+    return f"{times}\n{words}" if words else times
+
+
+def _clock(parts: Sequence[str | None]) -> str:
+    _, hours, minutes, seconds, fraction = parts
+    if _is_before(parts):
+        return "00:00:00.000"
+    total = 3600 * int(hours or 0) + 60 * int(minutes or 0) + int(seconds or 0)
+    return f"{total // 3600:02}:{total // 60 % 60:02}:{total % 60:02}.{(fraction or '')[:3]:0<3}"
+
+
+def _is_before(parts: Sequence[str | None]) -> bool:
+    """Is a time before the video's start?"""
+    return bool(parts[0]) or (parts[3] or "").startswith("-")
+
+
+def _forward(raw: list[RawCue]) -> list[RawCue]:
+    """Cues whose start and end are exchanged, where that is the file's habit and not a slip."""
+    backward = sum(end < start for start, end, _ in raw)
+    if 2 * backward <= len(raw):
+        return raw
+    return [(min(start, end), max(start, end), words) for start, end, words in raw]
 
 
 def _tidy_lines(text: str) -> str:
@@ -179,6 +204,7 @@ def _without_rolling(raw: Sequence[RawCue]) -> list[RawCue]:
 
     Only where half of all neighbours do so: two people who both say "No!" are no rolling caption.
     """
+    raw = [(start, end, re.sub(r"(?m)^\s*>>+\s*", "", words)) for start, end, words in raw]  # a new speaker's mark
     overlaps = [_repeated(a, b) for a, b in itertools.pairwise(raw)]
     if not overlaps or sum(n > 0 for n in overlaps) < max(2, len(overlaps) / 2):
         return list(raw)

@@ -15,8 +15,14 @@ ENOUGH_CHARACTERS = 20_000
 
 def guess(text: str) -> str:
     """ISO 639-1 code by py3langid (after Lui & Baldwin 2012, langid.py), ``und`` where the text says too little."""
-    label, probability = _identifier().classify(text[:ENOUGH_CHARACTERS])
-    return str(label) if probability >= SURE else UNKNOWN
+    code, probability = likeliest(text)
+    return code if probability >= SURE else UNKNOWN
+
+
+def likeliest(text: str) -> tuple[str, float]:
+    """The likeliest of ``COMMON`` and its probability, however low."""
+    code, probability = _identifier().classify(text[:ENOUGH_CHARACTERS])
+    return str(code), float(probability)
 
 
 def shortened(tag: str | None) -> str:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from bgm.engines import EngineOptions
 from bgm.errors import BadInput
 from bgm.progress import Progress, silent
-from bgm.speech import cues, language
-from bgm.speech.cues import Subtitle
-from bgm.speech.recording import Recording, Transcript
+from bgm.speech import charset, cues, language
+from bgm.speech.cues import RawCue, Subtitle
+from bgm.speech.recording import Recording, Spans, Transcript
 from bgm.speech.utterances import Timed, group, join, lay_out
 from bgm.timeline import Utterance
+
+if TYPE_CHECKING:
+    from bgm.media.probe import MediaInfo, SubtitleTrack
+
+log = logging.getLogger("bgm")
 
 SIDECAR = (".srt", ".vtt")
 READABLE = (*SIDECAR, ".ass", ".ssa")
@@ -22,11 +29,26 @@ PAUSE_S = 0.75
 """Cues nearer than this are one phrase, unless a sentence ends between them."""
 
 
-def has_text_track(video: Path) -> bool:
-    """Does the video carry subtitles as text?"""
-    from bgm.media.probe import probe
+LEAST_SHARE = 0.2
+"""Of the seconds of speech that a track must have cues for: one with less shows signs or was never finished."""
 
-    return bool(probe(video).text_subtitles)
+
+def has_text_track(video: Path, speech: Spans = ()) -> bool:
+    """Does the video carry its own transcript: a text track, not forced, with cues for what was heard as speech?"""
+    from bgm.media.probe import probe
+    from bgm.media.subtitle_track import text_cues
+
+    info, needed = probe(video), LEAST_SHARE * sum(end - start for start, end in speech)
+    tracks = [track for track in info.text_subtitles if not track.forced]
+    covered = dict.fromkeys(tracks, 0.0)
+    for track, cue in text_cues(info, tracks):
+        if cues.clean(cue.text):
+            covered[track] += cue.end - cue.start
+            if covered[track] >= needed:
+                return True
+    if info.text_subtitles:
+        log.info("The video's own subtitles are not used: they have no words, or too few, for what is said.")
+    return False
 
 
 def find(video: Path, given: str | None, carries_text: Callable[[Path], bool] = has_text_track) -> Path | None:
@@ -61,13 +83,14 @@ class Subtitles:
             raise BadInput("there are no subtitles to read: name a .srt or .vtt file")
         path = self._options.subtitles
         progress(0.0, "reading the subtitles")
-        subtitle = cues.read(path) if _is_subtitle_file(path) else _own_track(path, progress)
+        given = _is_subtitle_file(path)
+        subtitle, taken = (cues.read(path), ()) if given else _own_track(path, self._options.language, progress)
         inside = [cue for cue in subtitle.cues if cue.start < recording.duration]
         if subtitle.cues and not inside:
             raise BadInput(f"{path} begins after the video's end ({recording.duration:.0f} s): is it of another video?")
         transcript = _transcript(subtitle, inside, self._language(path, subtitle), recording.duration)
         progress(1.0, f"{len(transcript.utterances)} phrases")
-        return transcript
+        return replace(transcript, notes=(*taken, *transcript.notes))
 
     def _language(self, path: Path, subtitle: Subtitle) -> str:
         """What the user says, else the file's name or header, else a guess from the words."""
@@ -90,6 +113,10 @@ def _notes(subtitle: Subtitle, beyond: int, code: str, english: bool) -> tuple[s
     notes = []
     if subtitle.left_out:
         notes.append(f"Sung words and descriptions of sounds were left out (cues: {subtitle.left_out}).")
+    if subtitle.unreadable:
+        notes.append(
+            f"The subtitle file is damaged: {charset.DAMAGED} stands for what can't be read ({subtitle.unreadable})."
+        )
     if beyond:
         notes.append(f"What comes after the video's end was left out (cues: {beyond}).")
     if not english:
@@ -99,14 +126,36 @@ def _notes(subtitle: Subtitle, beyond: int, code: str, english: bool) -> tuple[s
     return tuple(notes)
 
 
-def _own_track(video: Path, progress: Progress) -> Subtitle:
+def _own_track(video: Path, wanted: str | None, progress: Progress) -> tuple[Subtitle, tuple[str, ...]]:
+    """The fullest telling of what is said among the video's text tracks, and a note where there was a choice."""
     from bgm.media.probe import probe
-    from bgm.media.subtitle_track import extract_text_subtitles
+    from bgm.media.subtitle_track import text_cues
 
-    track = extract_text_subtitles(probe(video), progress)
-    if track is None:
+    info = probe(video)
+    tracks = [track for track in info.text_subtitles if not track.forced] or list(info.text_subtitles)
+    found: dict[SubtitleTrack, list[RawCue]] = {track: [] for track in tracks}
+    for track, cue in text_cues(info, tracks, progress):
+        found[track].append((cue.start, cue.end, cue.text))
+    tidied = {track: cues.tidy(raw, track.language) for track, raw in found.items()}
+    usable = {track: subtitle for track, subtitle in tidied.items() if subtitle.cues}
+    if not usable:
         raise BadInput(f"{video} carries no subtitles as text")
-    return cues.tidy([(cue.start, cue.end, cue.text) for cue in track.cues], track.language)
+    spoken = language.shortened(wanted or (info.audio.language if info.audio else None))
+    track = max(usable, key=lambda track: _rank(track, usable, spoken))
+    return usable[track], (_taken(track, info),) if len(info.text_subtitles) > 1 else ()
+
+
+def _rank(track: SubtitleTrack, usable: Mapping[SubtitleTrack, Subtitle], spoken: str) -> tuple[float, ...]:
+    """A track with few cues beside one with many is signs or songs; then come flag, language and number of cues."""
+    count, most = len(usable[track].cues), max(len(subtitle.cues) for subtitle in usable.values())
+    code = language.shortened(track.language)
+    return count >= LEAST_SHARE * most, track.default, code == spoken, code == "en", count
+
+
+def _taken(track: SubtitleTrack, info: MediaInfo) -> str:
+    number = info.subtitles.index(track) + 1
+    described = ", ".join(filter(None, (track.title, track.language)))
+    return f"Subtitle track {number} of {len(info.subtitles)} was taken{f' ({described})' if described else ''}."
 
 
 def _checked(path: Path) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bgm.media.probe import probe
-from bgm.media.subtitle_track import Cue, extract_text_subtitles
+from bgm.media.subtitle_track import Cue, text_cues
 from tests.media.making import Make
 
 
@@ -16,9 +16,10 @@ def test_every_kind_of_text_track(make: Make, webm: Path, subtitles: Path, kind:
     suffix, codec = kind.split()
     inputs = ("-i", webm, "-i", subtitles, "-map", "0:v", "-map", "0:a", "-map", "1", "-c", "copy")
     track = ("-c:s", codec, "-metadata:s:s:0", "language=kor")
-    found = extract_text_subtitles(probe(make.ffmpeg(*inputs, *track, make.folder / f"subtitled_{codec}.{suffix}")))
-    assert found is not None and found.language == "kor"
-    assert found.cues == (Cue(0.5, 1.5, "Hello there\nsecond line"), Cue(2.0, 3.0, "안녕"))
+    info = probe(make.ffmpeg(*inputs, *track, make.folder / f"subtitled_{codec}.{suffix}"))
+    assert [track.language for track in info.text_subtitles] == ["kor"]
+    cues = [cue for _, cue in text_cues(info, info.text_subtitles)]
+    assert cues == [Cue(0.5, 1.5, "Hello there\nsecond line"), Cue(2.0, 3.0, "안녕")]
 
 
 def test_times_count_from_the_picture(make: Make, rich_mkv: Path) -> None:
@@ -27,10 +28,16 @@ def test_times_count_from_the_picture(make: Make, rich_mkv: Path) -> None:
     )
     info = probe(later)
     assert info.origin == pytest.approx(5.0)
-    found = extract_text_subtitles(info)
-    assert found is not None
-    assert [cue.start for cue in found.cues] == pytest.approx([0.5, 2.0])
+    assert [cue.start for _, cue in text_cues(info, info.text_subtitles)] == pytest.approx([0.5, 2.0])
 
 
 def test_none_where_there_is_none(plain_mp4: Path) -> None:
-    assert extract_text_subtitles(probe(plain_mp4)) is None
+    info = probe(plain_mp4)
+    assert list(text_cues(info, info.text_subtitles)) == []
+
+
+def test_the_flags_of_a_track(make: Make, plain_mp4: Path, subtitles: Path) -> None:
+    inputs = ("-i", plain_mp4, "-i", subtitles, "-i", subtitles, "-map", 0, "-map", 1, "-map", 2, "-c", "copy")
+    flags = ("-disposition:s:0", "default+forced", "-disposition:s:1", 0, "-metadata:s:s:1", "title=All of it")
+    tracks = probe(make.ffmpeg(*inputs, "-c:s", "srt", *flags, make.folder / "flags.mkv")).subtitles
+    assert [(t.title, t.default, t.forced) for t in tracks] == [("", True, True), ("All of it", False, False)]

@@ -10,7 +10,7 @@ from bgm.engines import EngineOptions
 from bgm.errors import BadInput
 from bgm.speech import cues
 from bgm.speech.recording import Recording, Transcript
-from bgm.speech.subtitles import Subtitles, find
+from bgm.speech.subtitles import Subtitles, find, has_text_track
 
 TALK = """1
 00:00:01,000 --> 00:00:03,000
@@ -254,17 +254,160 @@ def test_missing_without_subtitles() -> None:
     assert Subtitles.missing(EngineOptions(subtitles=Path("talk.srt"))) is None
 
 
+def subtitled(folder: Path, *tracks: tuple[str, str]) -> Path:
+    """8 s of video with a text track for each pair of subtitles and ffmpeg's flags, title and language for it."""
+    video = folder / "talk.mkv"
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-f", "lavfi", "-i", "color=s=64x64:d=8"]
+    options = ["-map", "0", "-c:s", "srt"]
+    for number, (words, about) in enumerate(tracks):
+        (folder / f"{number}.srt").write_text(words)
+        command += ["-f", "srt", "-i", str(folder / f"{number}.srt")]
+        flags, title, code = about.split(",")
+        options += ["-map", str(number + 1), f"-disposition:s:{number}", flags]
+        options += [f"-metadata:s:s:{number}", f"title={title}", f"-metadata:s:s:{number}", f"language={code}"]
+    subprocess.run([*command, *options, str(video)], check=True)
+    return video
+
+
 def test_the_video_s_own_track_is_read(tmp_path: Path) -> None:
-    subtitles, video = tmp_path / "words.srt", tmp_path / "talk.mp4"
-    subtitles.write_text(TALK)
-    picture = ["-f", "lavfi", "-i", "color=s=64x64:d=8"]
-    codecs = ["-c:s", "mov_text", "-metadata:s:s:0", "language=eng"]
-    ffmpeg = imageio_ffmpeg.get_ffmpeg_exe()
-    subprocess.run([ffmpeg, "-v", "error", *picture, "-i", subtitles, *codecs, "-shortest", video], check=True)
+    video = subtitled(tmp_path, (TALK, "default,,eng"))
     assert find(video, None) == video
     transcript = transcribe(video, duration=8.0)
     assert [u.text for u in transcript.utterances] == [
         "I never thought that we would make it home.",
         "What a wonderful day!",
     ]
-    assert transcript.language == "en"
+    assert (transcript.language, transcript.notes) == ("en", ())
+
+
+SIGN = cue("01,000", "02,000", "CENTRAL STATION")
+FULLER = "".join(cue(f"0{n},000", f"0{n},900", f"This is sentence {n}.") for n in range(8))
+GERMAN = cue("01,000", "03,000", "Ich dachte nie,") + cue("03,100", "05,000", "dass wir es schaffen.")
+
+
+@pytest.mark.parametrize(
+    ("tracks", "taken"),
+    [
+        ([(SIGN, "default+forced,,eng"), (TALK, "0,Full,eng")], "track 2 of 2 was taken (Full, eng)"),
+        ([(SIGN, "default,Forced,eng"), (TALK, "0,,eng")], "track 2 of 2 was taken (eng)"),
+        ([(SIGN, "default,,eng"), (FULLER, "0,,eng")], "track 2"),
+        ([(GERMAN, "0,,ger"), (TALK, "default,,eng")], "track 2"),
+        ([(GERMAN, "default,,ger"), (TALK, "0,,eng")], "track 1"),
+        ([(GERMAN, "0,,ger"), (TALK, "0,,eng")], "track 2"),
+        ([("", "default,,eng"), (GERMAN, "0,,ger")], "track 2"),
+    ],
+    ids=["forced", "called forced", "few cues", "default", "default in another language", "english", "empty"],
+)
+def test_of_several_tracks_the_one_that_says_most_is_taken(
+    tmp_path: Path, tracks: list[tuple[str, str]], taken: str
+) -> None:
+    transcript = transcribe(subtitled(tmp_path, *tracks), duration=8.0)
+    assert taken in transcript.notes[0]
+    assert len(transcript.utterances) > 0 and "CENTRAL" not in transcript.utterances[0].text
+
+
+@pytest.mark.parametrize(
+    ("words", "flags"),
+    [
+        ("", "default"),
+        (cue("20,000", "22,000", "after the end"), "default"),
+        (SIGN, "forced"),
+        (cue("01,000", "07,000", "[music]"), "default"),
+        (SIGN, "default"),
+    ],
+    ids=["empty", "after the end", "forced", "no words", "a sign"],
+)
+def test_a_track_that_does_not_tell_what_is_said_is_no_transcript(tmp_path: Path, words: str, flags: str) -> None:
+    video = subtitled(tmp_path, (words, f"{flags},,eng"))
+    assert find(video, None, lambda video: has_text_track(video, speech=((0.5, 7.5),))) is None
+
+
+LATER = (
+    "00:00:{0} --> 00:00:{1}\nAnd I still cry about it, every day.\n"
+    "\n00:00:09,000 --> 00:00:10,500\nThank you for listening.\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("first", "suffix"),
+    [
+        ("00:00:01 --> 00:00:03", ".srt"),
+        ("00:01,000 --> 00:03,000", ".srt"),
+        ("0:0:1,0 -> 0:0:3,0", ".srt"),
+        ("00:00:01,000 --> 00:00:03", ".srt"),
+        ("00:00:01,000-->00:00:03,000", ".vtt"),
+        ("00:01 --> 00:03 align:start", ".vtt"),
+        ("00:00:01. 000 --> 00:00:03.000 X1:100 X2:200", ".srt"),
+    ],
+)
+def test_times_that_other_programs_write(tmp_path: Path, first: str, suffix: str) -> None:
+    head = "WEBVTT\n\n" if suffix == ".vtt" else "1\n"
+    words = f"{head}{first}\nWe lost the old house.\n\n{LATER.format('04,500', '08')}"
+    assert read(tmp_path, words, suffix=suffix) == [
+        (1.0, 3.0, "We lost the old house."),
+        (4.5, 8.0, "And I still cry about it, every day."),
+        (9.0, 10.5, "Thank you for listening."),
+    ]
+
+
+def test_words_behind_the_times_are_words(tmp_path: Path) -> None:
+    heard = read(tmp_path, "00:00:01,000 --> 00:00:03,000 We lost the house.\n\n" + LATER.format("04,000", "08,000"))
+    assert heard[0] == (1.0, 3.0, "We lost the house.")
+
+
+def test_ends_written_before_starts(tmp_path: Path) -> None:
+    heard = read(tmp_path, cue("03,000", "01,000", "We lost the house.") + cue("08,000", "04,000", "It was old."))
+    assert heard == [(1.0, 3.0, "We lost the house."), (4.0, 8.0, "It was old.")]
+
+
+KOREAN = cue("01,000", "03,000", "지난겨울에 우리는 옛집을 잃었어요.") + cue("04,000", "06,000", "아직도 울어요.")
+
+
+@pytest.mark.parametrize("damage", [b"\xed", b"\xff\xfe", b"\xe9"])
+def test_a_bad_byte_costs_one_character(tmp_path: Path, damage: bytes) -> None:
+    whole = KOREAN.encode()
+    middle = whole.index("옛집".encode())
+    (path := tmp_path / "talk.srt").write_bytes(whole[:middle] + damage + whole[middle:])
+    transcript = transcribe(path)
+    assert [u.text.replace("\ufffd", "") for u in transcript.utterances] == [
+        "지난겨울에 우리는 옛집을 잃었어요.",
+        "아직도 울어요.",
+    ]
+    assert any("damaged" in note for note in transcript.notes)
+
+
+def test_a_file_cut_inside_a_letter(tmp_path: Path) -> None:
+    (path := tmp_path / "talk.srt").write_bytes(KOREAN.strip().encode()[:-8])
+    assert transcribe(path).utterances[0].text == "지난겨울에 우리는 옛집을 잃었어요."
+
+
+def test_one_latin_letter_in_utf_8(tmp_path: Path) -> None:
+    text = cue("01,000", "03,000", "We met — as always — in the café.").encode().replace("é".encode(), b"\xe9")
+    (path := tmp_path / "talk.srt").write_bytes(text)
+    assert transcribe(path).utterances[0].text == "We met — as always — in the café."
+
+
+@pytest.mark.parametrize(
+    ("words", "encoding"),
+    [
+        ("Où étiez-vous pendant l’été, mon frère ?", "cp1252"),
+        ("Où étiez-vous pendant l’été, mon frère ?", "mac_roman"),
+        ("Wir müssen über die schönen Bücher sprechen.", "cp1252"),
+        ("Gdzie byłeś, kiedy się wszyscy cieszyli?", "cp1250"),
+        ("Kardeşim dün akşam çok üzgündü, değil mi?", "cp1254"),
+        ("Где ты был, когда все радовались?", "koi8-r"),
+        ("Где ты был, когда все радовались?", "cp1251"),
+        ("איפה היית כשכולם שמחו?", "cp1255"),
+        ("Πού ήσουν όταν όλοι χαίρονταν;", "cp1253"),
+        ("みんなが喜んでいるとき、どこにいましたか。", "euc_jp"),
+        ("みんなが喜んでいるとき、どこにいましたか。", "shift_jis"),
+        ("모두가 기뻐할 때 어디에 있었어요?", "euc-kr"),
+        ("大家都高兴的时候你在哪里？", "gb18030"),
+        ("大家都高興的時候你在哪裡？", "big5"),
+        ("Where were you when all were glad?", "utf-16-le"),
+        ("Where were you when all were glad?", "utf-16-be"),
+    ],
+)
+def test_one_sentence_is_enough_to_tell_its_encoding(tmp_path: Path, words: str, encoding: str) -> None:
+    (path := tmp_path / "talk.srt").write_bytes(cue("01,000", "03,000", words).encode(encoding))
+    assert [u.text for u in transcribe(path).utterances] == [words]
