@@ -109,7 +109,16 @@ def _analysis_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("--separator", metavar="ENGINE", help="auto, spleeter, embedded, original")
     p.add_argument("--language", metavar="CODE", help="of the speech (default: detected)")
     p.add_argument("--initial-prompt", metavar="WORDS", help="names and words that Whisper should expect")
-    p.add_argument("--min-segment", type=float, metavar="SECONDS", help="shortest emotion that counts (default 5)")
+    p.add_argument(
+        "--min-segment",
+        type=_seconds_or_auto,
+        metavar="SECONDS",
+        help="shortest emotion that counts; auto (default) is half the usual phrase, from 2 to 5",
+    )
+
+
+def _seconds_or_auto(text: str) -> float | str:
+    return text if text == "auto" else float(text)
 
 
 def _music_options(p: argparse.ArgumentParser) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from bgm.errors import BadInput
 
@@ -25,7 +25,8 @@ class Settings:
     language: str | None = None
     initial_prompt: str | None = None
     """For Whisper: names and words to expect."""
-    min_segment: float = 5.0
+    min_segment: float | Literal["auto"] = "auto"
+    """Shortest emotion that counts, in seconds; auto follows the length of the phrases."""
     takes: int = 1
     seed: int = 0
     lora: str | None = None
@@ -57,7 +58,10 @@ class Settings:
 def _problem(settings: Settings) -> str | None:
     s = settings
     checks = (
-        (math.isfinite(s.min_segment) and 0 <= s.min_segment <= 3600, "min-segment must be 0 to 3600 seconds"),
+        (
+            s.min_segment == "auto" or (math.isfinite(s.min_segment) and 0 <= s.min_segment <= 3600),
+            "min-segment must be auto or 0 to 3600 seconds",
+        ),
         (1 <= s.takes <= 16, "takes must be 1 to 16"),
         (0 <= s.seed < 2**32, "seed must be 0 to 4294967295"),
         (s.lufs is None or -60 <= s.lufs <= -5, "lufs must be between -60 and -5"),

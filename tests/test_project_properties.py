@@ -51,7 +51,7 @@ def segment(draw: st.DrawFn, name: str, start: float, end: float) -> Segment:
 SETTINGS = st.builds(
     Settings,
     subtitles=st.none() | TEXT,
-    min_segment=st.floats(0, 3600),
+    min_segment=st.just("auto") | st.floats(0, 3600),
     takes=st.integers(1, 16),
     seed=st.integers(0, 2**32 - 1),
     lufs=st.none() | st.floats(-60, -5),

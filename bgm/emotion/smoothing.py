@@ -7,18 +7,34 @@ weighted by duration.
 
 "Lasts" is meant literally: a segment of an emotion needs utterances that this emotion wins, of the threshold's length
 in total. Length alone would not do, as a sure outburst of 3 s would borrow 2 s of its neighbours and stay.
+
+Without a threshold of the creator's it follows the material (:func:`fitting_threshold`); what is ignored all the same
+is told by :func:`ignored`. What a stretch sounds like is said by one function, :func:`heard`, wherever it is shown.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from statistics import median
+from typing import Literal
 
 from bgm.emotion.prior import NO_EVIDENCE
 from bgm.errors import BadInput
-from bgm.timeline import EMOTIONS, Emotion, Scores, Segment, Timeline, Utterance
+from bgm.timeline import EMOTIONS, MIN_LENGTH, Emotion, Scores, Segment, Timeline, Utterance
+
+Threshold = float | Literal["auto"]
+"""Seconds, or what fits the material."""
+LEAST_S, MOST_S = 2.0, 5.0
+"""Between which the threshold that fits the material lies."""
+AGREEMENT = 0.5
+"""How much surer several utterances make that say the same: 0 as sure as one, 1 as if they were independent. Fitted on
+the development split (see weights/README.md)."""
+WORTH_A_MARK = 0.5
+"""Least confidence of an ignored feeling that is told."""
 
 SILENCE_S = 5.0
 """A pause at least this long (and as long as the threshold) stands for itself; a shorter one belongs to the speech
@@ -32,22 +48,77 @@ _NEUTRAL_FIRST = sorted(EMOTIONS, key=lambda e: e != Emotion.NEUTRAL)
 """The order in which equals are tried: without evidence the answer is neutral."""
 
 
-def segment(utterances: Sequence[Utterance], duration: float, min_segment: float = 5.0) -> Timeline:
+def segment(utterances: Sequence[Utterance], duration: float, min_segment: Threshold = "auto") -> Timeline:
     """The timeline of a video of ``duration`` seconds in which every emotion lasts ``min_segment`` seconds or more.
 
     Boundaries lie between utterances only. Utterances without scores count as silence; those that overlap share the
-    time. A segment's confidence is the mean probability of its emotion over the speech in it, weighted by duration,
-    and 0 where nothing is spoken. A video shorter than the threshold is one segment. Raises BadInput.
+    time. A segment's confidence is what :func:`heard` says of its emotion, and 0 where nothing is spoken. A video
+    shorter than the threshold is one segment. Raises BadInput.
     """
     if not (math.isfinite(duration) and duration > 0):
         raise BadInput("a timeline needs a duration above zero")
-    if not (math.isfinite(min_segment) and min_segment >= 0):
+    speech = _speech(utterances, duration)
+    least = fitting_threshold(speech) if min_segment == "auto" else min_segment
+    if not (math.isfinite(least) and least >= 0):
         raise BadInput("the shortest segment must last zero seconds or more")
-    cells = _cells(_speech(utterances, duration), duration, max(min_segment, SILENCE_S))
-    labels = _best_labels(cells, min_segment)
+    cells = _cells(speech, duration, max(least, SILENCE_S))
+    labels = _best_labels(cells, least)
     runs = itertools.groupby(zip(labels, cells, strict=True), key=lambda pair: pair[0])
     segments = [_segment(n, emotion, [cell for _, cell in run]) for n, (emotion, run) in enumerate(runs, start=1)]
     return Timeline(duration, tuple(segments))
+
+
+def heard(utterances: Sequence[Utterance], start: float, end: float) -> Scores | None:
+    """The seven probabilities of what is said between ``start`` and ``end``; None where nobody speaks.
+
+    ``utterances`` are in order and disjoint. Each counts by how long it lies inside.
+    """
+    inside: list[tuple[float, Scores]] = []
+    for u in itertools.islice(utterances, bisect_right(utterances, start, key=lambda u: u.end), None):
+        if u.start >= end:
+            break
+        if u.scores is not None:
+            inside.append((min(u.end, end) - max(u.start, start), u.scores))
+    return _joint(inside)
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """A feeling that was heard inside a segment of another emotion, for too short a time to be one itself."""
+
+    start: float
+    end: float
+    emotion: Emotion
+    confidence: float
+
+
+def ignored(utterances: Sequence[Utterance], timeline: Timeline) -> dict[str, list[Ignored]]:
+    """By segment id, in order; a neutral stretch is no feeling. Their ends are where a segment's would be."""
+    cells = _cells(_speech(utterances, timeline.duration), timeline.duration, SILENCE_S)
+    starts = [segment.start for segment in timeline.segments]
+    found: dict[str, list[Ignored]] = {}
+
+    def place(cell: _Cell) -> tuple[int, Emotion]:
+        return bisect_right(starts, (cell.start + cell.end) / 2) - 1, cell.winner
+
+    for (index, winner), run in itertools.groupby(cells, key=place):
+        segment = timeline.segments[index]
+        if winner not in (segment.emotion, Emotion.NEUTRAL):
+            found.setdefault(segment.id, []).extend(_worth_a_mark(segment, winner, list(run)))
+    return {segment_id: marks for segment_id, marks in found.items() if marks}
+
+
+def _worth_a_mark(segment: Segment, emotion: Emotion, run: Sequence[_Cell]) -> Iterator[Ignored]:
+    confidence = _confidence(emotion, run)
+    start, end = max(segment.start, run[0].start), min(segment.end, run[-1].end)
+    if confidence >= WORTH_A_MARK and end - start >= MIN_LENGTH:
+        yield Ignored(start, end, emotion, confidence)
+
+
+def fitting_threshold(utterances: Iterable[Utterance | _Cell]) -> float:
+    """Seconds that an emotion must last in this material: half the median utterance, from LEAST_S to MOST_S."""
+    lengths = [u.end - u.start for u in utterances]
+    return min(MOST_S, max(LEAST_S, median(lengths) / 2)) if lengths else MOST_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +241,27 @@ def _walk_back(choice: Sequence[tuple[int, Emotion]]) -> list[Emotion]:
 
 
 def _segment(number: int, emotion: Emotion, cells: Sequence[_Cell]) -> Segment:
-    spoken = [cell for cell in cells if cell.scores]
-    total = sum(cell.weight for cell in spoken)
-    confidence = sum(cell.weight * cell.probability(emotion) for cell in spoken) / total if spoken else 0.0
-    return Segment(f"s{number}", cells[0].start, cells[-1].end, emotion, confidence=min(1.0, confidence))
+    return Segment(f"s{number}", cells[0].start, cells[-1].end, emotion, confidence=_confidence(emotion, cells))
+
+
+def _confidence(emotion: Emotion, cells: Iterable[_Cell]) -> float:
+    """Of an emotion over the speech in these cells; 0 without speech."""
+    joint = _joint([(cell.weight, cell.scores) for cell in cells if cell.scores])
+    return joint[emotion] if joint else 0.0
+
+
+def _joint(readings: Sequence[tuple[float, Scores]]) -> Scores | None:
+    """What utterances of (seconds, probabilities) say together; None where they say nothing.
+
+    Their mean, sharpened by how many they are: n that agree are surer than one, but not as sure as n independent
+    witnesses. n is Kish's effective number, so one alone is taken at its word.
+    """
+    total = sum(weight for weight, _ in readings)
+    mean = {e: sum(weight * scores.get(e, 0.0) for weight, scores in readings) for e in EMOTIONS}
+    most = max(mean.values())
+    if most <= 0:
+        return None
+    count = total**2 / sum(weight**2 for weight, _ in readings)
+    powers = {e: (m / most) ** count**AGREEMENT for e, m in mean.items()}
+    whole = sum(powers.values())
+    return {e: power / whole for e, power in powers.items()}

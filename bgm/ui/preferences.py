@@ -32,10 +32,12 @@ def _number(name: str, value: object) -> float:
     return float(value)
 
 
-def _seconds(name: str, value: object) -> float:
+def _seconds(name: str, value: object) -> float | str:
+    if value == "auto":
+        return "auto"
     seconds = _number(name, value)
     if not 0 <= seconds <= MAX_SEGMENT_SECONDS:
-        raise BadInput(f"the shortest segment must be 0 to {MAX_SEGMENT_SECONDS:g} seconds")
+        raise BadInput(f"the shortest segment must be auto, or 0 to {MAX_SEGMENT_SECONDS:g} seconds")
     return seconds
 
 

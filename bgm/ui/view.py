@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import time
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from itertools import islice
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from bgm import studio
+from bgm.emotion.smoothing import Ignored, heard, ignored
 from bgm.project import Project
 from bgm.timeline import EMOTIONS, Segment, Take, Utterance
 from bgm.ui import preferences, records
@@ -40,7 +40,7 @@ def project_view(project_id: str, project: Project, history: History | None = No
         "media": _media(project, files),
         "preview": _preview(project, files, noted),
         "result": _result(project, files, noted),
-        "segments": [_segment(project, files, s) for s in project.segments],
+        "segments": _segments(project, files),
         "utterances": [_utterance(u) for u in project.utterances],
         "engines": [
             {"stage": s, "name": e.name, "reason": without_folders(e.reason)} for s, e in project.engines.items()
@@ -127,14 +127,23 @@ def _notes(project: Project) -> View:
     return {"kept": said.pop("kept", []), "changed": [note for notes in said.values() for note in notes]}
 
 
-def _segment(project: Project, files: Files, segment: Segment) -> View:
+def _segments(project: Project, files: Files) -> list[View]:
+    marks = ignored(project.utterances, project.timeline) if project.timeline else {}
+    return [_segment(project, files, s, marks.get(s.id, ())) for s in project.segments]
+
+
+def _segment(project: Project, files: Files, segment: Segment, marks: Sequence[Ignored]) -> View:
+    scores = heard(project.utterances, segment.start, segment.end)
+    is_own = segment.source == "user" and segment.confidence == 1
+    confidence = segment.confidence if is_own or scores is None else scores[segment.emotion]
     return {
         "id": segment.id,
         "start": segment.start,
         "end": segment.end,
         "emotion": segment.emotion,
-        "confidence": round(segment.confidence, 3),
-        "scores": mean_scores(project.utterances, segment),
+        "confidence": round(confidence, 4),
+        "scores": _in_order(scores) if scores else None,
+        "ignored": [] if is_own else [asdict(mark) for mark in marks],
         "source": segment.source,
         "prompt": segment.prompt,
         "seed": segment.seed,
@@ -166,24 +175,6 @@ def _utterance(u: Utterance) -> View:
         "english": u.english,
         "scores": _in_order(u.scores) if u.scores else None,
     }
-
-
-def mean_scores(utterances: Sequence[Utterance], segment: Segment) -> list[float] | None:
-    """The seven scores heard in a segment, weighted by how long each utterance lies in it; None without speech.
-
-    ``utterances`` are in order and disjoint.
-    """
-    total, weight = dict.fromkeys(EMOTIONS, 0.0), 0.0
-    for u in islice(utterances, bisect_right(utterances, segment.start, key=lambda u: u.end), None):
-        inside = min(u.end, segment.end) - max(u.start, segment.start)
-        if inside <= 0:
-            break
-        if u.scores is None:
-            continue
-        weight += inside
-        for emotion in EMOTIONS:
-            total[emotion] += inside * u.scores[emotion]
-    return _in_order({e: s / weight for e, s in total.items()}) if weight else None
 
 
 def _in_order(scores: Mapping[Any, float]) -> list[float]:

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bgm.emotion.smoothing import segment
+from bgm.emotion import smoothing
+from bgm.emotion.smoothing import fitting_threshold, heard, ignored
 from bgm.errors import BadInput
 from bgm.timeline import EMOTIONS, Emotion, Timeline, Utterance
 
@@ -26,6 +27,11 @@ def scores(**given: float) -> dict[Emotion, float]:
 
 def said(start: float, end: float, emotion: Emotion, probability: float = 0.9, **also: float) -> Utterance:
     return Utterance(start, end, "words", "words", scores(**{emotion.value: probability, **also}))
+
+
+def segment(speech: Sequence[Utterance], duration: float, min_segment: float = 5.0) -> Timeline:
+    """The seed's rule, with its threshold in seconds."""
+    return smoothing.segment(speech, duration, min_segment)
 
 
 def told(timeline: Timeline) -> list[tuple[float, float, str]]:
@@ -156,9 +162,69 @@ def test_ids_are_in_order_and_prompts_are_left_to_the_music_stage() -> None:
     assert {(s.prompt, s.source) for s in timeline.segments} == {("", "auto")}
 
 
-def test_confidence_is_the_mean_over_speech_by_its_duration() -> None:
-    speech = [said(0, 2, JOY, 0.5), said(4, 10, JOY, 0.9)]
-    assert segment(speech, 12).segments[0].confidence == pytest.approx((2 * 0.5 + 6 * 0.9) / 8)
+def test_third_phrase_of_eleven_seconds_is_not_lost() -> None:
+    speech = [said(0, 3.6, NEUTRAL), said(3.75, 7.25, NEUTRAL), said(7.75, 10.75, JOY)]
+    assert told(smoothing.segment(speech, 11)) == [(0, 7.5, "neutral"), (7.5, 11, "joy")]
+
+
+def test_four_emotions_in_twenty_seconds_are_four_segments() -> None:
+    speech = [said(5 * k, 5 * k + 4.9, e) for k, e in enumerate((JOY, SADNESS, ANGER, FEAR))]
+    assert [s.emotion for s in smoothing.segment(speech, 20).segments] == [JOY, SADNESS, ANGER, FEAR]
+    assert len(segment(speech, 20).segments) < 4, "the seed's rule, as it is worded"
+
+
+@pytest.mark.parametrize(("phrase", "threshold"), [(1, 2), (4.9, 2.45), (8, 4), (30, 5)])
+def test_threshold_follows_the_phrases_between_two_and_five_seconds(phrase: float, threshold: float) -> None:
+    speech = [said(phrase * k, phrase * (k + 1), JOY) for k in range(5)]
+    assert fitting_threshold(speech) == pytest.approx(threshold)
+
+
+def test_ignored_feeling_is_told_with_its_place() -> None:
+    speech = [
+        said(0, 6, SADNESS),
+        said(6, 7.5, JOY),
+        said(8, 14, SADNESS),
+        said(14, 15, NEUTRAL),
+        said(15, 20, SADNESS),
+    ]
+    timeline = smoothing.segment(speech, 20)
+    assert told(timeline) == [(0, 20, "sadness")]
+    (mark,) = ignored(speech, timeline)["s1"]
+    assert (mark.start, mark.end, mark.emotion, mark.confidence) == (6, 7.75, JOY, pytest.approx(0.9))
+    assert told(timeline.insert(mark.start, mark.end, mark.emotion))[1] == (6, 7.75, "joy"), "one click away"
+
+
+def test_doubtful_or_neutral_interludes_are_not_told_and_nothing_is_where_all_is_shown() -> None:
+    speech = [said(0, 6, SADNESS), said(6, 7.5, JOY, 0.4), said(8, 14, SADNESS), said(14, 15.5, NEUTRAL)]
+    assert ignored(speech, smoothing.segment(speech, 16)) == {}
+    assert ignored([], smoothing.segment([], 16)) == {}
+    whole = [said(0, 6, SADNESS), said(6, 12, JOY)]
+    assert ignored(whole, smoothing.segment(whole, 12)) == {}
+
+
+def test_confidence_is_what_is_heard_in_the_segment() -> None:
+    speech = [said(0, 6, JOY, 0.6), said(6, 12, JOY, 0.8), said(12, 18, SADNESS, 0.7)]
+    timeline = segment(speech, 18)
+    for found in timeline.segments:
+        scores = heard(speech, found.start, found.end)
+        assert scores is not None and sum(scores.values()) == pytest.approx(1)
+        assert found.confidence == pytest.approx(scores[found.emotion])
+
+
+def test_utterances_that_agree_are_surer_than_one_and_those_that_do_not_are_less_sure() -> None:
+    (alone,) = segment([said(0, 6, JOY, 0.7)], 6).segments
+    (agreed,) = segment([said(0, 6, JOY, 0.7), said(6, 12, JOY, 0.7)], 12).segments
+    (mixed,) = segment([said(0, 9, JOY, 0.7), said(9, 12, ANGER, 0.7)], 12).segments
+    assert alone.confidence == pytest.approx(0.7)
+    assert mixed.confidence < alone.confidence < agreed.confidence < 1
+
+
+def test_what_is_heard_counts_by_how_long_it_lies_inside_and_is_nothing_in_a_pause() -> None:
+    speech = [said(0, 10, JOY), said(10, 20, ANGER), Utterance(20, 30, "not read yet")]
+    scores = heard(speech, 8, 11)
+    assert scores is not None and max(scores, key=scores.__getitem__) == JOY
+    assert heard(speech, 20, 30) is None
+    assert heard(speech, 40, 50) is None
 
 
 @pytest.mark.parametrize(("duration", "threshold"), [(0, 5), (math.nan, 5), (10, -1), (10, math.inf), (10, math.nan)])

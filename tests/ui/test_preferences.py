@@ -11,6 +11,7 @@ def test_changes_are_taken_with_their_types() -> None:
     wanted = {"min_segment": 3, "takes": 2, "lufs": None, "duck": False, "language": "ko", "music": "embedded"}
     settings = changed(Settings(), wanted)
     assert (settings.min_segment, settings.takes, settings.lufs) == (3.0, 2, None)
+    assert changed(settings, {"min_segment": "auto"}).min_segment == "auto"
     assert (settings.duck, settings.language, settings.music) == (False, "ko", "embedded")
 
 
@@ -22,7 +23,8 @@ def test_changes_are_taken_with_their_types() -> None:
         ({"language": "../x"}, "two or three letters"),
         ({"takes": 99}, "takes must be 1 to 4"),
         ({"takes": True}, "must be a number"),
-        ({"min_segment": -1}, "0 to 60 seconds"),
+        ({"min_segment": -1}, "auto, or 0 to 60 seconds"),
+        ({"min_segment": "never"}, "must be a number"),
         ({"lufs": 3}, "lufs must be between"),
         ({"duck": "no"}, "on or off"),
     ],

@@ -54,7 +54,7 @@ function merge(segments, { id }) {
 function emotion(segments, { id, emotion: wanted }) {
   return segments.map((s) =>
     s.id === id && s.emotion !== wanted
-      ? { ...s, emotion: wanted, confidence: 1, source: 'user', stale: isHeard(s) }
+      ? { ...s, emotion: wanted, confidence: 1, source: 'user', ignored: [], stale: isHeard(s) }
       : s);
 }
 

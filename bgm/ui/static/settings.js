@@ -7,11 +7,12 @@ const LOUDNESS = [['-14', 'loudness_youtube'], ['-16', 'loudness_apple'], ['-23'
 const LANGUAGES = ['', 'en', 'ko', 'ja', 'zh', 'es', 'fr', 'de', 'pt', 'it', 'ru', 'hi', 'id', 'vi', 'th', 'tr', 'ar'];
 const TRANSCRIBERS = ['auto', 'whisper', 'pocketsphinx', 'subtitles'];
 const COMPOSERS = ['auto', 'riffusion', 'embedded'];
+const AUTO = 'auto';
 const EXPORTS = ['srt', 'vtt', 'json', 'audacity', 'edl', 'stems'];
 
 export function settingsRoom() {
   const fields = [
-    range('min_segment', 0, 30, 0.5, (value) => t('seconds', { n: value.toFixed(1) })),
+    range('min_segment', 0, 30, 0.5, (value) => t('seconds', { n: value.toFixed(1) }), automatic('min_segment')),
     range('takes', 1, 4, 1, String),
     choice('lufs', LOUDNESS.map(([value, key]) => [value, t(key)]), (text) => (text ? Number(text) : null)),
     choice('language', LANGUAGES.map((code) => [code, languageName(code)]), (text) => text || null),
@@ -30,7 +31,7 @@ export function settingsRoom() {
 
 const save = (name, value) => ask('set_settings', { changes: { [name]: value } });
 
-function range(name, min, max, step, format) {
+function range(name, min, max, step, format, extra = null) {
   const input = h('input', { type: 'range', min, max, step });
   const output = h('output', {});
   const print = () => {
@@ -39,11 +40,23 @@ function range(name, min, max, step, format) {
   input.addEventListener('input', print);
   input.addEventListener('change', () => save(name, Number(input.value)));
   const show = (value, frozen) => {
-    input.value = value ?? min;
+    input.value = Number.isFinite(value) ? value : min;
     input.disabled = frozen;
-    print();
+    if (value === AUTO) output.textContent = '';
+    else print();
+    extra?.show(value, frozen);
   };
-  return { name, show, element: labelled(name, h('span', { class: 'row' }, input, output)) };
+  return { name, show, element: labelled(name, h('span', { class: 'row' }, input, output, extra?.element)) };
+}
+
+// A switch beside a slider: let the studio choose.
+function automatic(name) {
+  const element = h('button', { type: 'button', class: 'btn', onclick: () => save(name, AUTO) }, t('automatic'));
+  const show = (value, frozen) => {
+    element.setAttribute('aria-pressed', String(value === AUTO));
+    element.disabled = frozen;
+  };
+  return { element, show };
 }
 
 function choice(name, options, read = (text) => text) {

@@ -30,6 +30,10 @@ export function merge() {
   else say(t('cannot_merge'), true);
 }
 
+export function makeSegment({ start, end, emotion }) {
+  commit({ op: 'insert', start, end, emotion });
+}
+
 export function setEmotion(emotion) {
   const segment = selectedSegment();
   if (segment && segment.emotion !== emotion) commit({ op: 'emotion', id: segment.id, emotion });

@@ -1,5 +1,7 @@
-// The segments as coloured blocks, and the handles between them. Elements are kept by id, so focus survives redraws.
+// The segments as coloured blocks, the handles between them, and a mark for every feeling that was too short to be a
+// segment. Elements are kept by id, so focus survives redraws.
 import { clock, h, icon, reconcile, setText } from '../dom.js';
+import { makeSegment } from './actions.js';
 import { emotionName, t } from '../texts.js';
 
 export class Strip {
@@ -8,12 +10,14 @@ export class Strip {
     this.scale = scale;
     this.blocks = h('div', { class: 'segs', role: 'listbox', 'aria-label': t('segments') });
     this.handles = h('div', { class: 'handles', role: 'group', 'aria-label': t('boundaries') });
-    element.append(this.blocks, this.handles);
+    this.marks = h('div', { class: 'ignored', role: 'group', 'aria-label': t('ignored') });
+    element.append(this.blocks, this.marks, this.handles);
   }
 
   draw(segments, selected) {
     this.segments = segments;
     reconcile(this.blocks, segments, (s) => s.id, makeBlock, (element, s) => this.updateBlock(element, s, s.id === selected));
+    reconcile(this.marks, segments.flatMap((s) => s.ignored ?? []), (m) => `${m.start}`, makeMark, (element, m) => this.updateMark(element, m));
     reconcile(this.handles, segments.slice(1), (s) => s.id, makeHandle, (element, s, i) => this.updateHandle(element, i + 1));
   }
 
@@ -63,6 +67,15 @@ export class Strip {
     element.title = describe(segment);
   }
 
+  updateMark(element, mark) {
+    element.mark = mark;
+    this.place(element, mark.start, mark.end);
+    element.style.setProperty('--fill', `var(--fill-${mark.emotion})`);
+    const told = { emotion: emotionName(mark.emotion), n: (mark.end - mark.start).toFixed(1), share: percent(mark.confidence) };
+    element.title = t('ignored_mark', told);
+    element.setAttribute('aria-label', element.title);
+  }
+
   updateHandle(element, index) {
     const [left, right] = [this.segments[index - 1], this.segments[index]];
     element.style.left = this.scale.percent(right.start);
@@ -79,6 +92,12 @@ function makeBlock() {
     h('span', { class: 'name' }), h('span', { class: 'when' }),
     h('span', { class: 'marks' }, marked('lock', 'is-locked'), marked('mute', 'is-silent'), marked('refresh', 'is-stale')),
     h('span', { class: 'sure' }), h('span', { class: 'bar' }));
+}
+
+function makeMark() {
+  const element = h('button', { type: 'button', class: 'mark' });
+  element.addEventListener('click', () => makeSegment(element.mark));
+  return element;
 }
 
 function marked(name, className) {
