@@ -257,11 +257,15 @@ def _joint(readings: Sequence[tuple[float, Scores]]) -> Scores | None:
     witnesses. n is Kish's effective number, so one alone is taken at its word.
     """
     total = sum(weight for weight, _ in readings)
-    mean = {e: sum(weight * scores.get(e, 0.0) for weight, scores in readings) for e in EMOTIONS}
+    shares = [weight / total for weight, _ in readings] if total > 0 else []
+    mean = {
+        e: sum(share * scores.get(e, 0.0) for share, (_, scores) in zip(shares, readings, strict=False))
+        for e in EMOTIONS
+    }
     most = max(mean.values())
     if most <= 0:
         return None
-    count = total**2 / sum(weight**2 for weight, _ in readings)
+    count = 1 / sum(share**2 for share in shares)
     powers = {e: (m / most) ** count**AGREEMENT for e, m in mean.items()}
     whole = sum(powers.values())
     return {e: power / whole for e, power in powers.items()}
