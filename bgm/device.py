@@ -6,9 +6,11 @@ loaded once and shared by all users, so a model that left comes back the next ti
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from bgm.errors import BgmError, EngineUnavailable
@@ -31,6 +33,8 @@ class Guest(Protocol):
 
 def pick(wanted: str) -> str:
     """``cuda``, ``mps`` or ``cpu`` for ``auto`` or one of them. Raises EngineUnavailable for one that isn't there."""
+    if wanted == "cpu" or (wanted == "auto" and not _may_have_gpu()):
+        return "cpu"
     import torch
 
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
@@ -39,6 +43,15 @@ def pick(wanted: str) -> str:
     if not there.get(wanted):
         raise EngineUnavailable(f"there is no {wanted} device on this machine; choose auto or cpu")
     return wanted
+
+
+def _may_have_gpu() -> bool:
+    """Whether torch, whose import costs seconds, has to be asked.
+
+    Linux shows the driver of a GPU (NVIDIA's, on a Tegra too, AMD's, WSL's) as a file.
+    """
+    nodes = ("nvidia*", "nvhost*", "kfd", "dxg")
+    return sys.platform != "linux" or any(True for node in nodes for _ in Path("/dev").glob(node))
 
 
 def why_no_device(wanted: str) -> str | None:

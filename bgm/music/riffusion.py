@@ -63,10 +63,9 @@ class Riffusion:
         if absent:
             return f"not installed: {', '.join(absent)}"
         key = riffusion_model.ModelKey.of(options)
-        missing = riffusion_model.why_missing(key)
-        if missing is None and key.device == "auto" and not riffusion_model.is_folder(key):
-            return None if riffusion_model.has_accelerator() else NO_GPU
-        return missing
+        if key.device == "auto" and not riffusion_model.is_folder(key) and not riffusion_model.has_accelerator():
+            return NO_GPU
+        return riffusion_model.why_missing(key)
 
     def generate(self, cues: Sequence[Cue], targets: Sequence[Path], progress: Progress) -> Iterator[int]:
         """Write cue ``i`` to ``targets[i]`` (FLAC, 48 kHz, stereo, 24 bit, exactly its length) and yield ``i``.

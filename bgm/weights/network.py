@@ -80,12 +80,6 @@ def answer(subject: Hashable, ask: Callable[[], bool], seconds: float) -> bool |
     return known.wait(seconds)
 
 
-def forget() -> None:
-    """Ask anew next time: the user has just asked for a download."""
-    with _guard:
-        _asked.clear()
-
-
 def reachable(address: str, ask: Callable[[], bool] | None = None) -> bool:
     """Whether the host of ``address`` answers; asked once for each host. ``ask`` is a better question than HEAD."""
     parts = urlsplit(address)
