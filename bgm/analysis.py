@@ -25,6 +25,10 @@ from bgm.timeline import Segment, Timeline, overlay
 
 log = logging.getLogger("bgm")
 
+CANCELLING = (
+    "Left and right cancel each other out in parts of the sound: speech is looked for in the channel that has it, and "
+    "the sound is not changed, but a device with one loudspeaker can't play all of it."
+)
 WEIGHTS = {"decode": 1.0, "activity": 1.0, "separate": 10.0, "transcribe": 20.0, "classify": 4.0, "timeline": 0.1}
 """What each stage costs beside the others on a CPU; only the progress bar believes them."""
 
@@ -89,7 +93,8 @@ def _decode(project: Project, info: MediaInfo, journey: Journey) -> Project:
     def work() -> Project:
         with beside(project.audio) as part:
             decoded = decode(info, part, journey.stage("decode"))
-        return noted(project, "decode", decoded.notes if decoded else ())
+        notes = decoded.notes if decoded else ()
+        return noted(project, "decode", (*notes, CANCELLING) if audio.cancels(project.audio) else notes)
 
     return _once(project, journey, _Step("decode", key, (project.audio,)), work)
 

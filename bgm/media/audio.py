@@ -21,10 +21,27 @@ SAMPLE_RATE = 48_000
 BLOCK_FRAMES = 10 * SAMPLE_RATE
 """A block of audio, in frames: what memory may grow by."""
 
+_LONGEST_TRANSFORM = 2048
+_TRANSFORMS = 12
+"""To a window of half a second, in which it is decided whether left and right cancel."""
+_LOWEST_BIN, _HIGHEST_BIN = 4, 170
+"""Of those transforms: 100 Hz to 4 kHz, where voices are."""
+_ALIKE = 0.8
+"""Correlation of left and right from which nothing to speak of can cancel."""
+_CANCELLED = 0.1
+"""Power that is lost when no more than this share of the stronger channel's is left (-10 dB)."""
+_MUCH_CANCELLED = 0.25
+"""Share of the sound that makes a window one in which left and right cancel. Two-channel music reaches it in about one
+window of a hundred, a voice in opposite phase at the level of music in the middle in most."""
+_MIXES = np.array([[0.5, 0.5], [0.5, -0.5], [1.0, 0.0], [0.0, 1.0]], np.float32)
+"""Left's and right's part in the mono sound: their mean; where that cancels half their difference, or one of them."""
+
 _NO_SPACE_BYTES = 1 << 20
 
 Audio = npt.NDArray[np.float32]
 """(frames, channels), -1..1."""
+Mono = npt.NDArray[np.float32]
+"""(frames,), -1..1."""
 
 
 class AudioWriter(Protocol):
@@ -78,16 +95,77 @@ def read(path: Path, start: int = 0, stop: int | None = None) -> Audio:
         return np.asarray(soundfile.read(str(path), start=start, stop=stop, dtype="float32", always_2d=True)[0])
 
 
-def mono_blocks(path: Path, rate: int, block_frames: int = BLOCK_FRAMES) -> Iterator[npt.NDArray[np.float32]]:
-    """The file mixed to mono and resampled to ``rate``, as 1-D blocks whose lengths vary (soxr, streaming)."""
+def mono_blocks(path: Path, rate: int, block_frames: int = BLOCK_FRAMES) -> Iterator[Mono]:
+    """The file by :func:`to_mono`, resampled to ``rate``, as 1-D blocks whose lengths vary (soxr, streaming)."""
     import soxr
 
     with _named(path):
         source = int(soundfile.info(str(path)).samplerate)
     resampler = soxr.ResampleStream(source, rate, 1, dtype="float32")
     for block in blocks(path, block_frames):
-        yield resampler.resample_chunk(block.mean(axis=1))
+        yield resampler.resample_chunk(to_mono(block))
     yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+
+
+def to_mono(block: Audio) -> Mono:
+    """(frames, 1 or 2) → (frames,), for ears that have one channel: detectors and recognisers.
+
+    It is the mean of left and right, unless that would cancel a part of the sound (a microphone wired the wrong way
+    round, an effect of "width"): then half their difference, or the one channel that holds more of it. One decision for
+    the block; give it seconds, not milliseconds.
+    """
+    return block[:, 0] if block.shape[1] == 1 else block @ _mix(block)
+
+
+def cancels(path: Path) -> bool:
+    """Would the mean of left and right lose a part of what is heard? By thirty looks of a second, evenly spread."""
+    if channels(path) == 1:
+        return False
+    total = length(path)
+    starts = np.unique(np.linspace(0, max(0, total - SAMPLE_RATE), 30).astype(int))
+    looks = [_mix(read(path, int(start), int(start) + SAMPLE_RATE)) for start in starts]
+    return sum(not np.array_equal(mix, _MIXES[0]) for mix in looks) > len(looks) / 10
+
+
+def _mix(block: Audio) -> Mono:
+    """The row of ``_MIXES`` for a block of two channels.
+
+    1. In windows of half a second in which the channels differ,
+    2. each moment and frequency counts by its amplitude in the stronger channel,
+    3. and is lost to a mix that leaves less than ``_CANCELLED`` of it.
+    4. The mean is left where it loses much in any window and another mix less than half of that; then the mix is taken
+       that loses least in the whole block, the difference before one channel (noise is halved in it).
+    """
+    spectra = _differing(block)
+    if not len(spectra):
+        return _MIXES[0]
+    power = np.square(np.abs(spectra)).max(axis=-1)
+    weight = np.sqrt(power)
+    sums = np.array([_lost(spectra @ mix, power, weight) for mix in _MIXES])
+    shares = sums / (weight.sum(axis=(1, 2)) + 1e-12)
+    cancelling = (shares[0] > _MUCH_CANCELLED) & (shares[1:].min(axis=0) < shares[0] / 2)
+    if not cancelling.any():
+        return _MIXES[0]
+    others = sums[1:].sum(axis=1)
+    return _MIXES[1 + int(np.argmax(others <= others.min() + 0.02 * weight.sum()))]
+
+
+def _differing(block: Audio) -> npt.NDArray[np.complexfloating]:
+    """Spectra (windows, transforms, bins, channels) of the windows whose channels are not alike."""
+    size = _LONGEST_TRANSFORM * _TRANSFORMS
+    padded = np.zeros((-(-len(block) // size) * size, 2), np.float32)
+    padded[: len(block)] = block
+    windows = padded.reshape(-1, size, 2)
+    left, right, both = (np.einsum("ws,ws->w", windows[..., a], windows[..., b]) for a, b in ((0, 0), (1, 1), (0, 1)))
+    differing = windows[both < _ALIKE * np.sqrt(left * right)]
+    shaped = differing.reshape(-1, _TRANSFORMS, _LONGEST_TRANSFORM, 2)
+    hann = np.hanning(_LONGEST_TRANSFORM).astype(np.float32)[:, None]
+    return np.fft.rfft(shaped * hann, axis=2)[:, :, _LOWEST_BIN:_HIGHEST_BIN]
+
+
+def _lost(mixed: npt.NDArray[np.complexfloating], power: Any, weight: Any) -> npt.NDArray[np.floating]:
+    """How much of each window's ``weight`` is lost to a mix."""
+    return np.asarray((weight * (np.square(np.abs(mixed)) < _CANCELLED * power)).sum(axis=(1, 2)))
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from bgm.media.audio import Audio, frames_of
+from bgm.media.audio import Audio, frames_of, to_mono
 
 MATCH = frames_of(0.02)
 """Frames that are compared and blended."""
@@ -35,7 +35,7 @@ def continued(edge: Audio, more: int) -> Audio:
     ``more`` may be up to half of ``edge``.
     """
     match = blend_length(len(edge))
-    end = _resembling(edge.mean(axis=1, dtype=np.float64), match, more) + match
+    end = _resembling(to_mono(edge).astype(np.float64), match, more) + match
     fade = np.linspace(0, 1, match + 2, dtype=np.float32)[1:-1, None]
     blend = _blended(edge[len(edge) - match :], edge[end - match : end], fade)
     return np.concatenate([edge[: len(edge) - match], blend, edge[end : end + more]])

@@ -71,7 +71,7 @@ def _level_db(audio: Path, progress: Progress) -> float:
     powers: list[npt.NDArray[np.float32]] = []
     done = 0
     for block in sound.blocks(audio, 100 * window):
-        mono = block.mean(axis=1)
+        mono = sound.to_mono(block)
         usable = len(mono) // window * window or len(mono)
         powers.append((mono[:usable].reshape(-1, min(window, usable)) ** 2).mean(axis=1))
         done += len(block)

@@ -40,7 +40,7 @@ def wave(audio: Path, start: float, end: float) -> Mono:
     """The sound from ``start`` to ``end`` seconds of a stem (48 kHz), mixed to mono, at 16 kHz."""
     import soxr
 
-    mono = sound.read(audio, sound.frames_of(start), sound.frames_of(end)).mean(axis=1)
+    mono = sound.to_mono(sound.read(audio, sound.frames_of(start), sound.frames_of(end)))
     return np.asarray(soxr.resample(mono, sound.SAMPLE_RATE, RATE), np.float32)
 
 

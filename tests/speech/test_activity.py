@@ -40,6 +40,12 @@ def test_a_very_quiet_recording_is_heard_like_a_loud_one(speech: Wave, tmp_path:
     assert _seconds(quiet) == pytest.approx(_seconds(loud), rel=0.1)
 
 
+def test_a_voice_whose_two_channels_cancel_is_heard(speech: Wave, tmp_path: Path) -> None:
+    cancelling = speech[:, :1] * np.array([[1, -1]], np.float32)
+    heard = speech_spans(write(tmp_path / "cancelling.flac", [cancelling]))
+    assert _seconds(heard) == pytest.approx(_seconds(speech_spans(write(tmp_path / "a.flac", [speech]))), rel=0.1)
+
+
 @pytest.mark.parametrize("level", [0.0, 1e-5, 1e-3, 0.1])
 def test_silence_and_noise_are_not_speech(tmp_path: Path, level: float) -> None:
     noise = level * np.random.default_rng(1).standard_normal((5 * SAMPLE_RATE, 2)).astype(np.float32)
