@@ -256,7 +256,7 @@ _NAMED: Mapping[str, tuple[str, str, int, *tuple[Source, ...]]] = {
     "spleeter": ("Spleeter 2stems", "MIT", _sum(_SPLEETER), _SPLEETER_IN_PIP),
     "distilroberta": (
         "Emotion English DistilRoBERTa-base",
-        "none stated",
+        "its card names none",
         331_000_000,
         Hub("j-hartmann/emotion-english-distilroberta-base"),
     ),
@@ -264,7 +264,7 @@ _NAMED: Mapping[str, tuple[str, str, int, *tuple[Source, ...]]] = {
     # The hub lists its file with 521 bytes, which is room for no weights at all.
     "riffusion-lora": (
         "Riffusion sentiment LoRA",
-        "none stated",
+        "MIT by its card",
         521,
         Hub(SENTIMENT_LORA),
     ),

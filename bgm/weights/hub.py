@@ -7,6 +7,7 @@ variables work as huggingface_hub documents them. Downloads go on where they wer
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -68,9 +69,9 @@ class Hub:
         """The snapshot's folder. A cached file that isn't what the hub published is named, not used."""
         found = self.find(card) or self._download(card, progress)
         folder = found.parent if card.is_file else found
-        damaged = next((path for path in sorted(folder.rglob("*")) if _is_damaged(path)), None)
+        damaged = next(filter(None, map(_damaged, sorted(folder.rglob("*")))), None)
         if damaged:
-            raise EngineUnavailable(f"{damaged.resolve()} is damaged: delete it, and it is fetched again")
+            raise EngineUnavailable(f"{damaged} is damaged: delete it, and it is fetched again")
         return found
 
     def _cached(self, file: File) -> Path | None:
@@ -161,10 +162,16 @@ def _chosen(file: File, published: dict[str, int]) -> list[str]:
     return matching[:1] if file.needed else matching
 
 
-def _is_damaged(path: Path) -> bool:
-    """The hub's cache names a large file by its SHA-256; small ones have another kind of name and are not checked."""
-    blob = path.resolve()
-    return path.is_symlink() and bool(_SHA256.fullmatch(blob.name)) and digest_of(blob) != blob.name
+def _damaged(path: Path) -> Path | None:
+    """The blob behind a snapshot's file, when it isn't what the hub published.
+
+    A large file's blob is named by its SHA-256; small ones have another kind of name and are not checked. (The blob may
+    itself be a link, into a store that several caches share.)
+    """
+    if not path.is_symlink():
+        return None
+    blob = Path(os.path.normpath(path.parent / path.readlink()))
+    return blob if _SHA256.fullmatch(blob.name) and digest_of(blob) != blob.name else None
 
 
 def _endpoint_answers() -> bool:

@@ -163,6 +163,15 @@ def test_a_cached_file_that_changed_is_named(fake_hub: FakeHub) -> None:
     assert (weights.provide(card) / "model.safetensors").read_bytes() == b"x" * 4000
 
 
+def test_a_blob_in_a_store_that_caches_share_is_checked_by_its_own_name(fake_hub: FakeHub, tmp_path: Path) -> None:
+    card = card_of("someone/model")
+    blob = (weights.provide(card) / "model.safetensors").resolve()
+    shared = tmp_path / ("0" * 64)
+    blob.rename(shared)
+    blob.symlink_to(shared)
+    assert (weights.provide(card) / "model.safetensors").read_bytes() == b"x" * 4000
+
+
 @pytest.mark.parametrize(
     ("repo_id", "files"), [("someone/else", FILES), ("someone/model", (File(("nothing",)), File(("config.json",))))]
 )
