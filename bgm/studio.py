@@ -156,10 +156,12 @@ def render(project: Project, out: Path, listen: Listener = unheard, *, overwrite
         progress = journey.stage("remux")
         if info.has_video:
             settings = RemuxOptions(keep_original=project.settings.keep_original, language=project.language)
-            notes = remux(info, project.master, out, settings, progress)
+            written = remux(info, project.master, out, settings, progress)
         else:
-            notes = encode_audio(project.master, out, info, progress)
-        project = projects.update(project, lambda p: analysis.noted(p, "render", notes))
+            written = encode_audio(project.master, out, info, progress)
+        project = projects.update(
+            project, lambda p: analysis.noted(p, "render", written.notes).noted("kept", written.kept)
+        )
         journey.finish("remux")
     return Rendered(project, out, report.lufs, report.true_peak_db, report.under_speech_lu)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import time
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
@@ -13,7 +15,7 @@ from typing import Any
 import av
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
-from av.stream import Discard, Stream
+from av.stream import Discard, Disposition, Stream
 from av.video.stream import VideoStream
 
 from bgm.progress import Progress
@@ -28,6 +30,10 @@ READABLE = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,mxf,ogg,wav,w64,aiff,caf,mp3,aac,flac,ac3,amr,au,wv"
 )
 """FFmpeg's demuxers that may open a file: no playlists (they name other files and hosts), no pictures, no text."""
+
+Turns = Mapping[int, tuple[tuple[int, float], ...]]
+"""By stream: from the packet of this number on (counted from the file's start), so many seconds are added to its times.
+So a clock that starts again in the middle of the file, or jumps, goes on."""
 
 _INPUT_OPTIONS = {
     "format_whitelist": READABLE,
@@ -53,16 +59,41 @@ def open_input(path: Path) -> InputContainer:
     return container
 
 
-def packets(container: InputContainer, *streams: Stream) -> Iterator[Packet[Any]]:
-    """The packets of the streams given, or of all.
+def packets(container: InputContainer, *streams: Stream, turns: Turns | None = None) -> Iterator[Packet[Any]]:
+    """The packets of the streams given, or of all, on one clock that goes on (``turns``: see there).
 
     A stream that first shows in the middle of the file (MPEG-TS, FLV) isn't one of them; PyAV, which doesn't know it
     either, stumbles over it when it ends the streams, after all packets were read.
     """
     try:
-        yield from container.demux(*streams)
+        seen: Counter[int] = Counter()
+        in_pieces = format_of(container) == "mov"
+        for packet in container.demux(*streams):
+            if packet.is_corrupt and in_pieces:
+                continue  # the last of a file that was cut off
+            if turns and packet.size and (row := turns.get(packet.stream_index)):
+                _move(packet, row, seen[packet.stream_index])
+                seen[packet.stream_index] += 1
+            yield packet
     except IndexError:
         return
+
+
+def _move(packet: Packet[Any], row: tuple[tuple[int, float], ...], number: int) -> None:
+    turn = bisect_right(row, number, key=lambda turn: turn[0])
+    shift = round(row[turn - 1][1] / packet.time_base) if turn else 0
+    packet.pts = None if packet.pts is None else packet.pts + shift
+    packet.dts = None if packet.dts is None else packet.dts + shift
+
+
+def is_picture(stream: Stream) -> bool:
+    """Is it a picture that moves, not cover art?"""
+    return isinstance(stream, VideoStream) and not stream.disposition & Disposition.attached_pic
+
+
+def format_of(container: InputContainer) -> str:
+    """The first of FFmpeg's names of the container's format."""
+    return container.format.name.split(",")[0]
 
 
 class _WholeWrites(io.FileIO):

@@ -27,7 +27,7 @@ def picture_cuts(info: MediaInfo, progress: Progress) -> tuple[float, ...]:
     with open_input(info.path) as container:
         stream = container.streams.video[[s.index for s in container.streams.video].index(info.video.index)]
         stream.thread_type = "AUTO"
-        frames = (_told(frame, info, progress) for frame in _decoded(packets(container, stream)))
+        frames = (_told(frame, info, progress) for frame in _decoded(packets(container, stream, turns=info.turns)))
         times = tuple(round(time - info.origin, 3) for time in _shots(frames, tick(stream)))
     return tuple(time for time in times if 0 < time < info.duration)
 

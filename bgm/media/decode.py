@@ -16,7 +16,7 @@ from av.container import InputContainer
 
 from bgm.files import beside
 from bgm.media.audio import BLOCK_FRAMES, SAMPLE_RATE, Audio, AudioWriter, frames_of, writer
-from bgm.media.container import discard_all_but, open_input, paced, packets, tick
+from bgm.media.container import Turns, discard_all_but, open_input, paced, packets, tick
 from bgm.media.probe import MediaInfo, is_rate
 from bgm.progress import Progress, silent
 
@@ -48,7 +48,9 @@ def decode(info: MediaInfo, target: Path, progress: Progress = silent) -> Decode
     with beside(target) as part, open_input(info.path) as source, writer(part, channels) as out:
         placer = _Placer(out, channels, total)
         stream = cast(AvAudioStream, source.streams[info.audio.index])
-        decoder = _Decoder(source, stream, lambda: report(placer.written / max(1, total), "decoding the sound"))
+        decoder = _Decoder(
+            source, stream, info.turns, lambda: report(placer.written / max(1, total), "decoding the sound")
+        )
         for frame in decoder.frames():
             placer.place(frame, decoder.seconds(frame, info.origin), exact=decoder.broken)
             decoder.broken = False
@@ -62,10 +64,13 @@ def decode(info: MediaInfo, target: Path, progress: Progress = silent) -> Decode
 class _Decoder:
     """Frames of one stream; what can't be decoded is left out and counted."""
 
-    def __init__(self, container: InputContainer, stream: AvAudioStream, on_packet: Callable[[], None]) -> None:
+    def __init__(
+        self, container: InputContainer, stream: AvAudioStream, turns: Turns, on_packet: Callable[[], None]
+    ) -> None:
         """``on_packet`` is called for damaged packets too: a file that holds nothing else can still be stopped."""
         self._container = container
         self._stream = stream
+        self._turns = turns
         self._on_packet = on_packet
         self._damaged = 0
         self._cut_short = False
@@ -75,7 +80,7 @@ class _Decoder:
     def frames(self) -> Iterator[AudioFrame]:
         discard_all_but(self._container, self._stream.index)
         try:
-            for packet in packets(self._container, self._stream):
+            for packet in packets(self._container, self._stream, turns=self._turns):
                 self._on_packet()
                 try:
                     yield from (frame for frame in self._stream.decode(packet) if is_rate(frame.sample_rate))

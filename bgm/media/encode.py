@@ -18,6 +18,7 @@ from bgm.media import audio
 from bgm.media.audio import SAMPLE_RATE, Audio, frames_of
 from bgm.media.container import open_input, open_output, paced
 from bgm.media.forms import AUDIO_FORMS
+from bgm.media.losses import Written, compared
 from bgm.media.probe import MediaInfo
 from bgm.progress import Progress, silent
 
@@ -29,10 +30,10 @@ _OWN_TAGS = frozenset({"encoder", "major_brand", "minor_version", "compatible_br
 """Tags that describe the old file, not the work in it."""
 
 
-def encode_audio(master: Path, out: Path, like: MediaInfo, progress: Progress = silent) -> tuple[str, ...]:
+def encode_audio(master: Path, out: Path, like: MediaInfo, progress: Progress = silent) -> Written:
     """Write ``master`` as a sound file in the format of ``out``'s suffix, as long as ``like`` and with its tags.
 
-    What of ``like`` the format can't hold is named in the sentences that are returned.
+    Cover, chapters and tags of ``like`` are kept; what the format can't hold is named in the notes that are returned.
     """
     form = AUDIO_FORMS[out.suffix.lower()]
     total = frames_of(like.duration)
@@ -44,8 +45,10 @@ def encode_audio(master: Path, out: Path, like: MediaInfo, progress: Progress = 
         for packet in encoded(stream, master, total):
             target.mux(packet)
             report(seconds_of(packet) / like.duration, "writing the sound")
+        target.close()
+        written = compared(like, part)
     progress(1.0, "writing the sound")
-    return ()
+    return written
 
 
 def add_encoder(target: OutputContainer, codec: str, channels: int, bit_rate: int | None) -> AudioStream:

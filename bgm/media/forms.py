@@ -11,10 +11,11 @@ from pathlib import Path
 import av
 from av.container import InputContainer, OutputContainer
 from av.stream import Stream
+from av.video.stream import VideoStream
 
 from bgm.errors import BadInput
-from bgm.media.container import open_input
-from bgm.media.probe import MediaInfo, is_picture, shown
+from bgm.media.container import is_picture, open_input
+from bgm.media.probe import MediaInfo, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,8 @@ def suggest_suffix(info: MediaInfo) -> str:
         return own if own in AUDIO_FORMS else ".wav"
     with open_input(info.path) as source:
         candidates = [own, ".mp4", ".mkv"] if own in VIDEO_FORMS else [".mp4", ".mkv"]
+        if info.video.hides_ends:
+            candidates = [suffix for suffix in candidates if VIDEO_FORMS[suffix].edit_lists]
         return next((suffix for suffix in candidates if _holds_picture(source, VIDEO_FORMS[suffix])), ".mkv")
 
 
@@ -82,6 +85,9 @@ def container_for(info: MediaInfo, out: Path, *, keep_original: bool = False) ->
         raise BadInput(f"{shown(out)}: a video is written as {', '.join(VIDEO_FORMS)}, not as {suffix or 'no suffix'}")
     form = VIDEO_FORMS[suffix]
     with open_input(info.path) as source:
+        if info.video and info.video.hides_ends and not form.edit_lists:
+            hiding = " or ".join(name for name, held in VIDEO_FORMS.items() if held.edit_lists)
+            raise BadInput(f"{shown(out)}: {suffix} would show what was cut off this video's ends; use {hiding}")
         if not _holds_picture(source, form):
             codec = info.video.codec if info.video else "no picture"
             raise BadInput(f"{shown(out)}: {suffix} can't hold this picture ({codec}); use {suggest_suffix(info)}")
@@ -127,6 +133,10 @@ def add_copy(target: OutputContainer, form: VideoForm, source: InputContainer, s
     copy = target.add_stream_from_template(stream, opaque=True)
     copy.metadata.update(stream.metadata)
     copy.disposition = stream.disposition
+    if isinstance(stream, VideoStream) and stream.sample_aspect_ratio and isinstance(copy, VideoStream):
+        copy.codec_context.sample_aspect_ratio = (
+            stream.sample_aspect_ratio
+        )  # the container's word goes before the codec's
     tag = _codec_tag(form, source, stream)
     if tag and copy.codec_context is not None:
         copy.codec_context.codec_tag = tag

@@ -5,27 +5,25 @@ from __future__ import annotations
 import math
 import os
 import stat
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
-from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from bgm.errors import BadInput
-from bgm.media.container import MAX_PIXELS, MAX_STREAMS, open_input, packets, tick
+from bgm.media.boxes import is_fragmented
+from bgm.media.container import MAX_PIXELS, MAX_STREAMS, Turns, format_of, is_picture, open_input, tick
+from bgm.media.extent import UNINDEXED, Extent, pictures_hidden, scan, starts
 from bgm.timeline import MAX_SECONDS
 
 _S = TypeVar("_S", bound=Stream)
 
-SCAN_SECONDS = 120.0
-"""How long reading a file to its end may take: 3 hours of an endless recording in Matroska take a few."""
 MIN_RATE, MAX_RATE = 1_000, 1_000_000
 """Samples a second that sound may have: what it takes to resample it grows with how far it is from ours."""
 TEXT_SUBTITLES = frozenset({"mov_text", "subrip", "srt", "webvtt", "ass", "ssa", "text"})
@@ -56,11 +54,15 @@ class VideoTrack:
     height: int
     fps: float
     timecode: str | None = None
+    start: float = 0.0
+    """When it is first seen, on the timeline (s): after 0 where the sound comes first."""
+    hides_ends: bool = False
+    """Does an edit list keep pictures at the start or end, which are in the file, from being seen?"""
 
 
 @dataclass(frozen=True, slots=True)
 class AudioTrack:
-    """The sound. ``start`` is where it begins on the timeline (s; negative: before the picture)."""
+    """The sound. ``start`` is where it begins on the timeline (s)."""
 
     index: int
     codec: str
@@ -90,8 +92,8 @@ class SubtitleTrack:
 class MediaInfo:
     """A file that can be worked on.
 
-    ``origin`` is the container's time (s) that is 0 on our timeline: where the picture starts, or the sound in a file
-    without picture. ``duration`` (s) is that of the picture, or of the sound.
+    The timeline lasts from the first that is seen or heard to the last: ``origin`` is the container's time (s) that is
+    0 on it, ``duration`` its length (s). Where the file's clock jumps, ``turns`` puts it right.
     """
 
     path: Path
@@ -103,6 +105,7 @@ class MediaInfo:
     audio: AudioTrack | None
     subtitles: tuple[SubtitleTrack, ...]
     has_chapters: bool
+    turns: Turns = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     """Sentences about the file itself: what of it can't be used as it is."""
 
@@ -133,11 +136,6 @@ def probe(path: Path) -> MediaInfo:
 def shown(path: Path) -> str:
     """A path as one line of a message."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(path))
-
-
-def is_picture(stream: Stream) -> bool:
-    """Is it a picture that moves, not cover art?"""
-    return isinstance(stream, VideoStream) and not stream.disposition & Disposition.attached_pic
 
 
 def is_rate(samples_a_second: int) -> bool:
@@ -171,20 +169,34 @@ def _check_file(path: Path) -> int:
 def _inspect(path: Path, container: InputContainer, size: int) -> MediaInfo:
     if len(container.streams) >= MAX_STREAMS:
         raise _bad(path, f"has too many tracks: fewer than {MAX_STREAMS} can be handled")
-    if any(_end_of_data(stream) > size for stream in container.streams):
+    fragmented = format_of(container) == "mov" and is_fragmented(path)
+    is_cut_off = any(_end_of_data(stream) > size for stream in container.streams)
+    if is_cut_off and not fragmented:
         raise _bad(path, "is incomplete: it was cut off before its end")
     pictures = [s for s in container.streams.video if is_picture(s)]
     sounds = [s for s in container.streams.audio if s.codec_context and is_rate(s.rate) and s.channels]
-    main: VideoStream | AudioStream | None = _default(pictures) or _default(sounds)
-    if main is None:
+    if not pictures and not sounds:
         raise _bad(path, "has neither a picture nor a sound that can be decoded")
-    subtitles = tuple(_subtitle(s) for s in container.streams.subtitles)
-    has_chapters = bool(container.chapters())
-    video = _video(path, main) if isinstance(main, VideoStream) else None
-    start, duration = _extent(path, container, main)
-    sound = _default(sounds)
-    audio = _audio(sound, start) if sound is not None else None
-    return MediaInfo(path, container.format.name, duration, start, video, audio, subtitles, has_chapters)
+    picture, sound = _default(pictures), _default(sounds)
+    hides_ends = _hides_ends(path, pictures)
+
+    def at(stream: Stream) -> float:
+        return measured.starts.get(stream.index, 0.0)
+
+    measured = _measure(path, container, [*pictures, *sounds], fragmented=fragmented)
+    measured = replace(measured, is_cut_off=measured.is_cut_off or is_cut_off)
+    return MediaInfo(
+        path=path,
+        container=container.format.name,
+        duration=measured.duration,
+        origin=measured.origin,
+        video=replace(_video(path, picture), start=at(picture), hides_ends=hides_ends) if picture is not None else None,
+        audio=_audio(sound, at(sound)) if sound is not None else None,
+        subtitles=tuple(_subtitle(s) for s in container.streams.subtitles),
+        has_chapters=bool(container.chapters()),
+        turns=measured.turns,
+        notes=_notes(measured),
+    )
 
 
 def _end_of_data(stream: Stream) -> int:
@@ -213,8 +225,7 @@ def _timecode(stream: VideoStream) -> str | None:
     return next((value for key, value in said if key.lower() == "timecode"), None)
 
 
-def _audio(stream: AudioStream, origin: float) -> AudioTrack:
-    start = float((stream.start_time or 0) * tick(stream)) - origin
+def _audio(stream: AudioStream, start: float) -> AudioTrack:
     name = stream.codec_context.name
     return AudioTrack(stream.index, name, stream.channels, stream.rate, start, stream.language)
 
@@ -227,96 +238,104 @@ def _subtitle(stream: Stream) -> SubtitleTrack:
     return SubtitleTrack(stream.index, name, stream.language, name in TEXT_SUBTITLES, title, default, forced)
 
 
-def _extent(path: Path, container: InputContainer, stream: VideoStream | AudioStream) -> tuple[float, float]:
-    """(origin, duration) in seconds of the picture or sound."""
-    ends = _ends_near_tail(container, stream)
-    if ends is None or _promised(container, stream) - ends.anything > _MISSING_SECONDS:
+def _measure(path: Path, container: InputContainer, streams: list[Stream], *, fragmented: bool) -> _Measured:
+    """From the first that is seen or heard to the last."""
+    first = starts(container)
+    found = None if fragmented else _near_tail(container, streams)
+    if found is None or _promised(container, streams) - found.end > _MISSING_SECONDS:
         with open_input(path) as again:
-            ends = _scan(again, stream.index)
-    if ends is None:
+            found = scan(again, jumps=fragmented or format_of(again) != "mov")
+        first = {index: span.start for index, span in found.spans.items()}
+    wanted = {s.index: s for s in streams if s.index in found.spans and s.index in first}
+    if not wanted or not math.isfinite(found.end):
         raise _bad(path, "holds no picture and no sound that has a time")
-    if _promised(container, stream) - ends.anything > _MISSING_SECONDS:
+    is_cut_off = _promised(container, streams) - found.end > _MISSING_SECONDS
+    if is_cut_off and not fragmented:
         raise _bad(path, "is incomplete: it was cut off before its end")
-    start = ends.first if stream.start_time is None else float(stream.start_time * tick(stream))
-    duration = _settled(_form(container), stream, ends.main - start)
+    start = min(first[index] for index in wanted)
+    ends = (_settled(container, s, first[index], found.spans[index].end) for index, s in wanted.items())
+    duration = (max(span.end for span in found.spans.values()) if found.turns else max(ends)) - start
     if not (math.isfinite(duration) and duration > 0):
         raise _bad(path, "has no duration")
     if duration > MAX_SECONDS:
         raise _bad(path, f"claims to last {duration / 3600:.0f} hours; {MAX_SECONDS / 3600:.0f} are the most")
-    return start, duration
+    return _Measured(start, duration, {i: at - start for i, at in first.items()}, found.turns, is_cut_off)
 
 
-def _settled(form: str, stream: VideoStream | AudioStream, measured: float) -> float:
-    """The declared duration where the packets bear it out, else what they say.
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """``starts`` are on the timeline, by stream."""
+
+    origin: float
+    duration: float
+    starts: Mapping[int, float]
+    turns: Turns
+    is_cut_off: bool
+
+
+def _settled(container: InputContainer, stream: Stream, start: float, end: float) -> float:
+    """A stream's end: the declared one where the packets bear it out, else what they say.
 
     Padding that a decoder drops, or pictures that come late in a reordered stream, are known to only one of the two
     numbers: the smaller is right.
     """
+    measured = end - start
     declared = float(stream.duration * tick(stream)) if stream.duration else measured
-    if form in _GUESSING or abs(declared - measured) > _DECLARED_SLACK:
-        return measured
-    return min(declared, measured)
+    if format_of(container) in _GUESSING or abs(declared - measured) > _DECLARED_SLACK:
+        return end
+    return start + min(declared, measured)
 
 
-@dataclass(frozen=True, slots=True)
-class _Ends:
-    """Seconds of the container: the main stream's first packet and end, and the end of all streams."""
-
-    first: float
-    main: float
-    anything: float
-
-
-def _form(container: InputContainer) -> str:
-    return container.format.name.split(",")[0]
-
-
-def _promised(container: InputContainer, stream: VideoStream | AudioStream) -> float:
+def _promised(container: InputContainer, streams: list[Stream]) -> float:
     """The end (s, container's time) that the header promises, at least; 0 where it promises nothing.
 
     Some formats count from their first packet and some, Matroska among them, from 0: the earlier of the two is taken.
     """
-    form = _form(container)
+    form = format_of(container)
     if form not in _PROMISING or not container.duration:
         return 0.0
-    by_frames = float(stream.frames * tick(stream)) if form == "avi" else 0.0
+    by_frames = max((float(s.frames * tick(s)) for s in streams), default=0.0) if form == "avi" else 0.0
     return max(container.duration / av.time_base, by_frames)
 
 
-def _ends_near_tail(container: InputContainer, stream: VideoStream | AudioStream) -> _Ends | None:
-    """Read only the end of a long video. Sound alone is small, and seeking in it is often a guess: None."""
-    if not isinstance(stream, VideoStream) or stream.start_time is None or not container.duration:
+def _near_tail(container: InputContainer, streams: list[Stream]) -> Extent | None:
+    """Read only the end of a long video. None where that says too little.
+
+    Sound alone is small, and seeking in it is often a guess; what has no index may hold a clock that jumps.
+    """
+    picture = next((s for s in streams if isinstance(s, VideoStream) and s.start_time is not None), None)
+    if picture is None or not container.duration or format_of(container) in UNINDEXED:
         return None
     near = ((container.start_time or 0) + container.duration) / av.time_base - _TAIL_SECONDS
     try:
-        container.seek(int(near / tick(stream)), stream=stream)
+        container.seek(int(near / tick(picture)), stream=picture)
     except av.error.FFmpegError:
         return None
-    return _scan(container, stream.index)
+    found = scan(container, jumps=False)
+    return found if found.spans else None
 
 
-def _scan(container: InputContainer, index: int) -> _Ends | None:
-    """Read packets to the end (or to where the file is damaged beyond reading on). Raises TimeoutError."""
-    first, main, anything = math.inf, -math.inf, -math.inf
-    give_up = time.monotonic() + SCAN_SECONDS
-    try:
-        for packet in packets(container):
-            if time.monotonic() > give_up:
-                raise TimeoutError
-            if packet.pts is None or packet.stream.type not in ("video", "audio", "subtitle"):
-                continue
-            start, end = _span(packet)
-            anything = max(anything, end)
-            if packet.stream_index == index and not packet.is_discard:
-                first, main = min(first, start), max(main, end)
-    except av.error.FFmpegError:
-        pass  # what was read before the damage counts; too little of it is noticed by the caller
-    return _Ends(first, main, anything) if math.isfinite(main) else None
+def _hides_ends(path: Path, pictures: list[VideoStream]) -> bool:
+    """Does an edit list hide pictures at the start or end? They stay in the file, as others are coded from them.
+
+    Raises BadInput where it hides some in the middle: copied, those would be seen again.
+    """
+    hiding = [s for s in pictures if any(entry.is_discard for entry in s.index_entries)]
+    for stream in hiding:
+        with open_input(path) as again:
+            found = list(pictures_hidden(again, stream.index))
+        seen = [time for time, is_hidden in found if not is_hidden]
+        if seen and any(is_hidden and min(seen) <= time <= max(seen) for time, is_hidden in found):
+            raise _bad(path, "has pictures cut out of its middle by an edit list that still holds them: export it anew")
+    return bool(hiding)
 
 
-def _span(packet: Packet[Stream]) -> tuple[float, float]:
-    start = float((packet.pts or 0) * packet.time_base)
-    length = float((packet.duration or 0) * packet.time_base)
-    if not length and isinstance(packet.stream, VideoStream) and packet.stream.average_rate:
-        length = 1 / float(packet.stream.average_rate)
-    return start, start + length
+def _notes(measured: _Measured) -> tuple[str, ...]:
+    out = []
+    turns = max((len(row) for row in measured.turns.values()), default=0)
+    if turns:
+        times = "once" if turns == 1 else f"{turns} times"
+        out.append(f"The file's clock starts again or jumps {times}: its parts were put one after the other.")
+    if measured.is_cut_off:
+        out.append(f"The recording was cut off: what is whole of it was used, {measured.duration:.1f} s.")
+    return tuple(out)

@@ -20,10 +20,13 @@ from bgm.errors import BadInput
 from bgm.files import beside
 from bgm.media import audio
 from bgm.media.audio import frames_of
-from bgm.media.container import open_input, open_output, paced, packets, tick
+from bgm.media.boxes import end_tracks_at
+from bgm.media.container import is_picture, open_input, open_output, paced, packets
+from bgm.media.copying import Copy
 from bgm.media.encode import add_encoder, encode_audio, encoded, kept_tags, seconds_of
 from bgm.media.forms import VIDEO_BIT_RATE, VideoForm, add_copy, check_output, container_for, fits
-from bgm.media.probe import MediaInfo, is_picture, shown
+from bgm.media.losses import Written, compared, is_rewritten
+from bgm.media.probe import MediaInfo, shown
 from bgm.media.subtitle_track import Cue, add_text_track, plain_text, read_srt, text_packet
 from bgm.progress import Progress, silent
 
@@ -31,8 +34,6 @@ __all__ = ["RemuxOptions", "check_output", "encode_audio", "remux"]
 
 _AnyPacket: TypeAlias = "Packet[Any]"
 _NOTE = "writing the video"
-_MAX_UNDATED = 64
-"""Packets without decoding time at the start of a Matroska file: as many as pictures can be reordered, with room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +54,11 @@ def remux(
     out: Path,
     options: RemuxOptions | None = None,
     progress: Progress = silent,
-) -> tuple[str, ...]:
+) -> Written:
     """Write ``out``: the picture of ``info`` with ``master`` (48 kHz FLAC; None: its own sound, copied) as its sound.
 
-    Rotation, times, tags, chapters, subtitles and attachments are kept where the container can hold them; what it
-    can't is named in the sentences that are returned. Raises BadInput where ``out``'s suffix can't hold the picture
+    Rotation, shape, times, tags, chapters, subtitles, data and attachments are kept where the container can hold them;
+    what it can't is named in the notes that are returned. Raises BadInput where ``out``'s suffix can't hold the picture
     and OSError where the disk can't hold the file; ``out`` is then as it was.
     """
     options = options or RemuxOptions()
@@ -71,10 +72,13 @@ def remux(
             job = _Job(info, form, source, target)
             job.add_tracks(master, options)
             job.run(paced(progress))
+            target.close()
+            job.finish(part)
+            written = compared(info, part, job.notes)
     except (av.error.InvalidDataError, av.error.ArgumentError) as error:
         raise BadInput(f"{shown(info.path)} is damaged: not all of it can be copied into {out.suffix}") from error
     progress(1.0, _NOTE)
-    return tuple(job.notes)
+    return written
 
 
 class _Job:
@@ -85,7 +89,7 @@ class _Job:
         self._form = form
         self._source = source
         self._target = target
-        self._copies: dict[int, _Copy] = {}
+        self._copies: dict[int, Copy] = {}
         self._texts: dict[int, SubtitleStream] = {}
         self._added: list[Iterator[tuple[float, _AnyPacket]]] = []
         self.notes: list[str] = []
@@ -95,8 +99,6 @@ class _Job:
         pictures = [s for s in self._source.streams.video if is_picture(s)]
         for picture in pictures:
             self._copy(picture)
-        if not self._form.edit_lists and any(_has_hidden_start(s) for s in pictures):
-            self.notes.append("This kind of file can't hide the pictures before the cut at the start: they will show.")
         original = self._source.streams[self._info.audio.index] if self._info.audio else None
         if master is not None:
             self._add_master(master, named=options.keep_original)
@@ -107,7 +109,7 @@ class _Job:
         if len(self._source.streams.audio) > 1:
             self.notes.append("The video has several sound tracks: only the one that plays by default was used.")
         for stream in self._source.streams:
-            if stream.type not in ("audio", "data") and stream not in pictures:
+            if stream.type != "audio" and stream not in pictures and not is_rewritten(stream):
                 self._add_other(stream)
         if options.subtitles is not None:
             self._add_transcript(options.subtitles, options.language)
@@ -130,24 +132,17 @@ class _Job:
             report(min(0.99, max(0.0, waiting[0] / self._info.duration)), _NOTE)
             waiting = next(added, None)
 
+    def finish(self, part: Path) -> None:
+        """Let the pictures of an mp4 or mov end where they are to: see :func:`bgm.media.boxes.end_tracks_at`."""
+        ends = {copy.number: copy.end for copy in self._copies.values() if copy.end is not None}
+        if ends and self._form.edit_lists:
+            end_tracks_at(part, ends)
+
     def _copy(self, stream: Stream) -> Stream:
         copy = add_copy(self._target, self._form, self._source, stream)
         if stream.type != "attachment":
-            first, end = self._window(stream)
-            self._copies[stream.index] = _Copy(copy, stream, self._info.origin, first, end)
+            self._copies[stream.index] = Copy(copy, stream, self._info, self._form)
         return copy
-
-    def _window(self, stream: Stream) -> tuple[float, float]:
-        """The times (s) between which packets of ``stream`` are copied.
-
-        The picture is copied whole. Sound before 0 (an encoder's priming, or what is heard before the picture) goes
-        where it can be hidden again; a container would else move everything to begin with it.
-        """
-        if stream.type == "video":
-            return -math.inf, math.inf
-        same_family = self._form.muxer in self._source.format.name.split(",")
-        hidden = self._form.edit_lists or (same_family and self._form.trims_priming)
-        return -math.inf if hidden else 0.0, self._info.duration
 
     def _add_master(self, master: Path, *, named: bool) -> None:
         stream = add_encoder(self._target, self._form.audio_codec, audio.channels(master), VIDEO_BIT_RATE)
@@ -181,8 +176,8 @@ class _Job:
             text.metadata.update(stream.metadata)
             text.disposition = stream.disposition
             self._texts[stream.index] = text
-        else:
-            self.notes.append(f"This kind of file can't hold the {stream.type} track {stream.index}: it was left out.")
+            if stream.codec_context.name in ("ass", "ssa"):
+                self.notes.append(f"The subtitle track {stream.index} was rewritten as plain text, without its styles.")
 
     def _attach_cover(self, stream: Stream) -> None:
         """Matroska holds cover art as a file; its own demuxer shows that as a video track."""
@@ -210,77 +205,24 @@ class _Job:
         return out
 
     def _source_packets(self) -> Iterator[tuple[float, _AnyPacket]]:
+        """The packets to write; what a stream holds back is handed out at its end."""
         streams = [self._source.streams[index] for index in (*self._copies, *self._texts)]
-        for packet in packets(self._source, *streams):
+        for packet in packets(self._source, *streams, turns=self._info.turns):
             index = packet.stream.index  # stream_index of the empty packets that end a stream is always 0
             if index in self._texts:
                 yield from self._as_text(self._texts[index], packet)
-            elif packet.size:
+            elif packet.size and index in self._copies:
                 yield from self._copies[index].take(packet)
-            else:
-                yield from self._copies[index].flush()
+        for copy in self._copies.values():
+            yield from copy.flush()
 
     def _as_text(self, stream: SubtitleStream, packet: _AnyPacket) -> Iterator[tuple[float, _AnyPacket]]:
         text = plain_text(packet)
         if text and packet.pts is not None:
             start = float(packet.pts * packet.time_base) - self._info.origin
             end = start + float((packet.duration or 0) * packet.time_base)
-            if 0 <= start < self._info.duration:
-                yield start, text_packet(stream, Cue(start, end, text))
-
-
-class _Copy:
-    """Packets of one stream on their way: moved to the timeline, dated where the source left the date out."""
-
-    def __init__(self, target: Stream, source: Stream, origin: float, first: float, end: float) -> None:
-        self._target = target
-        self._tick: Fraction = tick(source)
-        self._shift = round(origin / self._tick)
-        self._first = first
-        self._end = end
-        self._last_dts: int | None = None
-        self._undated: list[_AnyPacket] = []
-
-    def take(self, packet: _AnyPacket) -> Iterator[tuple[float, _AnyPacket]]:
-        """The packets that can go now: none while decoding times are missing."""
-        if packet.dts is None and self._last_dts is None and len(self._undated) < _MAX_UNDATED:
-            self._undated.append(packet)
-            return
-        yield from self._date(packet.dts)
-        yield from self._send(packet)
-
-    def flush(self) -> Iterator[tuple[float, _AnyPacket]]:
-        """What still waits at the end of the file."""
-        yield from self._date(None)
-
-    def _date(self, next_dts: int | None) -> Iterator[tuple[float, _AnyPacket]]:
-        """Count back from the first decoding time that is known (Matroska states only presentation times)."""
-        waiting, self._undated = self._undated, []
-        for position, packet in enumerate(waiting):
-            if next_dts is not None:
-                packet.dts = next_dts - (len(waiting) - position) * max(1, packet.duration or 1)
-            yield from self._send(packet)
-
-    def _send(self, packet: _AnyPacket) -> Iterator[tuple[float, _AnyPacket]]:
-        dts = packet.dts if packet.dts is not None else packet.pts
-        if dts is None:
-            dts = 0 if self._last_dts is None else self._last_dts + max(1, packet.duration or 1)
-        if self._last_dts is not None and dts <= self._last_dts:
-            dts = self._last_dts + 1
-        self._last_dts = dts
-        pts = max(dts, dts if packet.pts is None else packet.pts)
-        start = float((pts - self._shift) * self._tick)
-        if not self._first <= start < self._end:
-            return
-        packet.dts, packet.pts = dts - self._shift, pts - self._shift
-        packet.stream = self._target
-        yield float(packet.dts * self._tick), packet
-
-
-def _has_hidden_start(stream: Stream) -> bool:
-    """Does an edit list hide pictures at the start (kept only because later ones are coded from them)?"""
-    entries = stream.index_entries
-    return len(entries) > 0 and entries[0].is_discard
+            if end > 0:
+                yield max(0.0, start), text_packet(stream, Cue(max(0.0, start), end, text))
 
 
 def _transcript(stream: SubtitleStream, subtitles: Path, duration: float) -> Iterator[tuple[float, _AnyPacket]]:
@@ -291,7 +233,7 @@ def _transcript(stream: SubtitleStream, subtitles: Path, duration: float) -> Ite
 
 def _muxer_options(form: VideoForm, source: InputContainer) -> dict[str, str]:
     """Phones write keys such as com.apple.quicktime.make: the mp4 muxer keeps those only when told to."""
-    options = dict(form.options)
+    options = {**form.options, "strict": "unofficial"}  # 360° video and Dolby Vision are no part of the standards
     if "movflags" in options and any("." in key for key in source.metadata):
         options["movflags"] += "+use_metadata_tags"
     return options

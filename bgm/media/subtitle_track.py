@@ -64,7 +64,7 @@ def text_cues(
     report, by_index = paced(progress), {track.index: track for track in tracks}
     with open_input(info.path) as container:
         discard_all_but(container, *by_index)
-        for packet in packets(container, *(container.streams[index] for index in by_index)):
+        for packet in packets(container, *(container.streams[index] for index in by_index), turns=info.turns):
             text = plain_text(packet)
             if not text:
                 continue

@@ -26,7 +26,7 @@ def thumbnail(info: MediaInfo, time: float, width: int = 320) -> bytes:
     if info.video is None:
         raise BadInput(f"{shown(info.path)} has no picture")
     with open_input(info.path) as container:
-        frame = _frame_at(container, cast(VideoStream, container.streams[info.video.index]), info.origin + time)
+        frame = _frame_at(info, container, cast(VideoStream, container.streams[info.video.index]), info.origin + time)
     if frame is None:
         raise BadInput(f"{shown(info.path)} has no picture that can be decoded at {time:.1f} s")
     out = io.BytesIO()
@@ -43,13 +43,14 @@ def _upright(frame: VideoFrame, width: int) -> Image.Image:
     return small.to_image().rotate(frame.rotation, expand=True)
 
 
-def _frame_at(container: InputContainer, stream: VideoStream, seconds: float) -> VideoFrame | None:
+def _frame_at(info: MediaInfo, container: InputContainer, stream: VideoStream, seconds: float) -> VideoFrame | None:
     """The last frame that begins at or before ``seconds``, else the first that can be decoded."""
     discard_all_but(container, stream.index)
     found = None
     try:
-        container.seek(int(seconds / tick(stream)), stream=stream)
-        frames = (frame for packet in packets(container, stream) for frame in stream.decode(packet))
+        if not info.turns:  # else the same time may stand in the file twice: it is read from its start
+            container.seek(int(seconds / tick(stream)), stream=stream)
+        frames = (frame for packet in packets(container, stream, turns=info.turns) for frame in stream.decode(packet))
         for count, frame in enumerate(frames):
             if found is not None and (count > _MAX_FRAMES or (frame.time or 0.0) > seconds + 1e-6):
                 break

@@ -16,6 +16,8 @@ from bgm.errors import BadInput
 
 CPU_SECONDS = 20
 """Opening an hour of video takes a tenth of a second; reading 3 h of a recording without an index takes a few."""
+BYTES_A_CPU_SECOND = 200_000_000
+"""What is read whole, as a broadcast is for jumps of its clock, takes longer the larger it is: less than half of this."""
 WALL_SECONDS = 120.0
 MEMORY_BYTES = 4 << 30
 """Of address space; a probe of 8K video takes half a gigabyte."""
@@ -26,7 +28,8 @@ def vet(path: Path, cpu_seconds: int = CPU_SECONDS) -> None:
 
     Nothing is said of files that are only damaged, or no media: :func:`bgm.media.probe.probe` is for that.
     """
-    command = [sys.executable, "-m", __name__, str(path.absolute()), str(cpu_seconds)]
+    allowed = cpu_seconds + path.stat().st_size // BYTES_A_CPU_SECOND
+    command = [sys.executable, "-m", __name__, str(path.absolute()), str(allowed)]
     root = Path(bgm.__file__).parent.parent
     try:
         done = subprocess.run(

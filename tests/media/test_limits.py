@@ -288,7 +288,7 @@ def test_sound_that_is_all_damage_can_be_stopped(make: Make, tmp_path: Path) -> 
 
 def test_reading_to_the_end_is_given_up_after_a_while(webm: Path, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     endless = make.ffmpeg("-i", webm, "-c", "copy", "-live", 1, make.folder / "endless.webm")
-    monkeypatch.setattr("bgm.media.probe.SCAN_SECONDS", -1.0)
+    monkeypatch.setattr("bgm.media.extent.SCAN_SECONDS", -1.0)
     with pytest.raises(BadInput, match="takes too long to read"):
         probe(endless)
 

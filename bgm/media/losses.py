@@ -1,0 +1,117 @@
+"""What a written file has of its source, read back from both: the notes say what was kept and what was lost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.stream import Stream
+from av.video.stream import VideoStream
+
+from bgm.media.container import is_picture, open_input
+from bgm.media.probe import MediaInfo
+
+_SHORTER_SECONDS = 0.1
+"""Less than this missing at the end is how an encoder or a container rounds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Sentences about a finished file: what it lost of its source (or has changed), and what it has as it was."""
+
+    notes: tuple[str, ...]
+    kept: tuple[str, ...]
+
+
+def compared(info: MediaInfo, written: Path, notes: list[str] | None = None) -> Written:
+    """Compare the file just written with its source. ``notes`` are those of the writing itself."""
+    with open_input(info.path) as source, open_input(written) as target:
+        before, after = _things(source), _things(target)
+        lost = [_lost(name, before[name], after[name]) for name in before if after[name] < before[name]]
+        lost += _lost_shapes(source, target)
+        kept = [_counted(name, min(before[name], after[name])) for name in before if after[name]]
+        missing = info.duration - _seconds(target)
+    if missing > _SHORTER_SECONDS:
+        lost.append(f"The finished file is {missing:.2f} s shorter than the source.")
+    return Written((*(notes or ()), *lost), tuple(_kept(info, kept)))
+
+
+def is_rewritten(stream: Stream) -> bool:
+    """Is it a track that a muxer writes anew: a timecode (from the tag of that name) or the titles of chapters?
+
+    QuickTime's titles are a text track that isn't enabled, of as many samples as there are chapters; FFmpeg gives them
+    as chapters and as data too.
+    """
+    if stream.type != "data":
+        return False
+    chapters = len(stream.container.chapters()) if isinstance(stream.container, InputContainer) else 0
+    is_titles = stream.codec_context is None and not stream.disposition and 0 < chapters == stream.frames
+    return is_titles or "timecode" in stream.metadata
+
+
+_NAMES = {
+    "cover": ("cover picture", "cover pictures"),
+    "subtitle": ("subtitle track", "subtitle tracks"),
+    "data": ("data track", "data tracks"),
+    "attachment": ("attached file", "attached files"),
+    "chapter": ("chapter", "chapters"),
+    "timecode": ("timecode", "timecodes"),
+}
+
+
+def _things(container: InputContainer) -> Counter[str]:
+    """How many there are of each kind (_NAMES) beside picture and sound."""
+    found: Counter[str] = Counter(kind for stream in container.streams if (kind := _kind(stream)))
+    found["chapter"] = len(container.chapters())
+    tagged = any("timecode" in {key.lower() for key in tags} for tags in _tags(container))
+    found["timecode"] = int(tagged)
+    return found
+
+
+def _tags(container: InputContainer) -> Iterator[dict[str, str]]:
+    yield container.metadata
+    yield from (stream.metadata for stream in container.streams)
+
+
+def _kind(stream: Stream) -> str | None:
+    if isinstance(stream, VideoStream):
+        return None if is_picture(stream) else "cover"
+    if stream.type == "audio" or is_rewritten(stream):
+        return None
+    return stream.type if stream.type in _NAMES else "data"
+
+
+def _counted(name: str, number: int) -> str:
+    return f"{number} {_NAMES[name][number != 1]}"
+
+
+def _lost(name: str, before: int, after: int) -> str:
+    left = "was" if before - after == 1 else "were"
+    return f"This kind of file can't hold what the source has: {_counted(name, before - after)} {left} left out."
+
+
+def _lost_shapes(source: InputContainer, target: InputContainer) -> list[str]:
+    """Pictures whose points are no longer as wide as they are high, or the reverse."""
+    pairs = zip(filter(is_picture, source.streams.video), filter(is_picture, target.streams.video), strict=False)
+    return [
+        f"This kind of file can't hold the picture's aspect ratio: its points are {was.numerator}:{was.denominator}."
+        for a, b in pairs
+        if (was := a.sample_aspect_ratio or Fraction(1)) != (b.sample_aspect_ratio or Fraction(1))
+    ]
+
+
+def _seconds(container: InputContainer) -> float:
+    return (container.duration or 0) / av.time_base
+
+
+def _kept(info: MediaInfo, counted: list[str]) -> Iterator[str]:
+    if info.video is not None:
+        video = info.video
+        yield f"The picture, copied without encoding: {video.codec}, {video.width} × {video.height}."
+    if counted:
+        yield f"From the source: {', '.join(counted)}."
