@@ -17,7 +17,7 @@ from bgm.errors import BadInput
 CPU_SECONDS = 20
 """Opening an hour of video takes a tenth of a second; reading 3 h of a recording without an index takes a few."""
 BYTES_A_CPU_SECOND = 200_000_000
-"""What is read whole, as a broadcast is for jumps of its clock, takes longer the larger it is: less than half of this."""
+"""What is read whole, as a broadcast is for jumps of its clock, takes longer the larger it is (half of this)."""
 WALL_SECONDS = 120.0
 MEMORY_BYTES = 4 << 30
 """Of address space; a probe of 8K video takes half a gigabyte."""

@@ -16,7 +16,7 @@ from bgm.media.decode import decode
 from bgm.media.forms import check_output, suggest_suffix
 from bgm.media.probe import MediaInfo, probe
 from bgm.media.remux import RemuxOptions, encode_audio, remux
-from bgm.media.subtitle_track import extract_text_subtitles
+from bgm.media.subtitle_track import text_cues
 from bgm.media.thumbnail import thumbnail
 from bgm.progress import silent
 from bgm.project import Project
@@ -38,7 +38,7 @@ def media(file: Path, out: Path, bed: Path) -> None:
     """Upload a video or sound, look at it, decode it, give it the new music."""
     info = _accepted(file)
     decode(info, out / "sound.flac")
-    extract_text_subtitles(info)
+    list(text_cues(info, info.text_subtitles))
     if info.video is None:
         encode_audio(bed, out / f"song{suggest_suffix(info)}", info)
         return

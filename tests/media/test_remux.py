@@ -17,9 +17,9 @@ from bgm.errors import BadInput, Cancelled
 from bgm.media import audio
 from bgm.media.decode import decode
 from bgm.media.forms import suggest_suffix
-from bgm.media.probe import probe
+from bgm.media.probe import MediaInfo, probe
 from bgm.media.remux import RemuxOptions, remux
-from bgm.media.subtitle_track import extract_text_subtitles
+from bgm.media.subtitle_track import Cue, text_cues
 from bgm.media.thumbnail import thumbnail
 from tests.media.making import Make
 
@@ -46,6 +46,11 @@ def sound(path: Path, scratch: Path) -> audio.Audio:
     result = decode(probe(path), scratch / f"{path.name}.flac")
     assert result is not None
     return audio.read(result.path)
+
+
+def cues(info: MediaInfo) -> list[tuple[str | None, Cue]]:
+    """(language, cue) of the text tracks."""
+    return [(track.language, cue) for track, cue in text_cues(info, info.text_subtitles)]
 
 
 def lag(expected: audio.Audio, heard: audio.Audio) -> int:
@@ -138,7 +143,7 @@ def test_everything_else_is_kept(make: Make, rich_mp4: Path, tmp_path: Path) -> 
         assert chapters(after) == chapters(before) == [("One", 0, 2), ("둘", 2, 4)]
         assert rotation(after) == rotation(before) != 0
         assert [bytes(p) for p in packets(after, "subtitle")] == [bytes(p) for p in packets(before, "subtitle")]
-    assert extract_text_subtitles(probe(out)) == extract_text_subtitles(info)
+    assert cues(probe(out)) == cues(info)
 
 
 def test_matroska_keeps_attachments(make: Make, rich_mkv: Path, tmp_path: Path) -> None:
@@ -151,7 +156,7 @@ def test_matroska_keeps_attachments(make: Make, rich_mkv: Path, tmp_path: Path) 
         assert files[0] == files[1] != []
         assert rotation(after) == rotation(before) != 0
         assert chapters(after) == chapters(before)
-    assert extract_text_subtitles(probe(out)) == extract_text_subtitles(info)
+    assert cues(probe(out)) == cues(info)
 
 
 def test_what_another_container_cannot_hold_is_converted_or_told(
@@ -163,9 +168,10 @@ def test_what_another_container_cannot_hold_is_converted_or_told(
     assert remux(probe(rich_mp4), tmp_path / "master.flac", tmp_path / "out.mkv").notes == ()
     for out, codec in ((tmp_path / "out.mp4", "mov_text"), (tmp_path / "out.mkv", "srt")):
         info = probe(out)
-        found = extract_text_subtitles(info)
-        assert found is not None and found.language == "kor"
-        assert [(c.start, c.text) for c in found.cues] == [(0.5, "Hello there\nsecond line"), (2.0, "안녕")]
+        assert [(name, c.start, c.text) for name, c in cues(info)] == [
+            ("kor", 0.5, "Hello there\nsecond line"),
+            ("kor", 2.0, "안녕"),
+        ]
         assert info.subtitles[0].codec == codec
         assert shots(out)[10].time == shots(rich_mp4)[10].time
 
@@ -206,12 +212,7 @@ def test_the_transcript_becomes_a_track(
     make.master(tmp_path / "master.flac", info.duration)
     out = tmp_path / f"out{suffix}"
     remux(info, tmp_path / "master.flac", out, RemuxOptions(subtitles=subtitles, language="ko"))
-    found = extract_text_subtitles(probe(out))
-    assert found is not None and found.language == "kor"
-    assert [(c.start, c.end, c.text) for c in found.cues] == [
-        (0.5, 1.5, "Hello there\nsecond line"),
-        (2.0, 3.0, "안녕"),
-    ]
+    assert cues(probe(out)) == [("kor", Cue(0.5, 1.5, "Hello there\nsecond line")), ("kor", Cue(2.0, 3.0, "안녕"))]
 
 
 def test_a_cut_by_edit_list_stays_cut(make: Make, plain_mp4: Path, tmp_path: Path) -> None:
