@@ -28,7 +28,8 @@ def vet(path: Path, cpu_seconds: int = CPU_SECONDS) -> None:
 
     Nothing is said of files that are only damaged, or no media: :func:`bgm.media.probe.probe` is for that.
     """
-    allowed = cpu_seconds + path.stat().st_size // BYTES_A_CPU_SECOND
+    size = path.stat().st_size if path.is_file() else 0
+    allowed = cpu_seconds + size // BYTES_A_CPU_SECOND
     command = [sys.executable, "-m", __name__, str(path.absolute()), str(allowed)]
     root = Path(bgm.__file__).parent.parent
     try:
