@@ -152,7 +152,7 @@ def render(project: Project, out: Path, listen: Listener = unheard, *, overwrite
     with project.locked():
         journey = Journey({"mix": 2.0, "remux": 1.0}, listen)
         sweep_target(out)
-        report = _mix(project, journey)
+        project, report = _mix(project, journey)
         progress = journey.stage("remux")
         if info.has_video:
             settings = RemuxOptions(keep_original=project.settings.keep_original, language=project.language)
@@ -173,12 +173,13 @@ def mix_preview(project: Project, listen: Listener = unheard) -> Path:
     return project.master
 
 
-def _mix(project: Project, journey: Journey) -> MixReport:
+def _mix(project: Project, journey: Journey) -> tuple[Project, MixReport]:
     from bgm.mix.master import mix
 
     report = mix(_plan(project), project.bgm, project.master, journey.stage("mix"))
+    project = projects.update(project, lambda p: analysis.noted(p, "mix", report.notes))
     journey.finish("mix")
-    return report
+    return project, report
 
 
 def _plan(project: Project) -> MixPlan:

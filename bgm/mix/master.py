@@ -16,7 +16,7 @@ from bgm.errors import BgmError
 from bgm.files import beside
 from bgm.media.audio import SAMPLE_RATE, Audio, writer
 from bgm.mix.balance import balance
-from bgm.mix.forecast import Forecast
+from bgm.mix.forecast import HIGHEST_GAIN_DB, Forecast
 from bgm.mix.limiter import Limiter
 from bgm.mix.loudness import Meter
 from bgm.mix.plan import MixPlan, MixReport
@@ -29,6 +29,8 @@ BLOCK_FRAMES = 5 * SAMPLE_RATE
 """Measured fastest: two transforms of the filters to a block."""
 CLOSE_ENOUGH_LU = 0.2
 """Half of what the loudness may be off."""
+MISSED_LU = 0.5
+"""A mix that is further below its target has missed it (EBU R 128 allows as much)."""
 
 
 def mix(
@@ -57,7 +59,26 @@ def mix(
     except soundfile.LibsndfileError as error:
         raise BgmError(f"{master.name} can't be written in {master.parent}") from error
     progress(1.0, "mixed")
-    return MixReport(lufs, None if lufs is None else rendering.limiter.peak_db, levels.under_speech_lu)
+    peak_db = None if lufs is None else rendering.limiter.peak_db
+    notes = _shortfall(plan.settings.lufs, lufs, rendering.gain_db)
+    return MixReport(lufs, peak_db, levels.under_speech_lu, notes)
+
+
+def _shortfall(target: float | None, lufs: float | None, gain_db: float) -> tuple[str, ...]:
+    """Why the loudness is not what was asked for, if so."""
+    if target is None:
+        return ()
+    if lufs is None:
+        return (
+            f"The target of {target:g} LUFS was not reached, because there is nothing to hear: no voice and no music.",
+        )
+    if target - lufs <= MISSED_LU:
+        return ()
+    if gain_db > HIGHEST_GAIN_DB - 0.1:
+        why = f"it is so quiet that {HIGHEST_GAIN_DB:.0f} dB more are too little; beyond that noise would be lifted"
+    else:
+        why = "its peaks are so high that more gain would only press it together"
+    return (f"The target of {target:g} LUFS was not reached (it is {lufs:.1f}), because {why}.",)
 
 
 def _corrected_gain(forecast: Forecast, gain_db: float, lufs: float | None) -> float | None:

@@ -53,3 +53,5 @@ class MixReport:
     true_peak_db: float | None
     under_speech_lu: float | None
     """How far the music lies under the voice while it speaks."""
+    notes: tuple[str, ...] = ()
+    """Sentences for the user: that the loudness asked for was not reached, and why."""

@@ -35,6 +35,7 @@ def reaches(wanted: MixPlan, mixed: Mixer) -> None:
     assert heard.lufs == pytest.approx(wanted.settings.lufs, abs=0.5)
     assert heard.true_peak_db <= wanted.settings.true_peak_db + METER_TOLERANCE_DB
     assert result.report.lufs == pytest.approx(heard.lufs, abs=0.15)
+    assert result.report.notes == ()
 
 
 @pytest.mark.parametrize(("lufs", "source"), [(-9.0, loud_music), (-16.0, loud_music), (-23.0, hot_voice)])
@@ -54,6 +55,7 @@ def test_silence_stays_silence(tmp_path: Path, mixed: Mixer) -> None:
     result = mixed(plan(tmp_path, np.zeros((frames(4), 1), np.float32), (), [silent_take, 2.0]))
     assert not result.master.any() and not result.bgm.any()
     assert result.report.lufs is None and result.report.true_peak_db is None
+    assert "nothing to hear" in result.report.notes[0]
 
 
 def test_faint_noise_is_not_blown_up_and_the_report_says_so(tmp_path: Path, mixed: Mixer) -> None:
@@ -62,6 +64,14 @@ def test_faint_noise_is_not_blown_up_and_the_report_says_so(tmp_path: Path, mixe
     gain_db = 20 * np.log10(result.master.std() / hiss.std())
     assert gain_db == pytest.approx(24, abs=0.1)
     assert result.report.lufs is not None and result.report.lufs < -30
+    (note,) = result.report.notes
+    assert note.startswith(f"The target of -14 LUFS was not reached (it is {result.report.lufs:.1f}), because")
+    assert "so quiet that 24 dB more are too little" in note
+
+
+def test_a_target_that_the_peaks_do_not_allow(tmp_path: Path, mixed: Mixer) -> None:
+    (note,) = mixed(replace(loud_music(tmp_path), settings=MixSettings(lufs=-5.0))).report.notes
+    assert "because its peaks are so high" in note
 
 
 def test_a_clip_shorter_than_a_measuring_block(tmp_path: Path, mixed: Mixer) -> None:
