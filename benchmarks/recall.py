@@ -35,7 +35,7 @@ IN_TABLE_DB = (5, 15)
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--separator", default="embedded")
-    arguments.add_argument("--transcriber", default="pocketsphinx")
+    arguments.add_argument("--transcriber", default="faster-whisper")
     asked = arguments.parse_args()
     if not JFK.is_file():
         raise SystemExit(f"{JFK} is not here")
@@ -46,11 +46,11 @@ def main() -> None:
 
 def rows(_options: Options) -> Iterator[Row]:
     """Words found after separation beside words found in the mix as it is."""
-    what, peer = "spoken words that PocketSphinx finds under music 5 and 15 dB below", "without separation"
+    what, peer = "spoken words that Whisper base finds under music 5 and 15 dB below", "without separation"
     if not JFK.is_file():
         yield not_run(what, peer, "../shared/data/jfk.flac is not here")
         return
-    found = [pair for _, *pair in measured("embedded", "pocketsphinx", mixes(IN_TABLE_DB))]
+    found = [pair for _, *pair in measured("embedded", "faster-whisper", mixes(IN_TABLE_DB))]
     before, after = (100 * mean(side) for side in zip(*found, strict=True))
     yield Row(what, "points", after, peer, before, len(found), higher_is_better=True)
 

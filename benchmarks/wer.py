@@ -3,7 +3,7 @@
 Clips: real speech (../shared/data/jfk.flac) where it is there, and sentences of our own spoken by flite where Debian's
 flite is installed. RTF is the time on the clock over the clip's length, CPU the processor time over it (of all
 processors, child processes too); both include voice activity detection and, on the first clip, loading the model. In
-the table of ``python -m benchmarks`` PocketSphinx as we use it stands beside its own decoder with default settings.
+the table of ``python -m benchmarks`` our use of it stands beside its own call with default settings.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ import soxr
 
 from benchmarks.peers import JFK, Options, package
 from benchmarks.table import Row, not_run
+from bgm import weights
 from bgm.engines import EngineOptions, Stage, choose, load
 from bgm.media.audio import SAMPLE_RATE
 from bgm.progress import silent
@@ -73,7 +74,7 @@ class Result:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--transcriber", default="pocketsphinx", metavar="NAME[:MODEL]")
+    parser.add_argument("--transcriber", default="faster-whisper", metavar="NAME[:MODEL]")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--show", action="store_true", help="print what was heard")
     args = parser.parse_args()
@@ -93,18 +94,20 @@ def main() -> None:
 
 def rows(_options: Options) -> Iterator[Row]:
     """Word errors and time, ours beside PocketSphinx's defaults on the same clips."""
-    peer = f"{package('pocketsphinx')}, default settings, whole clip"
-    engine = load(choose(Stage.TRANSCRIBE, "pocketsphinx", EngineOptions(language="en")))
+    peer = f"{package('faster-whisper')}, default settings, whole clip"
+    engine = load(choose(Stage.TRANSCRIBE, "faster-whisper", EngineOptions(language="en")))
     with tempfile.TemporaryDirectory() as folder:
-        pairs = [(_measure(engine, clip), _default_sphinx(clip)) for clip in clips(Path(folder))]
+        pairs = [(_measure(engine, clip), _plain_peer(clip)) for clip in clips(Path(folder))]
     if not pairs:
-        yield not_run("word error rate of PocketSphinx", peer, "neither ../shared/data/jfk.flac nor flite is here")
+        yield not_run(
+            "word error rate of faster-whisper base", peer, "neither ../shared/data/jfk.flac nor flite is here"
+        )
         return
     real = [pair for pair in pairs if pair[0].name == "jfk"]
     for kind, some in (("real speech", real), ("flite's voices", [pair for pair in pairs if pair not in real])):
         if some:
             ours, theirs = (_together(list(side)) for side in zip(*some, strict=True))
-            what = f"word error rate of PocketSphinx, {kind}, {len(ours.text.split())} words"
+            what = f"word error rate of faster-whisper base, {kind}, {len(ours.text.split())} words"
             yield Row(what, "", ours.wer, peer, theirs.wer, len(some))
     ours, theirs = (_together(list(side)) for side in zip(*pairs, strict=True))
     factors = ours.took / ours.length, theirs.took / theirs.length
@@ -146,20 +149,15 @@ def _measure(engine: Any, clip: Clip) -> Result:
     return Result(clip.name, clip.text, _plain(" ".join(u.text for u in transcript.utterances)), length, took, cpu)
 
 
-def _default_sphinx(clip: Clip) -> Result:
-    """PocketSphinx as its package comes: 16 kHz, one utterance; loading the model is in the time, as in ours."""
-    from pocketsphinx import Decoder
+def _plain_peer(clip: Clip) -> Result:
+    """faster-whisper as its package comes: transcribe() of the whole clip; loading the model is in the time, as ours."""
+    from faster_whisper import WhisperModel
 
     began, cpu = time.monotonic(), _cpu_seconds()
-    wave = soundfile.read(clip.audio, dtype="float32")[0]
-    pcm = (np.clip(soxr.resample(wave, SAMPLE_RATE, 16_000), -1, 1) * 32767).astype("<i2").tobytes()
-    decoder = Decoder(samprate=16_000, loglevel="FATAL")
-    decoder.start_utt()
-    decoder.process_raw(pcm, no_search=False, full_utt=True)
-    decoder.end_utt()
-    found = decoder.hyp()
+    model = WhisperModel(str(weights.provide(weights.card("faster-whisper:base"))), device="cpu", compute_type="int8")
+    heard = " ".join(segment.text for segment in model.transcribe(str(clip.audio))[0])
     took, cpu = time.monotonic() - began, _cpu_seconds() - cpu
-    return Result(clip.name, clip.text, _plain(found.hypstr if found else ""), len(wave) / SAMPLE_RATE, took, cpu)
+    return Result(clip.name, clip.text, _plain(heard), float(soundfile.info(str(clip.audio)).duration), took, cpu)
 
 
 def _cpu_seconds() -> float:

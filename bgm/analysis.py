@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bgm import engines
 from bgm.cues import Moments
 from bgm.digest import digest, fingerprint, seed_of
 from bgm.engines import Choice, EngineOptions, Stage
-from bgm.errors import BadInput
+from bgm.errors import BadInput, EngineUnavailable
 from bgm.files import beside, write_text
 from bgm.media import audio
 from bgm.media.decode import decode
 from bgm.media.probe import MediaInfo, probe
-from bgm.progress import Journey
+from bgm.progress import Journey, Progress, part
 from bgm.project import LANGUAGE_UNKNOWN, EngineUse, Noted, Project
-from bgm.timeline import Segment, Timeline, overlay
+from bgm.timeline import Segment, Timeline, Utterance, overlay
+
+if TYPE_CHECKING:
+    from bgm.speech.recording import Recording, Transcript
 
 log = logging.getLogger("bgm")
 
@@ -145,11 +149,20 @@ def _transcribe(project: Project, info: MediaInfo, journey: Journey) -> Project:
         if subtitles is None and not speech:
             return _without_speech(project, journey)
         wanted = options(project, subtitles=subtitles, language=settings.language, prompt=settings.initial_prompt)
-        choice = choose(project, Stage.TRANSCRIBE, settings.transcriber, wanted)
         recording = Recording(project.voice if info.audio else None, speech, project.duration)
-        transcript = engines.load(choice).transcribe(recording, journey.stage("transcribe"))
+        progress = journey.stage("transcribe")
+        try:
+            choice = choose(project, Stage.TRANSCRIBE, settings.transcriber, wanted)
+        except EngineUnavailable as error:
+            if settings.transcriber != "auto":
+                raise
+            return _without_words(project, f"{error}: bring subtitles to have the words")
+        transcript = engines.load(choice).transcribe(recording, part(progress, 0.0, 0.5 if subtitles else 1.0))
+        if subtitles:
+            transcript = _in_english(project, transcript, recording, part(progress, 0.5, 1.0))
+        notes = (*transcript.notes, *_unread(transcript.utterances))
         done = replace(project, language=transcript.language, utterances=transcript.utterances)
-        return remember(noted(done, "transcribe", transcript.notes), choice)
+        return remember(noted(done, "transcribe", notes), choice)
 
     return _once(project, journey, _Step("transcribe", key), work)
 
@@ -159,6 +172,28 @@ def _recognition(project: Project) -> tuple[str | None, ...]:
     return s.transcriber, s.language, s.initial_prompt
 
 
+def _in_english(project: Project, transcript: Transcript, recording: Recording, progress: Progress) -> Transcript:
+    """Subtitles in another language with their English from the sound, where an engine that hears it can run."""
+    if recording.audio is None or all(u.english for u in transcript.utterances):
+        return transcript
+    try:
+        choice = engines.choose(Stage.TRANSCRIBE, "auto", options(project, language=project.settings.language))
+    except EngineUnavailable as error:
+        return replace(transcript, notes=(*transcript.notes, str(error)))
+    told = engines.load(choice).translate(recording, transcript.utterances, progress)
+    return replace(transcript, utterances=told, notes=(*transcript.notes, f"Their English is heard by {choice.name}."))
+
+
+def _unread(utterances: Sequence[Utterance]) -> tuple[str, ...]:
+    """Which lines have no English, by number: the log holds nobody's words."""
+    lines = [number for number, u in enumerate(utterances, 1) if not u.english]
+    if not lines:
+        return ()
+    runs = [list(run) for _, run in groupby(enumerate(lines), key=lambda pair: pair[1] - pair[0])]
+    named = ", ".join(f"{run[0][1]} to {run[-1][1]}" if len(run) > 1 else f"{run[0][1]}" for run in runs)
+    return (f"There is no English for these lines, so their emotion is not read: {named}. Type it in the transcript.",)
+
+
 def _without_speech(project: Project, journey: Journey) -> Project:
     journey.stage("transcribe")
     log.info("no speech was found: the whole video is one neutral segment")
@@ -166,10 +201,16 @@ def _without_speech(project: Project, journey: Journey) -> Project:
     return _remember(done, Stage.TRANSCRIBE, "none", "no speech was found")
 
 
+def _without_words(project: Project, why: str) -> Project:
+    done = noted(replace(project, language=LANGUAGE_UNKNOWN, utterances=()), "transcribe", (why,))
+    return _remember(done, Stage.TRANSCRIBE, "none", why)
+
+
 def _classify(project: Project, journey: Journey) -> Project:
     key = digest("scores", _state(project, "transcribe"), project.settings.classifier)
     changed = project.state().get("classify") != key
-    todo = [i for i, u in enumerate(project.utterances) if changed or u.scores is None]
+    readable = [i for i, u in enumerate(project.utterances) if u.english]
+    todo = [i for i in readable if changed or project.utterances[i].scores is None]
     if not todo:
         journey.skip("classify")
         if changed:
@@ -178,10 +219,8 @@ def _classify(project: Project, journey: Journey) -> Project:
 
     def work() -> Project:
         choice = choose(project, Stage.CLASSIFY, project.settings.classifier, options(project))
-        if any(not project.utterances[i].english for i in todo):
-            log.warning("some speech has no English translation: its emotions can only be guessed, please check them")
         engine = engines.load(choice)
-        texts = [project.utterances[i].english or project.utterances[i].text for i in todo]
+        texts = [project.utterances[i].english for i in todo]
         scores = engine.classify(texts, journey.stage("classify"))
         new = dict(zip(todo, scores, strict=True))
         scored = (replace(u, scores=new[i]) if i in new else u for i, u in enumerate(project.utterances))

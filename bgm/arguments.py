@@ -110,7 +110,9 @@ def _output(p: argparse.ArgumentParser) -> None:
 
 def _analysis_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("--subtitles", metavar="FILE", help="an .srt or .vtt to use as the transcript")
-    p.add_argument("--transcriber", metavar="ENGINE[:MODEL]", help="auto, subtitles, whisper[:SIZE], pocketsphinx")
+    p.add_argument(
+        "--transcriber", metavar="ENGINE[:MODEL]", help="auto, subtitles, faster-whisper[:SIZE], whisper[:…]"
+    )
     p.add_argument("--classifier", metavar="ENGINE[:MODEL]", help="auto, distilroberta, minilm")
     p.add_argument("--separator", metavar="ENGINE", help="auto, spleeter, embedded, original")
     p.add_argument("--language", metavar="CODE", help="of the speech (default: detected)")

@@ -55,7 +55,10 @@ class Engine(Protocol):
 
     @classmethod
     def missing(cls, options: EngineOptions) -> str | None:
-        """Why it can't run here, in a few words (``weights not reachable``), or None. Answers within 5 s."""
+        """Why it can't run here, in a few words (``weights not reachable``), or None. Answers within 5 s.
+
+        Beside it an engine may have ``passed_over(options)``: why ``auto`` shall go on to the next although it can run.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +85,14 @@ CATALOGUE: tuple[EngineSpec, ...] = (
     EngineSpec(Stage.SEPARATE, "embedded", "bgm.voice.embedded:EmbeddedSeparator", "three masks averaged, gated"),
     EngineSpec(Stage.SEPARATE, "original", "bgm.voice.original:Original", "the sound as it is", auto=False),
     EngineSpec(Stage.TRANSCRIBE, "subtitles", "bgm.speech.subtitles:Subtitles", "a subtitle file or text track"),
-    EngineSpec(Stage.TRANSCRIBE, "whisper", "bgm.speech.whisper:Whisper", "openai-whisper", pretrained=True),
-    EngineSpec(Stage.TRANSCRIBE, "pocketsphinx", "bgm.speech.pocketsphinx:PocketSphinx", "rough, English only"),
+    EngineSpec(Stage.TRANSCRIBE, "whisper", "bgm.speech.whisper:Whisper", "openai-whisper, on a GPU", pretrained=True),
+    EngineSpec(
+        Stage.TRANSCRIBE,
+        "faster-whisper",
+        "bgm.speech.faster_whisper:FasterWhisper",
+        "on a processor",
+        pretrained=True,
+    ),
     EngineSpec(
         Stage.CLASSIFY, "distilroberta", "bgm.emotion.distilroberta:DistilRoberta", "j-hartmann's", pretrained=True
     ),
@@ -92,7 +101,7 @@ CATALOGUE: tuple[EngineSpec, ...] = (
     EngineSpec(Stage.MUSIC, "embedded", "bgm.music.embedded:EmbeddedComposer", "a composer and a soundfont"),
 )
 
-_EMBEDDED = {Stage.TRANSCRIBE: "pocketsphinx", Stage.CLASSIFY: "minilm"}
+_EMBEDDED = {Stage.TRANSCRIBE: "faster-whisper", Stage.CLASSIFY: "minilm"}
 """What the name ``embedded`` means where the embedded engine has a name of its own."""
 
 
@@ -169,11 +178,16 @@ def _first_that_runs(stage: Stage, options: EngineOptions) -> Choice:
     for candidate in specs(stage):
         if not candidate.auto:
             continue
-        missing = candidate.load_class().missing(options)
+        engine = candidate.load_class()
+        missing = getattr(engine, "passed_over", _welcome)(options) or engine.missing(options)
         if missing is None:
             return Choice(stage, candidate.name, _reason(passed, candidate), options)
         passed.append(f"{candidate.name}: {missing}")
     raise EngineUnavailable(f"no engine for {stage} can run here ({'; '.join(passed)})")
+
+
+def _welcome(options: EngineOptions) -> None:
+    """Most engines are never passed over."""
 
 
 def _reason(passed: Sequence[str], chosen: EngineSpec) -> str:

@@ -49,6 +49,8 @@ class Utterance:
     text: str
     english: str = ""
     scores: Scores | None = None
+    unsure: bool = False
+    """Its language or its English is a guess that a person should look at."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 

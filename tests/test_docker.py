@@ -133,8 +133,9 @@ def test_projects_uploads_and_weights_lie_in_volumes(app: Path) -> None:
         from huggingface_hub.constants import HF_HUB_CACHE
         from bgm import environment
         from bgm.files import user_folder
-        from bgm.speech.whisper_weights import cached_file
-        print(environment.read().data, HF_HUB_CACHE, cached_file("base"), user_folder(), sep="\\n")
+        from bgm.weights import card
+        whisper = card("whisper:base").sources[0].target
+        print(environment.read().data, HF_HUB_CACHE, whisper, user_folder(), sep="\\n")
     """
     done = run([sys.executable, "-c", check], app)
     assert done.returncode == 0, done.stderr

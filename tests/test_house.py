@@ -11,7 +11,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-HEAVY = ("torch", "transformers", "diffusers", "whisper", "librosa", "scipy", "gradio", "pocketsphinx", "fluidsynth")
+HEAVY = (
+    "torch",
+    "transformers",
+    "diffusers",
+    "whisper",
+    "librosa",
+    "scipy",
+    "gradio",
+    "ctranslate2",
+    "faster_whisper",
+    "fluidsynth",
+)
 PRODUCT = sorted([*(ROOT / "bgm").rglob("*.py"), *ROOT.glob("app.py")])
 
 

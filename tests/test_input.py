@@ -30,7 +30,7 @@ def test_sound_alone_gives_sound_of_the_same_length(cate_mp3: Path, tmp_path: Pa
     out = tmp_path / "out.mp3"
     done = bgm("make", cate_mp3, "-o", out, "--offline", "--json")
     assert done.status == 0, done.err
-    assert done.result["engines"]["transcribe"]["name"] == "pocketsphinx"
+    assert done.result["engines"]["transcribe"]["name"] == "faster-whisper"
     assert seconds(out) == pytest.approx(seconds(cate_mp3), abs=0.1)
 
 

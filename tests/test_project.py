@@ -64,7 +64,7 @@ def test_the_schema_has_the_promised_fields(project: Project) -> None:
         "id start end emotion confidence source prompt seed gain_db locked silent chosen takes".split()
     )
     assert set(document["segments"][0]["takes"][0]) == set("id engine seed file".split())
-    assert set(document["utterances"][0]) == set("start end text english scores".split())
+    assert set(document["utterances"][0]) == set("start end text english scores unsure".split())
     assert set(document["utterances"][0]["scores"]) == set(EMOTIONS)
 
 

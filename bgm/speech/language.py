@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 UNKNOWN = "und"
+ENGLISH = "en"
 COMMON = "ar bg cs da de el en es fa fi fr he hi hr hu id it ja ko ms nl no pl pt ro ru sk sv th tr uk vi zh".split()
 """Languages that the guess chooses from: with all of py3langid's 97, short texts come out as rare ones."""
 SURE = 0.3

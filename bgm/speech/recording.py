@@ -10,7 +10,8 @@ from pathlib import Path
 
 from bgm.timeline import Utterance
 
-Spans = tuple[tuple[float, float], ...]
+Span = tuple[float, float]
+Spans = tuple[Span, ...]
 """Stretches of speech, (start, end) in seconds, in order, disjoint."""
 
 

@@ -16,7 +16,7 @@ from bgm.speech.recording import Spans
 RATE = 16_000
 """What every recogniser wants, in Hz."""
 LONGEST_S = 30.0
-"""Of a stretch: Whisper's window, and PocketSphinx's best."""
+"""Of a stretch: Whisper's window."""
 
 Mono = npt.NDArray[np.float32]
 """(samples,) at RATE, -1..1."""

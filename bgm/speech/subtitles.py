@@ -120,7 +120,7 @@ def _notes(subtitle: Subtitle, beyond: int, code: str, english: bool) -> tuple[s
     if beyond:
         notes.append(f"What comes after the video's end was left out (cues: {beyond}).")
     if not english:
-        notes.append(f"The subtitles are not in English ({code}): emotion can only be read from a translation.")
+        notes.append(f"The subtitles are not in English ({code}): emotion is read from what is said at their times.")
     elif code == language.UNKNOWN and subtitle.cues:
         notes.append("The subtitles are too short to tell their language; they are read as English.")
     return tuple(notes)

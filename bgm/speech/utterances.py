@@ -54,6 +54,13 @@ def heard(word: Timed, speech: Spans) -> bool:
     return word.probability >= UNSURE or inside >= 0.5 * (word.end - word.start)
 
 
+def inside(word: Timed, speech: Spans) -> Timed:
+    """The word without the pause beside it: Whisper lets a word before or after a pause last until the next one."""
+    voiced = [(max(word.start, start), min(word.end, end)) for start, end in speech]
+    start, end = max(voiced, key=lambda span: span[1] - span[0], default=(word.start, word.end))
+    return replace(word, start=start, end=end) if start < end else word
+
+
 def join(phrase: Sequence[Timed]) -> str:
     """The phrase as one line."""
     return " ".join("".join(piece.text for piece in phrase).split())

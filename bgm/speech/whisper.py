@@ -1,168 +1,218 @@
-"""Speech recognition and translation into English by openai-whisper (MIT; Radford et al. 2022)."""
+"""Speech recognition and translation into English by openai-whisper (MIT; Radford et al. 2022), on torch."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from dataclasses import replace
-from functools import partial
+import pickle
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from bgm.device import free_gpu_bytes, pick, why_no_device
+from bgm import weights
+from bgm.device import gpu, pick, weight_bytes, why_no_device
 from bgm.engines import EngineOptions
-from bgm.errors import BadInput
-from bgm.media.container import paced
-from bgm.progress import Progress, part, silent
-from bgm.speech import stretches
-from bgm.speech import whisper_weights as weights
-from bgm.speech.recording import Recording, Spans, Transcript
-from bgm.speech.utterances import Timed, group, heard, join, lay_out
-from bgm.speech.whisper_model import Model, load
-from bgm.timeline import Utterance
+from bgm.errors import BadInput, BgmError
+from bgm.speech import sizes
+from bgm.speech.faster_whisper import FasterWhisper
+from bgm.speech.hearing import BEAM, TEMPERATURES, TICK_S, Passage, Recogniser, Tick
+from bgm.speech.stretches import Mono
+from bgm.speech.utterances import Timed
 
-GPU_GB = {"large-v3": 10, "medium": 5, "small": 2, "base": 1, "tiny": 1}
-"""GPU memory of the multilingual sizes, best first (openai-whisper's README)."""
-SHOWN = ("tiny", "base", "small", "medium", "large-v3", "turbo")
-MANY_PROCESSORS = 8
-"""From so many on, ``small`` keeps up with the clock; below it ``base`` does."""
+INVENTION_GAP_S = 2.0
+"""Improbable words surrounded by so much silence are taken for inventions (Whisper's own rule)."""
+REMEMBERED = 8
+"""Windows whose encoding is kept: asked for its language, then heard, timed, translated."""
+TURBO_LAYERS = (32, 4)
+"""Encoder and decoder layers of large-v3-turbo, which was not trained to translate."""
+SIZE_OF_LAYERS = {
+    (4, 4): "tiny",
+    (6, 6): "base",
+    (12, 12): "small",
+    (24, 24): "medium",
+    (32, 32): "large-v2",
+    TURBO_LAYERS: "turbo",
+}
+"""Encoder and decoder layers → the published size; large-v3 is told from v2 by its 128 mel bands."""
 
-WIDEST_GAP_S = 1.5
-"""Speech with more than this between is decoded apart: Whisper invents words over silence and music."""
-PAUSE_S = 0.5
-LANGUAGE_SAMPLES = 3
-"""How many of the longest stretches tell the language: the first one alone may be a greeting or a song."""
 
-
-class Whisper:
-    """Engine of the transcribe stage. ``options.prompt`` is text with the names of what will be said."""
+class Whisper(Recogniser):
+    """Engine of the transcribe stage: the first choice on a GPU, and for a checkpoint of one's own."""
 
     name: ClassVar[str] = "whisper"
 
-    def __init__(self, options: EngineOptions) -> None:
-        self._options = options
-        self._prompt = options.prompt
-
     @classmethod
     def missing(cls, options: EngineOptions) -> str | None:
-        if not weights.addresses():
-            return "the package openai-whisper is not installed"
         no_device = why_no_device(options.device)
-        if no_device:
-            return no_device
-        if options.model is None:
-            cached = any(weights.is_cached(size) for size in GPU_GB)
-            return None if cached else weights.why_missing("base", options.offline)
-        if options.model.endswith(".pt"):
-            return None if Path(options.model).expanduser().is_file() else f"there is no file {options.model}"
-        if options.model not in weights.addresses():
-            return f"there is no model {options.model!r}; choose {', '.join(SHOWN)} or a file ending in .pt"
-        return weights.why_missing(options.model, options.offline)
+        if no_device or options.model:
+            return no_device or weights.why_no_model(cls.name, options.model, offline=options.offline)
+        return sizes.why_none(cls.name, options.offline)
 
-    def transcribe(self, recording: Recording, progress: Progress = silent) -> Transcript:
-        """Raises BadInput for a checkpoint, device or language that isn't one, BgmError when memory is short."""
-        if recording.audio is None or not recording.speech:
-            return Transcript("und", (), ("No speech was heard.",))
-        progress = paced(progress)  # the model reports every layer of every token
-        model = self._model(part(progress, 0.0, 0.1))
-        listening = part(progress, 0.1, 0.6)
-        pieces = stretches.together(recording.speech, WIDEST_GAP_S)
-        language = self._language(model, recording.audio, pieces, listening)
-        words = list(self._words(model, recording.audio, pieces, language, listening))
-        believed = [word for word in words if heard(word, recording.speech)]
-        utterances = lay_out(_utterances(believed), recording.duration)
-        dropped = len(words) - len(believed)
-        notes = (f"{dropped} unlikely words where nobody spoke were dropped.",) if dropped else ()
-        transcript = Transcript(language, utterances, notes)
-        return self._in_english(transcript, model, recording.audio, part(progress, 0.6, 1.0))
+    @classmethod
+    def passed_over(cls, options: EngineOptions) -> str | None:
+        """On a processor the same model is three times quicker by faster-whisper, where that can run."""
+        if options.device != "cpu" and _device(options.device) == "cuda":
+            return None
+        return None if FasterWhisper.missing(options) else "faster-whisper is quicker on a processor"
 
-    def _model(self, progress: Progress) -> Model:
-        device = _device(self._options.device)
-        name = self._options.model or _best_size(device, self._options.offline)
-        return load(name, device, self._options.offline, progress)
+    def _device(self) -> str:
+        return _device(self._options.device)
 
-    def _language(self, model: Model, audio: Path, pieces: Spans, progress: Progress) -> str:
-        named = self._options.language
-        if named is None or not model.is_multilingual:
-            longest = sorted(pieces, key=lambda piece: piece[0] - piece[1])[:LANGUAGE_SAMPLES]
-            waves = [stretches.wave(audio, start, end) for start, end in longest]
-            return model.language(waves, partial(progress, 0.0, "hearing which language it is"))
+    def _load(self, path: Path, title: str, device: str) -> Loaded:
+        with _loading:  # else two users who come at once would load it twice
+            return _loaded(path, path.stat().st_mtime_ns, device)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A :class:`hearing.Model` on torch, shared by all users."""
+
+    name: str
+    net: Any
+    device: str
+    _busy: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def languages(self) -> frozenset[str]:
         from whisper.tokenizer import LANGUAGES
 
-        if named not in LANGUAGES:
-            raise BadInput(f"Whisper doesn't know the language {named!r}: give a code such as en, ko or es")
-        return named
+        return frozenset(LANGUAGES) if self.net.is_multilingual else frozenset({"en"})
 
-    def _words(self, model: Model, audio: Path, pieces: Spans, language: str, progress: Progress) -> Iterator[Timed]:
-        total, done = sum(end - start for start, end in pieces), 0.0
-        for start, end in pieces:
-            tick = partial(progress, done / total, f"recognising speech at {start:.0f} s ({language})")
-            for segment in model.hear(stretches.wave(audio, start, end), language, tick, self._prompt):
-                yield from _timed(segment["words"], start, end)
-            done += end - start
-        progress(1.0, "speech recognised")
+    @property
+    def translates(self) -> bool:
+        return bool(self.net.is_multilingual) and _layers(self.net) != TURBO_LAYERS
 
-    def _in_english(self, transcript: Transcript, model: Model, audio: Path, progress: Progress) -> Transcript:
-        if transcript.language == "en":
-            utterances = tuple(replace(u, english=u.text) for u in transcript.utterances)
-            progress(1.0, f"{len(utterances)} phrases")
-            return replace(transcript, utterances=utterances)
-        translator = model if model.can_translate else self._translator(model.device, part(progress, 0.0, 0.1))
-        if translator is None:
-            note = f"Whisper {model.name} can't translate, and no size that can is to be had: there is no English text."
-            return replace(transcript, notes=(*transcript.notes, note))
-        notes = (f"Whisper {model.name} can't translate; {translator.name} did.",) if translator is not model else ()
-        translated = tuple(_translated(translator, transcript, audio, part(progress, 0.1, 1.0)))
-        return replace(transcript, utterances=translated, notes=(*transcript.notes, *notes))
+    def detect(self, wave: Mono, check: Tick) -> Mapping[str, float]:
+        import torch
+        from whisper.audio import N_FRAMES, N_SAMPLES, log_mel_spectrogram, pad_or_trim
 
-    def _translator(self, device: str, progress: Progress) -> Model | None:
-        """A size that can translate, where the chosen one can't: a cached one, else small."""
-        cached = [size for size in GPU_GB if weights.is_cached(size)]
-        size = cached[0] if cached else "small"
-        if weights.why_missing(size, self._options.offline):
-            return None
-        return load(size, device, self._options.offline, progress)
+        with self._alone(check):
+            # As transcribe() cuts its windows, so that it finds the encoding of the same picture.
+            mel = log_mel_spectrogram(wave, self.net.dims.n_mels, padding=N_SAMPLES)
+            window = pad_or_trim(mel[:, : mel.shape[-1] - N_FRAMES], N_FRAMES)
+            dtype = torch.float16 if self.device == "cuda" else torch.float32
+            return dict(self.net.detect_language(window.to(self.device, dtype))[1])
+
+    def hear(self, wave: Mono, language: str, prompt: str | None, check: Tick) -> list[Passage]:
+        how = {"word_timestamps": True, "hallucination_silence_threshold": INVENTION_GAP_S}
+        return self._decode(wave, check, language=language, initial_prompt=prompt, **how)
+
+    def translate(self, wave: Mono, language: str, check: Tick) -> list[Passage]:
+        how = {"language": language, "task": "translate", "no_speech_threshold": None}
+        return self._decode(wave, check, **how) or self._decode(wave, check, **how, without_timestamps=True)
+
+    def leave(self) -> bool:
+        """Make room on the GPU for another model, unless this one is at work."""
+        if not self._busy.acquire(blocking=False):
+            return False
+        try:
+            self.net.to("cpu")
+            self.net.encoder.forget()
+        finally:
+            self._busy.release()
+        return True
+
+    def _decode(self, wave: Mono, check: Tick, **how: Any) -> list[Passage]:
+        import whisper
+
+        with self._alone(check):
+            result = whisper.transcribe(
+                self.net,
+                wave,
+                fp16=self.device == "cuda",
+                beam_size=BEAM if self.device == "cuda" else None,  # three times the work on a processor
+                temperature=TEMPERATURES,
+                condition_on_previous_text=False,
+                **how,
+            )
+        return [_passage(segment) for segment in result["segments"] if segment["text"].strip()]
+
+    def _settle(self) -> None:
+        if self.net.device.type != self.device:
+            gpu.settle(self, weight_bytes(self.net))
+            self.net.to(self.device)
+
+    @contextmanager
+    def _alone(self, check: Tick) -> Iterator[None]:
+        """One decoding at a time: Whisper keeps its cache in hooks on the shared layers. Sampling is repeatable."""
+        import torch
+
+        while not self._busy.acquire(timeout=TICK_S):
+            check()
+        hook = self.net.decoder.register_forward_pre_hook(lambda *_: check())
+        try:
+            check()
+            self._settle()
+            with torch.random.fork_rng(devices=[self.net.device] if self.device == "cuda" else []):
+                torch.manual_seed(0)
+                yield
+        except torch.OutOfMemoryError as error:
+            raise BgmError(f"Whisper {self.name} needs more GPU memory than is free: choose a smaller size") from error
+        finally:
+            hook.remove()
+            self._busy.release()
 
 
-def _timed(words: list[dict[str, float | str]], start: float, end: float) -> Iterator[Timed]:
-    """Whisper's words, at the time of the recording; none may lie beyond its stretch."""
-    for word in words:
-        first, last = min(start + float(word["start"]), end), min(start + float(word["end"]), end)
-        yield Timed(first, last, str(word["word"]), float(word["probability"]))
+_loading = threading.Lock()
 
 
-def _utterances(words: list[Timed]) -> Iterator[Utterance]:
-    for phrase in group(words, PAUSE_S):
-        yield Utterance(phrase[0].start, phrase[-1].end, join(phrase))
+@lru_cache(maxsize=2)
+def _loaded(path: Path, modified_ns: int, device: str) -> Loaded:
+    import whisper
+
+    try:
+        net = whisper.load_model(str(path), device="cpu")
+    except (RuntimeError, LookupError, TypeError, EOFError, pickle.UnpicklingError) as error:
+        raise BadInput(f"{path} is not a Whisper checkpoint, or a damaged one") from error
+    heads = whisper._ALIGNMENT_HEADS.get(_published_size(net))
+    if heads is not None:
+        # A checkpoint doesn't say which attention heads follow the words' times; half of all are slower and worse.
+        net.set_alignment_heads(heads)
+    _remember(net.encoder)
+    return Loaded(path.name.removesuffix(".pt"), net.eval(), device)
 
 
-def _translated(model: Model, transcript: Transcript, audio: Path, progress: Progress) -> Iterator[Utterance]:
-    """Each utterance by itself, so that its English is its own: a translation's word times are not to be trusted."""
-    count = len(transcript.utterances)
-    for i, utterance in enumerate(transcript.utterances):
-        tick = partial(progress, i / count, f"translating phrase {i + 1} of {count}")
-        english = model.translate(stretches.wave(audio, utterance.start, utterance.end), transcript.language, tick)
-        yield replace(utterance, english=english)
-    progress(1.0, f"{count} phrases")
+def _published_size(net: Any) -> str:
+    """What a checkpoint of these dimensions is, or was tuned from; empty where it is none of the published ones."""
+    size = SIZE_OF_LAYERS.get(_layers(net), "")
+    if size == "large-v2" and net.dims.n_mels == 128:
+        return "large-v3"
+    return size if net.is_multilingual or size not in ("tiny", "base", "small", "medium") else f"{size}.en"
+
+
+def _layers(net: Any) -> tuple[int, int]:
+    return net.dims.n_audio_layer, net.dims.n_text_layer
+
+
+def _remember(encoder: Any) -> None:
+    """Let the encoder keep what it made of the last windows: openai-whisper encodes each again for the words' times."""
+    import torch
+
+    compute: Callable[[Any], Any] = encoder.forward
+    known: list[tuple[Any, Any]] = []
+
+    def forward(mel: Any) -> Any:
+        for seen, output in known:
+            if seen.dtype == mel.dtype and torch.equal(seen, mel):
+                return output
+        output = compute(mel)
+        known[:] = [*known, (mel.clone(), output)][-REMEMBERED:]
+        return output
+
+    encoder.forward, encoder.forget = forward, known.clear
+
+
+def _passage(segment: Mapping[str, Any]) -> Passage:
+    words = tuple(
+        Timed(float(w["start"]), float(w["end"]), w["word"], float(w["probability"])) for w in segment.get("words", ())
+    )
+    measures = segment["avg_logprob"], segment["compression_ratio"]
+    return Passage(float(segment["start"]), float(segment["end"]), segment["text"], words, *measures)
 
 
 def _device(wanted: str) -> str:
     """Where to compute. Apple's GPU lacks the double precision that word times need: the processor does it."""
     chosen = pick(wanted)
     return "cpu" if chosen == "mps" else chosen
-
-
-def _best_size(device: str, offline: bool) -> str:
-    """The best size for the device that can be had, else the nearest smaller one, else whichever is cached."""
-    sizes = list(GPU_GB)
-    fitting = sizes[sizes.index(_ideal_size(device)) :]
-    to_be_had = (size for size in fitting if weights.why_missing(size, offline) is None)
-    cached = (size for size in reversed(sizes) if weights.is_cached(size))
-    return next(to_be_had, None) or next(cached, "base")
-
-
-def _ideal_size(device: str) -> str:
-    if device == "cuda":
-        free_gb = free_gpu_bytes() / 1e9
-        return next((size for size, needed in GPU_GB.items() if needed <= free_gb), "tiny")
-    return "small" if (os.cpu_count() or 1) >= MANY_PROCESSORS else "base"

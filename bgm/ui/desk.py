@@ -135,6 +135,7 @@ class Desk:
                 raise BadInput("this line of the transcript does not exist any more")
             old = project.utterances[index]
             new = replace(old, text=line, scores=None) if name == "text" else replace(old, english=line, scores=None)
+            new = replace(new, unsure=False)
             if name == "text" and old.english in {"", old.text}:
                 new = replace(new, english=line if old.english else "")
             lines = project.utterances

@@ -173,6 +173,7 @@ def _utterance(u: Utterance) -> View:
         "end": u.end,
         "text": u.text,
         "english": u.english,
+        "unsure": u.unsure,
         "scores": _in_order(u.scores) if u.scores else None,
     }
 

@@ -5,7 +5,7 @@ import { t } from './texts.js';
 
 const LOUDNESS = [['-14', 'loudness_youtube'], ['-16', 'loudness_apple'], ['-23', 'loudness_ebu'], ['', 'loudness_none']];
 const LANGUAGES = ['', 'en', 'ko', 'ja', 'zh', 'es', 'fr', 'de', 'pt', 'it', 'ru', 'hi', 'id', 'vi', 'th', 'tr', 'ar'];
-const TRANSCRIBERS = ['auto', 'whisper', 'pocketsphinx', 'subtitles'];
+const TRANSCRIBERS = ['auto', 'faster-whisper', 'whisper', 'subtitles'];
 const COMPOSERS = ['auto', 'riffusion', 'embedded'];
 const AUTO = 'auto';
 const EXPORTS = ['srt', 'vtt', 'json', 'audacity', 'edl', 'stems'];

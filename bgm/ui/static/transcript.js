@@ -13,22 +13,26 @@ export function transcriptRoom() {
   const reread = button('refresh', t('reread'), () => store.run('rescore'), { text: t('reread') });
   const subtitles = button('upload', t('use_subtitles'), () => pick('#bgm-subtitles'), { text: t('use_subtitles') });
   const empty = h('p', { class: 'note' }, t('no_speech'));
+  const unread = h('p', { class: 'note', role: 'status' });
   const redraw = () => draw(list, search.value.trim().toLowerCase(), found);
   search.addEventListener('input', redraw);
   subscribe(['view'], () => {
     redraw();
     empty.hidden = Boolean(store.view.utterances?.length);
     search.parentElement?.toggleAttribute('hidden', !empty.hidden);
+    const mute = (store.view.utterances ?? []).filter((u) => !u.english).length;
+    unread.hidden = !mute;
+    setText(unread, t('no_english', { n: mute }));
   });
   subscribe(['view', 'job'], () => {
-    reread.hidden = !(store.view.utterances ?? []).some((u) => !u.scores);
+    reread.hidden = !(store.view.utterances ?? []).some((u) => u.english && !u.scores);
     reread.disabled = isRunning();
     subtitles.disabled = isRunning();
   });
   onTime((time) => markCurrent(list, time));
   return h('section', { class: 'transcript card', 'aria-label': t('transcript') },
     h('header', {}, h('h2', {}, t('transcript')), h('span', { class: 'find' }, icon('search'), search, found), h('span', { class: 'grow' }), reread, subtitles),
-    h('div', { 'data-problems': 'transcript' }), h('p', { class: 'note' }, t('transcript_hint')), empty, list);
+    h('div', { 'data-problems': 'transcript' }), h('p', { class: 'note' }, t('transcript_hint')), unread, empty, list);
 }
 
 function draw(list, wanted, found) {
@@ -62,18 +66,21 @@ function updateLine(line, { utterance: u }) {
   fill(line.english, u.english);
   line.english.hidden = !needsEnglish(u);
   line.original.lang = store.view.language ?? '';
-  showFeeling(line.querySelector('.feeling'), u.scores);
+  line.classList.toggle('unsure', u.unsure);
+  set(line.querySelector('.words'), 'title', u.unsure ? t('unsure_hint') : '');
+  showFeeling(line.querySelector('.feeling'), u);
 }
 
 // Emotions are read in English: a line that has no translation yet shows where to write it.
 const needsEnglish = (u) => u.english !== u.text && store.view.language !== 'en';
 
-function showFeeling(element, scores) {
+function showFeeling(element, { scores, english }) {
   const best = scores ? scores.indexOf(Math.max(...scores)) : -1;
   element.classList.toggle('unread', best < 0);
   element.style.setProperty('--fill', best < 0 ? 'transparent' : `var(--fill-${EMOTIONS[best]})`);
-  setText(element, best < 0 ? t('unread') : emotionName(EMOTIONS[best]));
-  set(element, 'title', best < 0 ? t('unread_hint') : percent(scores[best]));
+  const why = english ? 'unread' : 'unreadable';
+  setText(element, best < 0 ? t(why) : emotionName(EMOTIONS[best]));
+  set(element, 'title', best < 0 ? t(`${why}_hint`) : percent(scores[best]));
 }
 
 // A text that is edited in place: Enter saves, Escape leaves it as it was.

@@ -1,0 +1,155 @@
+"""Speech recognition and translation by faster-whisper (MIT), Whisper on CTranslate2: int8 on a processor.
+
+The base size comes by pip with its weights; the others, and any Whisper that was converted for CTranslate2, from the
+hub or a folder.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from bgm import weights
+from bgm.device import pick, why_no_device
+from bgm.engines import EngineOptions
+from bgm.errors import BadInput
+from bgm.speech import sizes
+from bgm.speech.hearing import BEAM, TEMPERATURES, TICK_S, Passage, Recogniser, Tick
+from bgm.speech.stretches import Mono
+from bgm.speech.utterances import Timed
+
+MOST_THREADS = 4
+"""CTranslate2's own default; more give little for the base size."""
+REMEMBERED = 8
+"""Windows whose encoding is kept (3 MB each for base): asked for its language, then heard, then translated."""
+CANNOT_TRANSLATE = ("turbo", "distil")
+
+
+class FasterWhisper(Recogniser):
+    """Engine of the transcribe stage."""
+
+    name: ClassVar[str] = "faster-whisper"
+
+    @classmethod
+    def missing(cls, options: EngineOptions) -> str | None:
+        if not find_spec("faster_whisper"):
+            return "the package faster-whisper is not installed"
+        no_device = why_no_device(options.device)
+        if no_device or options.model:
+            return no_device or weights.why_no_model(cls.name, options.model, offline=options.offline)
+        return sizes.why_none(cls.name, options.offline)
+
+    def _device(self) -> str:
+        """CTranslate2 knows NVIDIA's GPUs and processors."""
+        import ctranslate2
+
+        return "cuda" if pick(self._options.device) == "cuda" and ctranslate2.get_cuda_device_count() else "cpu"
+
+    def _load(self, path: Path, title: str, device: str) -> Loaded:
+        with _loading:  # else two users who come at once would load it twice
+            return _loaded(path, (path / "model.bin").stat().st_mtime_ns, title, device)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A :class:`hearing.Model` on CTranslate2, shared by all users."""
+
+    name: str
+    net: Any
+    _busy: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def languages(self) -> frozenset[str]:
+        return frozenset(self.net.supported_languages)
+
+    @property
+    def translates(self) -> bool:
+        return len(self.languages) > 1 and not any(word in self.name.lower() for word in CANNOT_TRANSLATE)
+
+    def detect(self, wave: Mono, check: Tick) -> Mapping[str, float]:
+        with self._alone(check):
+            # The last frame is left out as transcribe() does, so that it finds the encoding of the same picture.
+            features = self.net.feature_extractor(wave)[:, :-1]
+            return dict(self.net.detect_language(features=features)[2])
+
+    def hear(self, wave: Mono, language: str, prompt: str | None, check: Tick) -> list[Passage]:
+        return self._decode(wave, check, language=language, initial_prompt=prompt, word_timestamps=True)
+
+    def translate(self, wave: Mono, language: str, check: Tick) -> list[Passage]:
+        how = {"language": language, "task": "translate", "no_speech_threshold": None}
+        return self._decode(wave, check, **how) or self._decode(wave, check, **how, without_timestamps=True)
+
+    def _decode(self, wave: Mono, check: Tick, **how: Any) -> list[Passage]:
+        out = []
+        with self._alone(check):
+            segments, _ = self.net.transcribe(
+                wave, beam_size=BEAM, temperature=TEMPERATURES, condition_on_previous_text=False, **how
+            )
+            for segment in segments:
+                check()
+                out.append(_passage(segment))
+        return out
+
+    @contextmanager
+    def _alone(self, check: Tick) -> Iterator[None]:
+        """One at a time: the processors are shared anyway, and the remembered encodings stay together."""
+        while not self._busy.acquire(timeout=TICK_S):
+            check()
+        try:
+            check()
+            yield
+        finally:
+            self._busy.release()
+
+
+_loading = threading.Lock()
+
+
+@lru_cache(maxsize=2)
+def _loaded(folder: Path, modified_ns: int, title: str, device: str) -> Loaded:
+    kind = "float16" if device == "cuda" else "int8"
+    try:
+        net = _remembering()(str(folder), device=device, compute_type=kind, cpu_threads=_threads())
+    except Exception as error:  # CTranslate2 and tokenizers raise a bare one for a file that is none of theirs
+        raise BadInput(f"{folder} holds no Whisper for CTranslate2, or a damaged one: {error}") from error
+    return Loaded(title, net)
+
+
+@lru_cache(maxsize=1)
+def _remembering() -> Any:
+    """WhisperModel that encodes a window once, whatever is asked of it: a third of all the work is the encoder's."""
+    from faster_whisper import WhisperModel
+
+    class Remembering(WhisperModel):  # type: ignore[misc]
+        def __init__(self, *args: Any, **more: Any) -> None:
+            super().__init__(*args, **more)
+            self._encoded: list[tuple[Any, Any]] = []
+
+        def encode(self, features: Any) -> Any:
+            for known, output in self._encoded:
+                if np.array_equal(known, features):
+                    return output
+            output = super().encode(features)
+            self._encoded = [*self._encoded, (features.copy(), output)][-REMEMBERED:]
+            return output
+
+    return Remembering
+
+
+def _passage(segment: Any) -> Passage:
+    words = (Timed(float(w.start), float(w.end), w.word, float(w.probability)) for w in segment.words or ())
+    times = float(segment.start), float(segment.end)
+    return Passage(*times, segment.text, tuple(words), segment.avg_logprob, segment.compression_ratio)
+
+
+def _threads() -> int:
+    return min(MOST_THREADS, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
