@@ -150,7 +150,7 @@ def _measure(engine: Any, clip: Clip) -> Result:
 
 
 def _plain_peer(clip: Clip) -> Result:
-    """faster-whisper as its package comes: transcribe() of the whole clip; loading the model is in the time, as ours."""
+    """faster-whisper as its package comes: transcribe() of the whole clip; the time to load is in it, as in ours."""
     from faster_whisper import WhisperModel
 
     began, cpu = time.monotonic(), _cpu_seconds()

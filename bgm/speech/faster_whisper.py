@@ -7,10 +7,7 @@ hub or a folder.
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,12 +15,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from bgm import weights
-from bgm.device import pick, why_no_device
+from bgm import device, weights
 from bgm.engines import EngineOptions
 from bgm.errors import BadInput
 from bgm.speech import sizes
-from bgm.speech.hearing import BEAM, TEMPERATURES, TICK_S, Passage, Recogniser, Tick
+from bgm.speech.hearing import BEAM, TEMPERATURES, Passage, Recogniser, Tick
 from bgm.speech.stretches import Mono
 from bgm.speech.utterances import Timed
 
@@ -43,7 +39,7 @@ class FasterWhisper(Recogniser):
     def missing(cls, options: EngineOptions) -> str | None:
         if not find_spec("faster_whisper"):
             return "the package faster-whisper is not installed"
-        no_device = why_no_device(options.device)
+        no_device = device.why_no_device(options.device)
         if no_device or options.model:
             return no_device or weights.why_no_model(cls.name, options.model, offline=options.offline)
         return sizes.why_none(cls.name, options.offline)
@@ -52,34 +48,44 @@ class FasterWhisper(Recogniser):
         """CTranslate2 knows NVIDIA's GPUs and processors."""
         import ctranslate2
 
-        return "cuda" if pick(self._options.device) == "cuda" and ctranslate2.get_cuda_device_count() else "cpu"
+        return "cuda" if device.pick(self._options.device) == "cuda" and ctranslate2.get_cuda_device_count() else "cpu"
 
-    def _load(self, path: Path, title: str, device: str) -> Loaded:
-        with _loading:  # else two users who come at once would load it twice
-            return _loaded(path, (path / "model.bin").stat().st_mtime_ns, title, device)
+    def _load(self, path: Path, title: str, place: str) -> Loaded:
+        key = path, (path / "model.bin").stat().st_mtime_ns, place
+        return _shelf.get(key, lambda: _loaded(path, title, place))
 
 
-@dataclass(frozen=True)
-class Loaded:
+class Loaded(device.Loaded[Any]):
     """A :class:`hearing.Model` on CTranslate2, shared by all users."""
 
-    name: str
-    net: Any
-    _busy: threading.Lock = field(default_factory=threading.Lock)
+    instead = "a smaller size"
+
+    def __init__(self, title: str, model: Any, place: str, size: int) -> None:
+        super().__init__(title, model, place)
+        self._bytes = size
+
+    def move(self, place: str) -> None:
+        """CTranslate2 keeps a copy in the computer's memory where the GPU is left."""
+        network = self.model.model
+        if self.device == "cuda":
+            network.load_model() if place == "cuda" else network.unload_model(to_cpu=True)
+
+    def _size(self) -> int:
+        return self._bytes
 
     @property
     def languages(self) -> frozenset[str]:
-        return frozenset(self.net.supported_languages)
+        return frozenset(self.model.supported_languages)
 
     @property
     def translates(self) -> bool:
-        return len(self.languages) > 1 and not any(word in self.name.lower() for word in CANNOT_TRANSLATE)
+        return len(self.languages) > 1 and not any(word in self.title.lower() for word in CANNOT_TRANSLATE)
 
     def detect(self, wave: Mono, check: Tick) -> Mapping[str, float]:
-        with self._alone(check):
+        with self.at_work(check) as model:
             # The last frame is left out as transcribe() does, so that it finds the encoding of the same picture.
-            features = self.net.feature_extractor(wave)[:, :-1]
-            return dict(self.net.detect_language(features=features)[2])
+            features = model.feature_extractor(wave)[:, :-1]
+            return dict(model.detect_language(features=features)[2])
 
     def hear(self, wave: Mono, language: str, prompt: str | None, check: Tick) -> list[Passage]:
         return self._decode(wave, check, language=language, initial_prompt=prompt, word_timestamps=True)
@@ -90,8 +96,9 @@ class Loaded:
 
     def _decode(self, wave: Mono, check: Tick, **how: Any) -> list[Passage]:
         out = []
-        with self._alone(check):
-            segments, _ = self.net.transcribe(
+        with self.at_work(check) as model:
+            check()
+            segments, _ = model.transcribe(
                 wave, beam_size=BEAM, temperature=TEMPERATURES, condition_on_previous_text=False, **how
             )
             for segment in segments:
@@ -99,29 +106,19 @@ class Loaded:
                 out.append(_passage(segment))
         return out
 
-    @contextmanager
-    def _alone(self, check: Tick) -> Iterator[None]:
-        """One at a time: the processors are shared anyway, and the remembered encodings stay together."""
-        while not self._busy.acquire(timeout=TICK_S):
-            check()
-        try:
-            check()
-            yield
-        finally:
-            self._busy.release()
+
+_shelf: device.Shelf[Loaded] = device.Shelf()
 
 
-_loading = threading.Lock()
-
-
-@lru_cache(maxsize=2)
-def _loaded(folder: Path, modified_ns: int, title: str, device: str) -> Loaded:
-    kind = "float16" if device == "cuda" else "int8"
+def _loaded(folder: Path, title: str, place: str) -> Loaded:
+    kind = "float16" if place == "cuda" else "int8"
     try:
-        net = _remembering()(str(folder), device=device, compute_type=kind, cpu_threads=_threads())
+        model = _remembering()(str(folder), device=place, compute_type=kind, cpu_threads=_threads())
     except Exception as error:  # CTranslate2 and tokenizers raise a bare one for a file that is none of theirs
         raise BadInput(f"{folder} holds no Whisper for CTranslate2, or a damaged one: {error}") from error
-    return Loaded(title, net)
+    loaded = Loaded(title, model, place, (folder / "model.bin").stat().st_size)
+    loaded.move("cpu")  # until it works
+    return loaded
 
 
 @lru_cache(maxsize=1)

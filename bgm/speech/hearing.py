@@ -85,10 +85,6 @@ class Model(Protocol):
     """
 
     @property
-    def name(self) -> str:
-        """The size, or the name of the file or folder."""
-
-    @property
     def languages(self) -> frozenset[str]:
         """Codes of the languages that it hears; English alone for an English model."""
 
@@ -135,7 +131,7 @@ class Recogniser(ABC):
         """``cuda`` or ``cpu``."""
 
     @abstractmethod
-    def _load(self, path: Path, title: str, device: str) -> Model:
+    def _load(self, path: Path, title: str, place: str) -> Model:
         """The model of these weights, loaded once per process. Raises BadInput where they are none."""
 
     def transcribe(self, recording: Recording, progress: Progress = silent) -> Transcript:
@@ -185,7 +181,7 @@ class Recogniser(ABC):
         card = weights.card_for(self.name, size)
         path = weights.provide(card, offline=self._options.offline, progress=progress)
         progress(1.0, f"loading {card.title}")
-        return self._load(path, size if size in sizes.GPU_GB else card.title, self._device())
+        return self._load(path, card.title, self._device())
 
     def _translator(self, tick: Tick) -> Model | None:
         """Another size, for a model that can't translate (turbo)."""

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import pickle
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
-from bgm import weights
-from bgm.device import gpu, pick, weight_bytes, why_no_device
+from bgm import device, weights
 from bgm.engines import EngineOptions
-from bgm.errors import BadInput, BgmError
+from bgm.errors import BadInput
 from bgm.speech import sizes
 from bgm.speech.faster_whisper import FasterWhisper
-from bgm.speech.hearing import BEAM, TEMPERATURES, TICK_S, Passage, Recogniser, Tick
+from bgm.speech.hearing import BEAM, TEMPERATURES, Passage, Recogniser, Tick
 from bgm.speech.stretches import Mono
 from bgm.speech.utterances import Timed
 
@@ -45,7 +41,7 @@ class Whisper(Recogniser):
 
     @classmethod
     def missing(cls, options: EngineOptions) -> str | None:
-        no_device = why_no_device(options.device)
+        no_device = device.why_no_device(options.device)
         if no_device or options.model:
             return no_device or weights.why_no_model(cls.name, options.model, offline=options.offline)
         return sizes.why_none(cls.name, options.offline)
@@ -60,40 +56,40 @@ class Whisper(Recogniser):
     def _device(self) -> str:
         return _device(self._options.device)
 
-    def _load(self, path: Path, title: str, device: str) -> Loaded:
-        with _loading:  # else two users who come at once would load it twice
-            return _loaded(path, path.stat().st_mtime_ns, device)
+    def _load(self, path: Path, title: str, place: str) -> Loaded:
+        key = path, path.stat().st_mtime_ns, place
+        return _shelf.get(key, lambda: loaded(path, title, place))
 
 
-@dataclass(frozen=True)
-class Loaded:
+class Loaded(device.Loaded[Any]):
     """A :class:`hearing.Model` on torch, shared by all users."""
 
-    name: str
-    net: Any
-    device: str
-    _busy: threading.Lock = field(default_factory=threading.Lock)
+    instead = "a smaller size"
+
+    def move(self, place: str) -> None:
+        self.model.encoder.forget()
+        super().move(place)
 
     @property
     def languages(self) -> frozenset[str]:
         from whisper.tokenizer import LANGUAGES
 
-        return frozenset(LANGUAGES) if self.net.is_multilingual else frozenset({"en"})
+        return frozenset(LANGUAGES) if self.model.is_multilingual else frozenset({"en"})
 
     @property
     def translates(self) -> bool:
-        return bool(self.net.is_multilingual) and _layers(self.net) != TURBO_LAYERS
+        return bool(self.model.is_multilingual) and _layers(self.model) != TURBO_LAYERS
 
     def detect(self, wave: Mono, check: Tick) -> Mapping[str, float]:
         import torch
         from whisper.audio import N_FRAMES, N_SAMPLES, log_mel_spectrogram, pad_or_trim
 
-        with self._alone(check):
+        with self._alone(check) as net:
             # As transcribe() cuts its windows, so that it finds the encoding of the same picture.
-            mel = log_mel_spectrogram(wave, self.net.dims.n_mels, padding=N_SAMPLES)
+            mel = log_mel_spectrogram(wave, net.dims.n_mels, padding=N_SAMPLES)
             window = pad_or_trim(mel[:, : mel.shape[-1] - N_FRAMES], N_FRAMES)
             dtype = torch.float16 if self.device == "cuda" else torch.float32
-            return dict(self.net.detect_language(window.to(self.device, dtype))[1])
+            return dict(net.detect_language(window.to(self.device, dtype))[1])
 
     def hear(self, wave: Mono, language: str, prompt: str | None, check: Tick) -> list[Passage]:
         how = {"word_timestamps": True, "hallucination_silence_threshold": INVENTION_GAP_S}
@@ -103,23 +99,12 @@ class Loaded:
         how = {"language": language, "task": "translate", "no_speech_threshold": None}
         return self._decode(wave, check, **how) or self._decode(wave, check, **how, without_timestamps=True)
 
-    def leave(self) -> bool:
-        """Make room on the GPU for another model, unless this one is at work."""
-        if not self._busy.acquire(blocking=False):
-            return False
-        try:
-            self.net.to("cpu")
-            self.net.encoder.forget()
-        finally:
-            self._busy.release()
-        return True
-
     def _decode(self, wave: Mono, check: Tick, **how: Any) -> list[Passage]:
         import whisper
 
-        with self._alone(check):
+        with self._alone(check) as net:
             result = whisper.transcribe(
-                self.net,
+                net,
                 wave,
                 fp16=self.device == "cuda",
                 beam_size=BEAM if self.device == "cuda" else None,  # three times the work on a processor
@@ -129,37 +114,27 @@ class Loaded:
             )
         return [_passage(segment) for segment in result["segments"] if segment["text"].strip()]
 
-    def _settle(self) -> None:
-        if self.net.device.type != self.device:
-            gpu.settle(self, weight_bytes(self.net))
-            self.net.to(self.device)
-
     @contextmanager
-    def _alone(self, check: Tick) -> Iterator[None]:
-        """One decoding at a time: Whisper keeps its cache in hooks on the shared layers. Sampling is repeatable."""
+    def _alone(self, check: Tick) -> Iterator[Any]:
+        """The model; ``check`` is called for every token. Sampling is repeatable."""
         import torch
 
-        while not self._busy.acquire(timeout=TICK_S):
-            check()
-        hook = self.net.decoder.register_forward_pre_hook(lambda *_: check())
-        try:
-            check()
-            self._settle()
-            with torch.random.fork_rng(devices=[self.net.device] if self.device == "cuda" else []):
-                torch.manual_seed(0)
-                yield
-        except torch.OutOfMemoryError as error:
-            raise BgmError(f"Whisper {self.name} needs more GPU memory than is free: choose a smaller size") from error
-        finally:
-            hook.remove()
-            self._busy.release()
+        with self.at_work(check) as net:
+            hook = net.decoder.register_forward_pre_hook(lambda *_: check())
+            try:
+                check()
+                with torch.random.fork_rng(devices=[net.device] if self.device == "cuda" else []):
+                    torch.manual_seed(0)
+                    yield net
+            finally:
+                hook.remove()
 
 
-_loading = threading.Lock()
+_shelf: device.Shelf[Loaded] = device.Shelf()
 
 
-@lru_cache(maxsize=2)
-def _loaded(path: Path, modified_ns: int, device: str) -> Loaded:
+def loaded(path: Path, title: str, place: str) -> Loaded:
+    """Read a checkpoint, on the CPU. Raises BadInput for a file that is none."""
     import whisper
 
     try:
@@ -171,7 +146,7 @@ def _loaded(path: Path, modified_ns: int, device: str) -> Loaded:
         # A checkpoint doesn't say which attention heads follow the words' times; half of all are slower and worse.
         net.set_alignment_heads(heads)
     _remember(net.encoder)
-    return Loaded(path.name.removesuffix(".pt"), net.eval(), device)
+    return Loaded(title, net.eval(), place)
 
 
 def _published_size(net: Any) -> str:
@@ -214,5 +189,5 @@ def _passage(segment: Mapping[str, Any]) -> Passage:
 
 def _device(wanted: str) -> str:
     """Where to compute. Apple's GPU lacks the double precision that word times need: the processor does it."""
-    chosen = pick(wanted)
+    chosen = device.pick(wanted)
     return "cpu" if chosen == "mps" else chosen

@@ -162,7 +162,7 @@ def test_the_operators_own_weights_are_read_without_running_them(tmp_path: Path)
     trace = tmp_path / "it ran"
     for name, load in (
         ("lora.bin", lora.read),
-        ("model.pt", lambda path: whisper._loaded(path, 0, "cpu")),
+        ("model.pt", lambda path: whisper.loaded(path, "mine", "cpu")),
     ):
         file = tmp_path / name
         file.write_bytes(pickle.dumps(Bomb(trace)))
