@@ -141,7 +141,7 @@ def loaded(path: Path, title: str, place: str) -> Loaded:
         net = whisper.load_model(str(path), device="cpu")
     except (RuntimeError, LookupError, TypeError, EOFError, pickle.UnpicklingError) as error:
         raise BadInput(f"{path} is not a Whisper checkpoint, or a damaged one") from error
-    heads = whisper._ALIGNMENT_HEADS.get(_published_size(net))
+    heads = whisper._ALIGNMENT_HEADS.get(published_size(net))
     if heads is not None:
         # A checkpoint doesn't say which attention heads follow the words' times; half of all are slower and worse.
         net.set_alignment_heads(heads)
@@ -149,7 +149,7 @@ def loaded(path: Path, title: str, place: str) -> Loaded:
     return Loaded(title, net.eval(), place)
 
 
-def _published_size(net: Any) -> str:
+def published_size(net: Any) -> str:
     """What a checkpoint of these dimensions is, or was tuned from; empty where it is none of the published ones."""
     size = SIZE_OF_LAYERS.get(_layers(net), "")
     if size == "large-v2" and net.dims.n_mels == 128:
