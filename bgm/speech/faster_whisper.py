@@ -6,6 +6,7 @@ hub or a folder.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from functools import lru_cache
@@ -27,7 +28,9 @@ MOST_THREADS = 4
 """CTranslate2's own default; more give little for the base size."""
 REMEMBERED = 8
 """Windows whose encoding is kept (3 MB each for base): asked for its language, then heard, then translated."""
-CANNOT_TRANSLATE = ("turbo", "distil")
+TINY_DEEPEST = 3
+"""Deepest of the decoder's layers in tiny, the smallest that translates; with large-v3's 128 mel bands it is turbo's.
+Decoders that were cut so far (turbo, the distilled ones) were not trained to."""
 
 
 class FasterWhisper(Recogniser):
@@ -60,9 +63,10 @@ class Loaded(device.Loaded[Any]):
 
     instead = "a smaller size"
 
-    def __init__(self, title: str, model: Any, place: str, size: int) -> None:
+    def __init__(self, title: str, model: Any, place: str, folder: Path) -> None:
         super().__init__(title, model, place)
-        self._bytes = size
+        self._bytes = (folder / "model.bin").stat().st_size
+        self._is_cut = _is_cut(folder, model.model.n_mels)
 
     def move(self, place: str) -> None:
         """CTranslate2 keeps a copy in the computer's memory where the GPU is left."""
@@ -79,7 +83,7 @@ class Loaded(device.Loaded[Any]):
 
     @property
     def translates(self) -> bool:
-        return len(self.languages) > 1 and not any(word in self.title.lower() for word in CANNOT_TRANSLATE)
+        return len(self.languages) > 1 and not self._is_cut
 
     def detect(self, wave: Mono, check: Tick) -> Mapping[str, float]:
         with self.at_work(check) as model:
@@ -116,7 +120,7 @@ def _loaded(folder: Path, title: str, place: str) -> Loaded:
         model = _remembering()(str(folder), device=place, compute_type=kind, cpu_threads=_threads())
     except Exception as error:  # CTranslate2 and tokenizers raise a bare one for a file that is none of theirs
         raise BadInput(f"{folder} holds no Whisper for CTranslate2, or a damaged one: {error}") from error
-    loaded = Loaded(title, model, place, (folder / "model.bin").stat().st_size)
+    loaded = Loaded(title, model, place, folder)
     loaded.move("cpu")  # until it works
     return loaded
 
@@ -140,6 +144,16 @@ def _remembering() -> Any:
             return output
 
     return Remembering
+
+
+def _is_cut(folder: Path, mel_bands: int) -> bool:
+    """Whether the decoder has lost most of its layers, by the attention heads that ``config.json`` lists."""
+    try:
+        heads = json.loads((folder / "config.json").read_text(encoding="utf-8"))["alignment_heads"]
+        deepest = max(int(layer) for layer, _ in heads)
+    except (ValueError, TypeError, LookupError):
+        return False
+    return deepest < TINY_DEEPEST or (deepest == TINY_DEEPEST and mel_bands == 128)
 
 
 def _passage(segment: Any) -> Passage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from itertools import pairwise
@@ -12,6 +13,7 @@ import pytest
 
 from bgm.engines import EngineOptions, Stage, choose
 from bgm.errors import BadInput, Cancelled
+from bgm.speech import faster_whisper
 from bgm.speech.activity import speech_spans
 from bgm.speech.faster_whisper import FasterWhisper
 from bgm.speech.recording import Recording, Transcript
@@ -94,3 +96,13 @@ def test_a_folder_of_something_else_is_one_clear_line(tmp_path: Path, recording:
         (tmp_path / name).write_bytes(b"something else")
     with pytest.raises(BadInput, match="holds no Whisper"):
         FasterWhisper(EngineOptions(model=str(tmp_path), offline=True)).transcribe(recording)
+
+
+@pytest.mark.parametrize(
+    ("layers", "mel_bands", "cut"), [((3, 5), 80, False), ((2, 3), 80, False), ((2, 3), 128, True), ((1,), 80, True)]
+)
+def test_decoders_that_were_cut_short_do_not_translate(
+    tmp_path: Path, layers: tuple[int, ...], mel_bands: int, cut: bool
+) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"alignment_heads": [[layer, 0] for layer in layers]}))
+    assert faster_whisper._is_cut(tmp_path, mel_bands) is cut

@@ -35,7 +35,7 @@ from bgm.ui.jobs import Jobs
 from bgm.ui.metrics import Metrics
 
 ROOT = Path(__file__).resolve().parents[2]
-USER = ("ann", "a long password")
+USER = ("ann-of-the-tests", "a long password")
 LINES = "1\n00:00:00,500 --> 00:00:03,000\nWhat a wonderful day, I love it!\n"
 ENGINES = {"separator": "original", "classifier": "minilm", "music": "embedded"}
 
