@@ -56,6 +56,15 @@ def in_a_line(found: Status) -> str:
     )
 
 
+def markdown() -> str:
+    """What each engine takes where nothing else is named, as the table of the README."""
+    rows = ["| engine | model | licence | size | from, in this order |", "|---|---|---|---|---|"]
+    for c in map(card, ENGINES):
+        places = "; ".join(map(str, c.sources))
+        rows.append(f"| `{c.key}` | {c.title} | {c.licence} | {in_words(c.size or 0)} | {places} |")
+    return "\n".join(rows)
+
+
 def fetch(keys: Sequence[str], options: EngineOptions, listen: Listener) -> dict[str, Path]:
     """Bring what ``keys`` (``ENGINE[:MODEL]``) name, by default what ``auto`` would use here; key → where it lies.
 

@@ -109,7 +109,8 @@ class Packages:
     """(name of the file, (distribution, path in it) of each of its parts, in order)"""
 
     def __str__(self) -> str:
-        return f"package {' and '.join(self._distributions())}"
+        names = self._distributions()
+        return f"package{'s' if len(names) > 1 else ''} {' and '.join(names)}"
 
     def _distributions(self) -> list[str]:
         return sorted({name for _, parts in self.parts for name, _ in parts})

