@@ -26,7 +26,8 @@ class Done:
 
 def bgm(*words: str | Path, cwd: Path = ROOT) -> Done:
     command = [sys.executable, "-m", "bgm", *map(str, words)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    environment = {**os.environ, "PYTHONPATH": path}
     done = subprocess.run(command, check=False, cwd=cwd, capture_output=True, text=True, env=environment, timeout=300)
     assert "Traceback" not in done.stderr, done.stderr
     return Done(done.returncode, done.stdout, done.stderr)
