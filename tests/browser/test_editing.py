@@ -194,8 +194,10 @@ def test_zoom_stays_through_an_edit(tab: Page) -> None:
     box = tab.locator(".strip").bounding_box()
     assert box
     tab.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 20)
+    tab.keyboard.down("Control")
     for _ in range(4):
         tab.mouse.wheel(0, -300)
+    tab.keyboard.up("Control")
     tab.wait_for_timeout(200)
     seen = "() => { const s = document.querySelector('.scroller'); return [s.scrollLeft, s.scrollWidth] }"
     left, width = tab.evaluate(seen)

@@ -95,6 +95,11 @@ export function clock(seconds, digits = 1) {
   return minutes < 60 ? `${minutes}:${tail}` : `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, '0')}:${tail}`;
 }
 
-export function isTyping(target) {
-  return target.closest?.('input:not([type=range]):not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable=true]');
+const FIELDS = 'input:not([type=range]):not([type=checkbox]):not([type=radio]):not([type=button]), textarea, select, [role=textbox], [role=combobox]';
+
+// Whether a key goes into a text: any field or editable element, ours or Gradio's, also inside a component of its own,
+// or an input method that is still composing (229: what Safari says of the key that ends it).
+export function isTyping(event) {
+  const target = event.composedPath()[0] ?? event.target;
+  return event.isComposing || event.keyCode === 229 || Boolean(target.isContentEditable || target.closest?.(FIELDS));
 }

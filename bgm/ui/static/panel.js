@@ -1,6 +1,7 @@
 // The selected segment: its emotion with the seven scores, its music, its takes.
 import { button, clock, h, setText } from './dom.js';
-import { commit, EMOTIONS, isRunning, selectedSegment, store, subscribe } from './store.js';
+import { now } from './playback.js';
+import { commit, EMOTIONS, follow, isRunning, selectedSegment, store, subscribe } from './store.js';
 import { takesList } from './takes.js';
 import { emotionName, t } from './texts.js';
 import { playSegment, setEmotion } from './timeline/actions.js';
@@ -12,7 +13,7 @@ export function panelRoom() {
   const stale = h('p', { class: 'note stale-note' });
   const more = button('refresh', t('another_take'), another, { text: t('another_take') });
   const make = button('refresh', t('make_take'), generate, { text: t('make_take') });
-  const own = button('upload', t('own_audio'), () => pick('#bgm-own-audio'), { text: t('own_audio') });
+  const own = button('upload', t('own_audio'), pickOwnSound, { text: t('own_audio') });
   const head = h('header', {}, button('play', t('play_segment'), playSegment), title, when);
   const panel = h('section', { class: 'panel card', 'aria-label': t('segment_panel') }, head,
     h('div', { class: 'halves' }, scores(), fields()), h('h3', {}, t('takes')), stale, takesList(), h('div', { class: 'row' }, make, more, own),
@@ -42,6 +43,12 @@ function note(segment) {
 
 const another = () => store.run('generate', { segments: [store.selected], another: true });
 const generate = () => store.run('generate', { segments: [store.selected] });
+
+// The sound goes to the segment for which it was asked, wherever the playhead is when the file was found.
+function pickOwnSound() {
+  window.bgm.selected = store.selected; // page.py reads it
+  pick('#bgm-own-audio');
+}
 
 // Gradio's upload button does the upload; ours shows where it belongs.
 export function pick(where) {
@@ -91,6 +98,7 @@ function fields() {
   save(prompt, 'prompt', () => prompt.value.trim());
   save(seed, 'seed', () => Math.min(2 ** 32 - 1, Math.max(0, Math.round(Number(seed.value) || 0))));
   save(gain, 'gain_db', () => Number(gain.value));
+  for (const input of [prompt, seed, gain]) input.addEventListener('blur', () => queueMicrotask(() => follow(now())));
   gain.addEventListener('input', () => setText(decibels, inDecibels(Number(gain.value))));
   const roll = button('dice', t('new_seed'), () => set('seed', Math.floor(Math.random() * 2 ** 32)));
   subscribe(['view', 'selected'], () => {

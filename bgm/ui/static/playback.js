@@ -3,6 +3,7 @@ const watchers = new Set();
 let video = null;
 let frame = 0;
 let stopAt = null;
+const JUST_BEFORE = 0.01; // seconds: a segment that was played is still the one under the playhead
 export const sound = { source: 'original', audio: null };
 
 export function attach(element) {
@@ -24,6 +25,7 @@ export function onTime(watcher) {
 function moved() {
   if (stopAt !== null && video.currentTime >= stopAt) {
     video.pause();
+    video.currentTime = stopAt - JUST_BEFORE;
     stopAt = null;
   }
   follow(sound.audio);
@@ -40,6 +42,7 @@ export function seek(time) {
   if (!video) return;
   stopAt = null;
   video.currentTime = Math.max(0, Math.min(time, video.duration || time));
+  moved();
 }
 
 export function play(from = null, until = null) {

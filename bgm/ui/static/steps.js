@@ -15,11 +15,11 @@ export function mount({ element, props, trigger, watch }) {
     setView({ id: null });
     trigger('close');
   }, { text: t('new_video') });
-  const engines = h('p', { class: 'engines' });
+  const engines = h('details', { class: 'engines' }, h('summary', {}), h('ul', {}));
   const root = element.querySelector('.bgm-steps');
   root.replaceChildren(
-    h('div', { class: 'steps card' }, h('div', { class: 'flow' }, Object.values(buttons)), progress(),
-      h('div', { class: 'foot' }, title, engines, leave)), problem());
+    h('div', { class: 'steps card' }, h('div', { class: 'flow' }, Object.values(buttons)),
+      h('div', { class: 'foot' }, title, h('div', { class: 'now' }, progress(), engines), leave)), problem());
   subscribe(['view', 'job'], () => {
     setText(title, store.view.title ?? '');
     refresh(buttons);
@@ -112,7 +112,7 @@ function left(seconds) {
 
 // What went wrong stands in the room that caused it when that has a place for it, else under the steps.
 function problem() {
-  const home = h('div', {});
+  const home = h('div', { class: 'news' });
   const text = h('span', {});
   const box = h('div', { class: 'problem', role: 'alert', hidden: true }, text, button('close', t('dismiss'), () => setJob({ state: 'idle' })));
   subscribe(['job'], () => {
@@ -120,14 +120,18 @@ function problem() {
     const isNews = job.state === 'failed' || job.state === 'stopped';
     box.hidden = !isNews;
     box.dataset.state = job.state;
-    (document.querySelector(`[data-problems='${job.kind}']`) ?? home).append(box);
+    const place = document.querySelector(`[data-problems='${job.kind}']`) ?? home;
+    place.append(box);
     setText(text, job.state === 'stopped' ? t('stopped') : (job.error ?? ''));
+    if (isNews && place !== home) box.scrollIntoView({ block: 'nearest' });
   });
   return home;
 }
 
+// Which engine did what in one line, and why behind it; the line makes way for a step that runs.
 function showEngines(element) {
-  const used = store.view.engines ?? [];
-  setText(element, used.map(({ stage, name, reason }) => `${t(`uses_${stage}`)}: ${name} (${reason})`).join('  ·  '));
-  element.hidden = !used.length;
+  const used = (store.view.engines ?? []).map(({ stage, name, reason }) => [`${t(`uses_${stage}`)}: ${name}`, reason]);
+  setText(element.firstChild, used.map(([engine]) => engine).join('  ·  '));
+  element.lastChild.replaceChildren(...used.map(([engine, reason]) => h('li', {}, `${engine} (${reason})`)));
+  element.hidden = !used.length || isRunning();
 }

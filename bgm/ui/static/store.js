@@ -38,7 +38,7 @@ export function setView(view) {
   seen = view ?? { id: null };
   store.view = pending.reduce(apply, seen);
   if (!same) store.message = null;
-  keepSelection(same);
+  follow(same ? now() : 0);
   tell('view');
 }
 
@@ -51,13 +51,6 @@ export function isRunning() {
   return store.job.state === 'running' || store.job.state === 'waiting';
 }
 
-export function select(id) {
-  if (store.selected === id) return;
-  store.selected = id;
-  window.bgm.selected = id; // read by the upload of an own sound
-  tell('selected');
-}
-
 export function selectedSegment() {
   return segments().find((s) => s.id === store.selected) ?? null;
 }
@@ -66,13 +59,23 @@ export function segments() {
   return store.view.segments ?? [];
 }
 
+const HAIR = 1e-4; // seconds: a video that was sent to a boundary may stand a hair before it
+
 export function segmentAt(time) {
-  return segments().find((s) => time >= s.start && time < s.end) ?? segments().at(-1) ?? null;
+  return segments().find((s) => time < s.end - HAIR) ?? segments().at(-1) ?? null;
 }
 
-function keepSelection(sameProject) {
-  const known = sameProject && segments().some((s) => s.id === store.selected);
-  if (!known) select((sameProject ? segmentAt(now()) : segments()[0])?.id ?? null);
+// The playhead selects: what the keys, the buttons and the panel act on is the segment under it. While one types in the
+// panel, its segment stays.
+export function follow(time) {
+  const isHeld = selectedSegment() && document.activeElement?.matches('.panel :is(textarea, input:not([type=checkbox]))');
+  if (!isHeld) select(segmentAt(time)?.id ?? null);
+}
+
+function select(id) {
+  if (store.selected === id) return;
+  store.selected = id;
+  tell('selected');
 }
 
 export function say(message, isError = false) {
@@ -87,7 +90,7 @@ export function commit(gesture) {
   if (sameMove) pending.pop();
   pending.push(gesture);
   store.view = apply(store.view, gesture);
-  keepSelection(true);
+  follow(now());
   say(null);
   tell('view');
   send();

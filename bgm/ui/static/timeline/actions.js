@@ -1,7 +1,7 @@
 // What one can do with the selected segment: the same for buttons and keys.
 import { canSplit, clampBoundary } from '../edits.js';
-import { now, play, seek, toggle } from '../playback.js';
-import { commit, EMOTIONS, say, segmentAt, segments, select, selectedSegment, store } from '../store.js';
+import { isPlaying, now, play, seek, toggle } from '../playback.js';
+import { commit, EMOTIONS, say, segmentAt, segments, selectedSegment, store } from '../store.js';
 import { t } from '../texts.js';
 
 export function playSegment() {
@@ -20,7 +20,6 @@ export function split() {
   const segment = segmentAt(time);
   if (canSplit(segment, time)) {
     commit({ op: 'split', id: segment.id, time });
-    select(segmentAt(time).id);
   } else say(t('cannot_split'), true);
 }
 
@@ -52,20 +51,21 @@ export function redo() {
   commit({ op: 'redo' });
 }
 
-// Move the start of segment `id` by `seconds`.
+// Move the start of segment `id` by `seconds`; the playhead goes with it, so that the segment stays selected.
 export function nudge(id, seconds) {
   const index = segments().findIndex((s) => s.id === id);
   if (index < 1) return;
   const from = segments()[index].start;
   const time = clampBoundary(segments(), index, Math.round((from + seconds) * 1000) / 1000);
-  if (time !== from) commit({ op: 'move', id, time });
+  if (time === from) return;
+  commit({ op: 'move', id, time });
+  if (!isPlaying()) seek(time);
 }
 
 export function step(by) {
   const index = segments().findIndex((s) => s === selectedSegment());
   const next = segments()[Math.min(Math.max(index + by, 0), segments().length - 1)];
   if (!next) return;
-  select(next.id);
   seek(next.start);
 }
 

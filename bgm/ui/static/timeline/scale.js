@@ -10,8 +10,18 @@ export class Scale {
     this.width = Math.max(1, scroller.clientWidth);
   }
 
+  // The scroller has another width: what is seen of the strip is as wide, and the strip keeps its zoom.
   measure() {
+    const [from] = this.range;
     this.width = Math.max(1, this.scroller.clientWidth);
+    this.inner.style.setProperty('--seen', `${this.width}px`);
+    this.stretch();
+    this.scroller.scrollLeft = this.x(from);
+  }
+
+  // In pixels: a percentage of a width that is no whole number would lie pixels off at a deep zoom.
+  stretch() {
+    this.inner.style.width = `${this.width * this.zoom}px`;
   }
 
   get maxZoom() {
@@ -48,13 +58,13 @@ export class Scale {
     const time = this.timeAt(clientX);
     const offset = clientX - this.scroller.getBoundingClientRect().left;
     this.zoom = Math.min(this.maxZoom, Math.max(1, zoom));
-    this.inner.style.width = `${this.zoom * 100}%`;
+    this.stretch();
     this.scroller.scrollLeft = this.x(time) - offset;
   }
 
   fit() {
     this.zoom = 1;
-    this.inner.style.width = '100%';
+    this.stretch();
     this.scroller.scrollLeft = 0;
   }
 

@@ -1,7 +1,7 @@
 // The timeline: curves, words, voice and segments over one time axis, in step with the video.
 import { clock, h, isTyping } from '../dom.js';
 import { now, onTime, seek } from '../playback.js';
-import { segments, select, store, subscribe } from '../store.js';
+import { follow, segments, store, subscribe } from '../store.js';
 import { t } from '../texts.js';
 import { onKey, split } from './actions.js';
 import { Curves } from './curves.js';
@@ -48,7 +48,8 @@ function build() {
   const inner = h('div', { class: 'inner' }, h('div', { class: 'window' }, plot, canvas), strip, head, label);
   const scroller = h('div', { class: 'scroller' }, inner);
   const message = h('p', { class: 'message', role: 'status' });
-  const root = h('section', { class: 'timeline card', 'aria-label': t('timeline') }, scroller, message, h('p', { class: 'keys' }, t('keys_hint')));
+  const root = h('section', { class: 'timeline card', 'aria-label': t('timeline') }, scroller,
+    h('div', { class: 'hints' }, message, h('p', { class: 'keys' }, t('keys_hint'))));
   return { root, scroller, inner, plot, canvas, strip, head, label, message };
 }
 
@@ -69,14 +70,15 @@ function keepInStep(parts, scale, strip, curves, voice, redraw) {
       voice.draw();
     }
     voice.load(view.media.peaks);
+    redraw();
   });
   subscribe(['selected'], () => strip.select(store.selected));
   subscribe(['message'], () => tell(parts.message));
   new ResizeObserver(() => {
     if (!parts.scroller.clientWidth) return;
     scale.measure();
-    if (curves.drawn) redraw();
-    else if (drawn) curves.draw(drawn);
+    redraw();
+    if (!curves.drawn && drawn) curves.draw(drawn);
   }).observe(parts.scroller);
   new MutationObserver(() => {
     if (drawn) curves.draw(drawn);
@@ -84,6 +86,7 @@ function keepInStep(parts, scale, strip, curves, voice, redraw) {
   }).observe(document.body, { attributeFilter: ['class'] });
   let before = 0;
   onTime((time) => {
+    follow(time);
     movePlayhead(parts.head, scale, time);
     if (!isHeld(strip) && leftTheWindow(scale, before, time)) scale.reveal(time);
     before = time;
@@ -100,28 +103,29 @@ const isHeld = (strip) => 'dragging' in strip.handles.dataset;
 
 function listen({ root, scroller: area, inner }, scale, zoom, redraw) {
   area.addEventListener('scroll', redraw, { passive: true });
-  area.addEventListener('wheel', (event) => onWheel(event, scale, zoom), { passive: false });
+  area.addEventListener('wheel', (event) => onWheel(event, area, zoom), { passive: false });
   inner.addEventListener('click', (event) => onClick(event, scale));
   inner.addEventListener('dblclick', (event) => event.target.closest('.seg') && split());
   document.addEventListener('keydown', (event) => {
-    const reachable = root.isConnected && root.offsetParent && !isTyping(event.target) && !event.defaultPrevented;
+    const reachable = root.isConnected && root.offsetParent && !isTyping(event) && !event.defaultPrevented;
     if (reachable && onKey(event)) event.preventDefault();
   });
 }
 
-// The wheel zooms at the pointer; with Shift, or sideways, it scrolls; at the widest view the page scrolls on.
-function onWheel(event, scale, zoom) {
-  if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) return;
-  if (event.deltaY > 0 && scale.zoom === 1) return;
+// The wheel scrolls the page; with Ctrl (a pinch on a trackpad) or Alt it zooms at the pointer, with Shift it pans.
+function onWheel(event, scroller, zoom) {
+  const isZoom = event.ctrlKey || event.altKey || event.metaKey;
+  if (!isZoom && !event.shiftKey) return;
   event.preventDefault();
-  zoom(Math.exp(-event.deltaY * 0.002), event.clientX);
+  const lines = event.deltaMode ? 16 : 1; // Firefox counts in lines
+  if (isZoom) zoom(Math.exp(-event.deltaY * lines * 0.002), event.clientX);
+  else scroller.scrollLeft += (event.deltaY || event.deltaX) * lines;
 }
 
-// A click selects the segment under it and shows that moment; a key press on a block comes without a place.
+// A click shows the moment under it, and so selects its segment; a key press on a block comes without a place.
 function onClick(event, scale) {
   const block = event.target.closest('.seg');
   if (event.target.closest('.handle')) return;
-  if (block) select(block.dataset.key);
   if (event.detail) seek(scale.timeAt(event.clientX));
   else if (block) seek(segments().find((s) => s.id === block.dataset.key).start);
 }

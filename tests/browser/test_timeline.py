@@ -1,0 +1,230 @@
+"""The timeline under eyes, wheel and keys: everything agrees on where a moment is, and on which segment is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from bgm.project import Project
+
+Truth = Callable[[str], Project]
+AT = "() => document.querySelector('.player video').currentTime"
+SCROLLED = "() => { const s = document.querySelector('.scroller'); return [s.scrollLeft, s.scrollWidth] }"
+LONG = """async ([seconds, count]) => {
+  const { setView, store } = await import(new URL('studio/static/store.js', location.href));
+  const step = seconds / count;
+  const at = (i) => (i >= count ? seconds : i * step);
+  const pattern = store.view.segments[0];
+  const segments = [...Array(count).keys()].map((i) => ({ ...pattern, id: `s${i + 1}`, start: at(i), end: at(i + 1) }));
+  const utterances = segments.map(({ start, end }, i) => (
+    { start: start + step * 0.2, end: end - step * 0.2, text: 'words', english: 'words',
+      scores: [0, 0, 0, i % 2, 1 - (i % 2), 0, 0] }));
+  setView({ ...store.view, id: 'long', duration: seconds, segments, utterances });
+}"""
+# Where each row shows the same moments: the left edges of the utterance and of the segment with the given number, the
+# playhead. Plotly tells its own place; of the canvas the nearest column where paint begins is looked for.
+PLACES = """(number) => {
+  const left = (e) => e.getBoundingClientRect().left;
+  const plot = document.querySelector('.plot');
+  const { xaxis } = plot._fullLayout;
+  const { start, end } = document.querySelectorAll('.seg')[number].segment;
+  const drawn = [...plot.querySelectorAll('.scatterlayer .trace')].length;
+  const canvas = document.querySelector('canvas.voice');
+  const ratio = canvas.width / canvas.getBoundingClientRect().width;
+  const wanted = xaxis.l2p(start + (end - start) * 0.2);
+  const from = Math.max(0, Math.round((wanted - 12) * ratio));
+  const row = canvas.getContext('2d').getImageData(from, 4 * ratio, 24 * ratio, 1).data;
+  const edges = [...Array(Math.floor(24 * ratio)).keys()].slice(1)
+    .filter((column) => row[column * 4 + 3] > 9 && row[column * 4 - 1] <= 9).map((column) => (from + column) / ratio);
+  const box = document.querySelectorAll('.seg')[number].getBoundingClientRect();
+  const playhead = document.querySelector('.playhead');
+  return {
+    curve: left(plot) + xaxis._offset + wanted,
+    words: left(canvas) + edges.sort((a, b) => Math.abs(a - wanted) - Math.abs(b - wanted))[0],
+    block: box.left + box.width * 0.2,
+    playhead: left(playhead) + 1,
+    now: left(plot) + xaxis._offset + xaxis.l2p(document.querySelector('.player video').currentTime),
+    wide: [plot.getBoundingClientRect().width, canvas.getBoundingClientRect().width,
+           document.querySelector('.scroller').clientWidth],
+    drawn,
+  };
+}"""
+
+
+def settled(tab: Page) -> None:
+    """Two frames: what a scroll asked for is drawn."""
+    tab.evaluate("() => new Promise((f) => requestAnimationFrame(() => requestAnimationFrame(f)))")
+
+
+def seek(tab: Page, time: float) -> None:
+    tab.evaluate(f"() => {{ document.querySelector('.player video').currentTime = {time} }}")
+    tab.wait_for_function(f"() => Math.abs(document.querySelector('.player video').currentTime - {time}) < 0.01")
+
+
+def middle_of(tab: Page, selector: str, number: int = 0, share: float = 0.5) -> tuple[float, float]:
+    box = tab.locator(selector).nth(number).bounding_box()
+    assert box
+    return box["x"] + box["width"] * share, box["y"] + box["height"] / 2
+
+
+def test_typing_in_any_text_is_no_shortcut(tab: Page, project: str, truth: Truth) -> None:
+    before = truth(project).segments
+    line = tab.get_by_role("textbox", name="Words", exact=True).nth(1)
+    line.click()
+    tab.keyboard.press("End")
+    tab.keyboard.type(" my friends sing along now 1 4 7")
+    expect(line).to_have_text(
+        "I miss her so much, I cried the whole night, it is so sad. my friends sing along now 1 4 7"
+    )
+    tab.keyboard.press("Escape")
+    tab.evaluate("""() => {
+      const host = document.createElement('div');
+      host.id = 'foreign';
+      host.attachShadow({ mode: 'open' }).innerHTML = '<p contenteditable="" tabindex="0">a</p>';
+      document.body.append(host);
+      host.shadowRoot.querySelector('p').focus();
+    }""")
+    tab.keyboard.type("slnm 4")
+    assert tab.evaluate("() => document.querySelector('#foreign').shadowRoot.textContent.includes('slnm')")
+    assert truth(project).segments == before
+    assert tab.evaluate("() => document.querySelector('.player video').paused")
+    expect(tab.locator(".seg")).to_have_count(4)
+
+
+def test_keys_of_an_input_method_are_no_shortcuts(tab: Page, project: str, truth: Truth) -> None:
+    before = truth(project).segments
+    for how in ("isComposing: true", "keyCode: 229"):
+        tab.evaluate(f"() => document.dispatchEvent(new KeyboardEvent('keydown', {{ key: 's', {how} }}))")
+        tab.evaluate(
+            f"() => document.body.dispatchEvent(new KeyboardEvent('keydown', {{ key: '4', bubbles: true, {how} }}))"
+        )
+    expect(tab.locator(".timeline .message")).to_be_empty()
+    assert truth(project).segments == before
+
+
+@pytest.mark.parametrize(("seconds", "count"), [(20.5, 4), (450, 40), (5400, 300)])
+def test_every_row_shows_a_moment_at_the_same_place(tab: Page, seconds: float, count: int) -> None:
+    tab.evaluate(LONG, [seconds, count])
+    expect(tab.locator(".seg")).to_have_count(count)
+    seek(tab, 10.0)
+    tab.locator(".plot .scatterlayer .trace").first.wait_for(state="attached")
+    number = 2
+    for turns in (0, 1, 3, 60):
+        x, y = tab.evaluate(
+            "(n) => { const b = document.querySelectorAll('.seg')[n].getBoundingClientRect();"
+            " return [b.left + b.width * 0.2, b.top + 20] }",
+            number,
+        )
+        tab.mouse.move(x, y)
+        tab.keyboard.down("Control")
+        for _ in range(min(turns, 8)):
+            tab.mouse.wheel(0, -100 * turns)
+        tab.keyboard.up("Control")
+        settled(tab)
+        places = tab.evaluate(PLACES, number)
+        assert places["drawn"] == 7
+        assert places["words"] == pytest.approx(places["curve"], abs=2), turns
+        assert places["block"] == pytest.approx(places["curve"], abs=2), turns
+        assert places["playhead"] == pytest.approx(places["now"], abs=2), turns
+        assert max(places["wide"]) - min(places["wide"]) <= 1, "no row is stretched"
+    tab.set_viewport_size({"width": 1101, "height": 900})
+    settled(tab)
+    places = tab.evaluate(PLACES, number)
+    assert places["block"] == pytest.approx(places["curve"], abs=2)
+    assert max(places["wide"]) - min(places["wide"]) <= 1
+
+
+def test_the_wheel_scrolls_the_page_and_zooms_and_pans_with_a_key(tab: Page) -> None:
+    tab.set_viewport_size({"width": 1400, "height": 700})
+    tab.locator(".strip").scroll_into_view_if_needed()
+    tab.mouse.move(*middle_of(tab, ".strip", share=0.6))
+    top = tab.evaluate("() => document.scrollingElement.scrollTop")
+    tab.mouse.wheel(0, -120)
+    tab.wait_for_function(f"() => document.scrollingElement.scrollTop < {top}")
+    assert tab.evaluate(SCROLLED)[0] == 0
+    width = tab.evaluate(SCROLLED)[1]
+    tab.mouse.move(*middle_of(tab, ".plot", share=0.6))
+    for key in ("Control", "Alt"):
+        tab.keyboard.down(key)
+        tab.mouse.wheel(0, -300)
+        tab.keyboard.up(key)
+        tab.wait_for_function(f"() => document.querySelector('.scroller').scrollWidth > {width} * 1.3")
+        width = tab.evaluate(SCROLLED)[1]
+    left = tab.evaluate(SCROLLED)[0]
+    tab.keyboard.down("Shift")
+    tab.mouse.wheel(0, 100)
+    tab.keyboard.up("Shift")
+    tab.wait_for_function(f"() => document.querySelector('.scroller').scrollLeft >= {left} + 80")
+    assert tab.evaluate(SCROLLED)[1] == width
+
+
+def test_nothing_moves_under_a_click(tab: Page, project: str, truth: Truth) -> None:
+    """Segments with much and with little to show, a refusal, a step that runs: the strip stays where it is."""
+    tab.set_viewport_size({"width": 1440, "height": 900})
+    tab.locator(".seg").first.scroll_into_view_if_needed()
+    place = "() => { const b = document.querySelector('.strip').getBoundingClientRect(); return b.top + scrollY }"
+    before = tab.evaluate(place)
+    for number in (1, 3):
+        tab.mouse.click(*middle_of(tab, ".seg", number))
+        tab.keyboard.press("n" if number == 1 else "6")
+        settled(tab)
+        assert tab.evaluate(place) == before
+    seek(tab, 0.05)
+    tab.keyboard.press("s")
+    expect(tab.locator(".timeline .message")).to_contain_text("can be split only")
+    assert tab.evaluate(place) == before
+    tab.locator("[data-step=generate]").click()
+    expect(tab.locator(".progress")).to_be_visible()
+    assert tab.evaluate(place) == before
+    expect(tab.locator(".progress")).to_be_hidden(timeout=60_000)
+    tab.locator(".seg").first.scroll_into_view_if_needed()
+    x, y = middle_of(tab, ".seg", 2, share=0.3)
+    tab.mouse.dblclick(x, y)
+    expect(tab.locator(".seg")).to_have_count(5)
+    assert tab.evaluate(place) == before
+
+
+def test_keys_act_on_what_is_under_the_playhead(tab: Page, project: str, truth: Truth) -> None:
+    names = tab.locator(".seg .name")
+    tab.locator(".line .when").nth(2).click()  # a line of the transcript, in the third segment
+    expect(tab.locator(".panel h2")).to_have_text("anger")
+    tab.keyboard.press("7")
+    expect(names).to_have_text(["joy", "sadness", "surprise", "fear"])
+    tab.mouse.click(*middle_of(tab, ".plot", share=0.35))  # the curves, over the second
+    expect(tab.locator(".panel h2")).to_have_text("sadness")
+    tab.keyboard.press("2")
+    expect(names).to_have_text(["joy", "disgust", "surprise", "fear"])
+    tab.locator("body").press("Shift+ArrowRight")  # five seconds on
+    expect(tab.locator(".panel h2")).to_have_text("surprise")
+    seek(tab, 16.0)  # as the video's own slider does
+    expect(tab.locator(".seg[aria-selected=true] .name")).to_have_text("fear")
+
+
+def test_the_selection_goes_with_the_video_but_not_away_from_a_field(tab: Page, project: str, truth: Truth) -> None:
+    tab.locator(".seg").nth(1).click()
+    prompt = tab.get_by_label("In your words (optional)")
+    prompt.fill("solo piano")
+    seek(tab, 16.0)
+    expect(tab.locator(".panel h2")).to_have_text("sadness")
+    expect(prompt).to_have_value("solo piano")
+    prompt.blur()
+    expect(tab.locator(".panel h2")).to_have_text("fear")
+    tab.wait_for_timeout(300)
+    assert [s.prompt for s in truth(project).segments] == ["", "solo piano", "", ""]
+
+
+def test_a_segment_that_was_played_stays_selected(tab: Page, project: str, truth: Truth) -> None:
+    second = truth(project).segments[1]
+    tab.locator(".seg").nth(1).click()
+    tab.evaluate("() => { document.querySelector('.player video').playbackRate = 4 }")
+    tab.get_by_role("button", name="Play this segment").first.click()
+    tab.wait_for_function(f"() => document.querySelector('.player video').currentTime > {second.end - 0.05}")
+    tab.wait_for_function("() => document.querySelector('.player video').paused")
+    expect(tab.locator(".seg[aria-selected=true] .name")).to_have_text("sadness")
+    later = tab.get_by_role("button", name="Start this segment 0.1 s later")
+    for _ in range(3):
+        later.click()
+    assert tab.evaluate(AT) == pytest.approx(second.start + 0.3, abs=0.02), "the playhead goes with the boundary"
+    expect(tab.locator(".seg[aria-selected=true] .name")).to_have_text("sadness")
