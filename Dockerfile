@@ -26,17 +26,6 @@ RUN pip install --no-cache-dir --no-deps ${TORCH_INDEX:+--index-url "$TORCH_INDE
     && if [ "$(python -c 'import torch; print(torch.version.cuda)')" = None ]; then pip uninstall --yes triton; fi
 
 
-FROM builder AS spleeter
-# The same path as in the final image: a virtual environment can't be moved.
-ENV BGM_SPLEETER_ENV=/opt/spleeter \
-    PIP_NO_CACHE_DIR=1
-# Only what the command reads, so that a change elsewhere doesn't install TensorFlow again.
-COPY requirements-spleeter.txt ./
-COPY bgm/*.py bgm/
-COPY bgm/voice/__init__.py bgm/voice/spleeter_env.py bgm/voice/
-RUN python -m bgm setup spleeter
-
-
 FROM ${BASE}
 LABEL org.opencontainers.image.title="BGM Studio" \
       org.opencontainers.image.description="A video in, the same video with its own music out" \
@@ -52,20 +41,19 @@ RUN apt-get update \
     && install -d -o studio -g studio /data /weights
 
 COPY --from=builder /opt/venv /opt/venv
-COPY --from=spleeter /opt/spleeter /opt/spleeter
 
 WORKDIR /app
-COPY LICENSE app.py requirements-spleeter.txt ./
+COPY LICENSE app.py ./
 COPY assets assets
 COPY bgm bgm
 
-# Whisper and the Hugging Face hub keep their weights below XDG_CACHE_HOME, Spleeter's model is kept below XDG_DATA_HOME.
+# Whisper and the Hugging Face hub keep their weights below XDG_CACHE_HOME, what the studio joins or converts lies below
+# XDG_DATA_HOME.
 # Uploads arrive in the volume of the projects, where taking one in is a link and not a copy. NO_PROXY: Gradio asks its
 # own page whether it is there, and a proxy that is set for the weights must not answer.
 ENV PATH=/opt/venv/bin:${PATH} \
     PYTHONUNBUFFERED=1 \
     BGM_DATA=/data \
-    BGM_SPLEETER_ENV=/opt/spleeter \
     XDG_CACHE_HOME=/weights \
     XDG_DATA_HOME=/weights \
     GRADIO_TEMP_DIR=/data/uploads \

@@ -14,7 +14,7 @@ from benchmarks.peers import ffmpeg_build, ffmpeg_name
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = (
     "av", "gradio", "imageio-ffmpeg", "moviepy", "numpy", "playwright", "faster-whisper", "pretty_midi", "pyloudnorm",
-    "pyrnnoise", "scikit-learn", "scipy", "soundfile", "soxr", "torch", "transformers",
+    "scikit-learn", "scipy", "soundfile", "soxr", "torch", "transformers",
 )  # fmt: skip
 MEASURED = ("bgm", "benchmarks", "app.py", "requirements.txt", "requirements-dev.txt")
 

@@ -34,7 +34,7 @@ IN_TABLE_DB = (5, 15)
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--separator", default="embedded")
+    arguments.add_argument("--separator", default="spleeter")
     arguments.add_argument("--transcriber", default="faster-whisper")
     asked = arguments.parse_args()
     if not JFK.is_file():
@@ -50,7 +50,7 @@ def rows(_options: Options) -> Iterator[Row]:
     if not JFK.is_file():
         yield not_run(what, peer, "../shared/data/jfk.flac is not here")
         return
-    found = [pair for _, *pair in measured("embedded", "faster-whisper", mixes(IN_TABLE_DB))]
+    found = [pair for _, *pair in measured("spleeter", "faster-whisper", mixes(IN_TABLE_DB))]
     before, after = (100 * mean(side) for side in zip(*found, strict=True))
     yield Row(what, "points", after, peer, before, len(found), higher_is_better=True)
 
@@ -69,7 +69,7 @@ def measured(separator: str, transcriber: str, sounds: dict[str, Sound]) -> Iter
         source, voice = Path(folder) / "mix.flac", Path(folder) / "voice.flac"
         for name, sound in sounds.items():
             write(source, sound)
-            engine.separate(source, speech_spans(source, silent), voice, silent)
+            engine.separate(source, voice, speech_spans, silent)
             with ThreadPoolExecutor(2) as both:
                 before, after = map(recall, both.map(partial(heard, transcriber), (source, voice)))
             yield name, before, after

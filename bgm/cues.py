@@ -6,7 +6,8 @@ that of the segment's present inputs; nothing else has to be remembered.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from bgm import engines
 from bgm.digest import digest, seed_of
 from bgm.engines import Choice, Stage
 from bgm.errors import BadInput
+from bgm.files import write_text
 from bgm.media.audio import frames_of
 from bgm.music.cue import Cue, Piece
 from bgm.project import Project
@@ -30,6 +32,8 @@ class Moments:
 
     speech: Spans = ()
     cuts: tuple[float, ...] = ()
+    background: tuple[tuple[float, float], ...] = ()
+    """How loud the old background is beside the speech (seconds, dB), in order; empty where it can't be told."""
 
     @classmethod
     def load(cls, file: Path) -> Moments:
@@ -41,6 +45,10 @@ class Moments:
         except ValueError as error:
             raise BadInput(f"{file.name} is damaged; run the analysis again") from error
         return cls(**noted)
+
+    def save(self, file: Path) -> None:
+        """Note them in ``file``."""
+        write_text(file, json.dumps({f.name: getattr(self, f.name) for f in fields(self)}))
 
 
 @lru_cache(maxsize=1)
@@ -57,6 +65,7 @@ def _schema() -> Any:
 
         speech: tuple[tuple[seconds, seconds], ...]
         cuts: NotRequired[tuple[seconds, ...]]
+        background: NotRequired[tuple[tuple[seconds, float], ...]]
 
     return TypeAdapter(Noted)
 

@@ -82,8 +82,7 @@ class EngineSpec:
 
 CATALOGUE: tuple[EngineSpec, ...] = (
     EngineSpec(Stage.SEPARATE, "spleeter", "bgm.voice.spleeter:Spleeter", "vocals by Spleeter 2stems", pretrained=True),
-    EngineSpec(Stage.SEPARATE, "embedded", "bgm.voice.embedded:EmbeddedSeparator", "three masks averaged, gated"),
-    EngineSpec(Stage.SEPARATE, "original", "bgm.voice.original:Original", "the sound as it is", auto=False),
+    EngineSpec(Stage.SEPARATE, "original", "bgm.voice.original:Original", "the sound as it is"),
     EngineSpec(Stage.TRANSCRIBE, "subtitles", "bgm.speech.subtitles:Subtitles", "a subtitle file or text track"),
     EngineSpec(Stage.TRANSCRIBE, "whisper", "bgm.speech.whisper:Whisper", "openai-whisper, on a GPU", pretrained=True),
     EngineSpec(
@@ -101,7 +100,7 @@ CATALOGUE: tuple[EngineSpec, ...] = (
     EngineSpec(Stage.MUSIC, "embedded", "bgm.music.embedded:EmbeddedComposer", "a composer and a soundfont"),
 )
 
-_EMBEDDED = {Stage.TRANSCRIBE: "faster-whisper", Stage.CLASSIFY: "minilm"}
+_EMBEDDED = {Stage.SEPARATE: "spleeter", Stage.TRANSCRIBE: "faster-whisper", Stage.CLASSIFY: "minilm"}
 """What the name ``embedded`` means where the embedded engine has a name of its own."""
 
 

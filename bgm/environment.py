@@ -100,10 +100,6 @@ class Environment(BaseSettings):
         default_factory=lambda: user_cache() / "weights",
         description="weights joined from pip packages or converted; the hub's and Whisper's own files stay in theirs",
     )
-    spleeter_env: Folder = Field(
-        default_factory=lambda: user_folder() / "spleeter-env",
-        description="where `python -m bgm setup spleeter` puts its environment",
-    )
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="of the page's log")
     log_format: Literal["text", "json"] = Field("text", description="log lines as `key=value` or as JSON")

@@ -33,6 +33,18 @@ def beside(target: Path) -> Iterator[Path]:
         _open_parts.discard(part)
 
 
+@contextmanager
+def scratch(near: Path) -> Iterator[Path]:
+    """Yield a path in the folder of ``near``, with its suffix, for a file that is deleted after the block."""
+    part = near.with_name(f"{_part_prefix(near)}{secrets.token_hex(6)}{near.suffix}")
+    _open_parts.add(part)
+    try:
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
+        _open_parts.discard(part)
+
+
 def write_text(target: Path, text: str) -> None:
     """Replace ``target`` with ``text`` (UTF-8) in one step."""
     with beside(target) as part:

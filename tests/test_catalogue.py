@@ -21,7 +21,7 @@ def test_every_engine_answers_offline_and_the_embedded_ones_run() -> None:
         check=True,
     )
     found = {(e["stage"], e["name"]): e for e in json.loads(done.stdout)["engines"]}
-    for stage, name in (("transcribe", "faster-whisper"), ("classify", "minilm"), ("separate", "embedded")):
+    for stage, name in (("transcribe", "faster-whisper"), ("classify", "minilm"), ("separate", "spleeter")):
         assert found[stage, name]["available"], found[stage, name]
     assert found["music", "embedded"]["available"]
     assert all(e["available"] or e["reason"] for e in found.values())

@@ -103,21 +103,6 @@ def test_the_embedded_engines_run_in_the_image(app: Path, tmp_path: Path) -> Non
     assert available >= {"separate", "transcribe", "classify", "music"}
 
 
-def test_the_stage_for_spleeter_has_all_that_its_command_reads(tmp_path: Path) -> None:
-    work, taken = copy_stage("spleeter", tmp_path / "app"), tmp_path / "taken"
-    taken.mkdir()
-    (taken / "letter.txt").touch()
-    command = next(value for word, value in stages()["spleeter"] if word == "RUN").split()
-    done = run([sys.executable, *command[1:]], work, BGM_SPLEETER_ENV=str(taken))
-    assert "holds something else" in done.stderr  # it got as far as it can without installing 1.5 GB
-
-
-def test_spleeter_stays_where_it_was_made() -> None:
-    made = dict(re.findall(r"(\w+)=(\S+)", dict(stages()["spleeter"])["ENV"]))["BGM_SPLEETER_ENV"]
-    assert made == IMAGE_ENV["BGM_SPLEETER_ENV"]
-    assert ("COPY", f"--from=spleeter {made} {made}") in stages()[""]
-
-
 @pytest.mark.parametrize(
     "path", [".env", ".git/config", "talk.bgm/project.json", "bgm/talk.bgm/a.wav", "tests/test_docker.py"]
 )

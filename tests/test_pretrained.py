@@ -42,7 +42,7 @@ def test_whisper_the_classifier_and_riffusion_make_a_score(talk: Path, tmp_path:
     assert done.status == 0, done.err
     result = done.result
     assert {stage: use["name"].partition(":")[0] for stage, use in result["engines"].items()} == {
-        "separate": "embedded",
+        "separate": "spleeter",
         "transcribe": "whisper",
         "classify": "distilroberta",
         "music": "riffusion",

@@ -1,12 +1,15 @@
 """How loud the background is, second by second, and what that asks for.
 
 The measure is the median level of the pauses around a moment against the mean level of the speech there: a median,
-because a laugh, a cough or a word that voice activity missed isn't background, and music that goes on is.
+because a laugh, a cough or a word that voice activity missed isn't background, and music that goes on is. Where nobody
+pauses, it is what the separator took out from behind the speech.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +29,15 @@ _FEWEST_FRAMES = 10
 _QUIETEST = 1e-12
 """Power of silence (-120 dB)."""
 
-LEAVE_BELOW_DB = -19.0
+_HEARD = 1e-5
+"""Power (-50 dB) from which on vocals count as sounding …"""
+_NEARLY_ALL = 0.8
+"""… and their least share of the power: voices have it most of the time, seven instrumental pieces never had it."""
+_FEWEST_VOICED = 3
+
+LEAVE_BELOW_DB = -24.0
 """Below this the mask would harm the speech more than the background does."""
-WHOLE_ABOVE_DB = -8.0
+WHOLE_ABOVE_DB = -18.0
 """Above this the mask is used whole. Both by ``python -m benchmarks.separation --strengths``."""
 GAP_OPEN_BELOW_DB = -26.0
 """Below this pauses stay as they are: room tone, breath."""
@@ -41,11 +50,18 @@ GAP_DEPTH_DB = 60.0
 class Background:
     """The background relative to the speech, in dB, at ``times`` (seconds), and over all (None: can't be told)."""
 
+    speech: Spans
     times: Curve
     local_db: Curve
     overall_db: float | None
     sounding: bool
     """Whether there is any sound at all."""
+    voiced: Spans = ()
+    """Where nearly all that sounds was taken for vocals, be it heard as speech or not: laughter, shouts, song."""
+
+    def voiced_seconds(self) -> float:
+        """Of all such stretches."""
+        return sum(end - start for start, end in self.voiced)
 
     def strength_at(self, seconds: Curve) -> Curve:
         """0..1: how much of the mask is wanted at each moment."""
@@ -58,24 +74,36 @@ class Background:
 
     def leaves_alone(self) -> bool:
         """Whether nothing needs to be done anywhere."""
-        return bool(np.all(self.local_db <= min(LEAVE_BELOW_DB, GAP_OPEN_BELOW_DB)))
+        known = self.overall_db is not None
+        return known and bool(np.all(self.local_db <= min(LEAVE_BELOW_DB, GAP_OPEN_BELOW_DB)))
+
+    def levels(self) -> tuple[tuple[float, float], ...]:
+        """(seconds, dB) as plain numbers; empty where it can't be told."""
+        if self.overall_db is None:
+            return ()
+        return tuple((float(time), round(float(db), 1)) for time, db in zip(self.times, self.local_db, strict=True))
 
     def _level_at(self, seconds: Curve) -> Curve:
         return np.interp(seconds, self.times, self.local_db)
 
 
-def measure(source: Path, speech: Spans, progress: Progress) -> Background:
-    """Read the whole file once, in blocks."""
-    power = _powers(source, progress)
+def measure(source: Path, speech: Spans, progress: Progress, vocals: Path | None = None) -> Background:
+    """Read the whole file once, in blocks, and beside it the ``vocals`` that were separated from it, if they were."""
+    power, sung, rest = _powers(source, vocals, progress)
     moments: Curve = (np.arange(len(power), dtype=np.float64) + 0.5) * _FRAME_SECONDS
     talk = inside(speech, moments, 0.0)
     pause = ~inside(speech, moments, _GUARD_SECONDS)
     sounding = bool(np.any(power > _QUIETEST))
-    if min(talk.sum(), pause.sum()) < _FEWEST_FRAMES // 2:
-        return Background(np.zeros(1), np.full(1, -np.inf), None, sounding)
+    voiced = tuple(_runs((sung > _HEARD) & (sung > _NEARLY_ALL * power)))
     times = np.arange(0.0, len(power) * _FRAME_SECONDS + _STEP_SECONDS, _STEP_SECONDS)
+    if talk.sum() < _FEWEST_FRAMES // 2:
+        return Background(speech, times, np.full(len(times), -np.inf), None, sounding, voiced)
+    if pause.sum() < _FEWEST_FRAMES // 2:
+        level = _ratio_db(rest[talk], sung[talk]) if vocals else None
+        local = np.full(len(times), -np.inf if level is None else level)
+        return Background(speech, times, local, level, sounding, voiced)
     local = np.array([_around(time, power, talk, pause) for time in times])
-    return Background(times, local, _ratio_db(power[pause], power[talk]), sounding)
+    return Background(speech, times, local, _ratio_db(power[pause], power[talk]), sounding, voiced)
 
 
 def inside(spans: Spans, moments: Curve, margin: float) -> npt.NDArray[np.bool_]:
@@ -87,18 +115,33 @@ def inside(spans: Spans, moments: Curve, margin: float) -> npt.NDArray[np.bool_]
     return np.cumsum(marks[:-1]) > 0
 
 
-def _powers(source: Path, progress: Progress) -> Curve:
-    """Mean power of each tenth of a second (the last one may be shorter)."""
-    frame = audio.frames_of(_FRAME_SECONDS)
+def _runs(frames: npt.NDArray[np.bool_]) -> Iterator[tuple[float, float]]:
+    """Where so many frames in a row are true, in seconds."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], frames, [False]])))
+    for first, last in edges.reshape(-1, 2):
+        if last - first >= _FEWEST_VOICED:
+            yield float(first * _FRAME_SECONDS), float(last * _FRAME_SECONDS)
+
+
+def _powers(source: Path, vocals: Path | None, progress: Progress) -> tuple[Curve, Curve, Curve]:
+    """Mean power of each tenth of a second (the last one may be shorter): of all, of the vocals, of the rest."""
     total = audio.length(source)
-    powers: list[npt.NDArray[np.float64]] = []
-    for number, block in enumerate(audio.blocks(source, audio.BLOCK_FRAMES)):
+    powers: list[tuple[Curve, Curve, Curve]] = []
+    beside = audio.blocks(vocals) if vocals else repeat(np.zeros((1, 1), np.float32))
+    for number, (block, sung) in enumerate(zip(audio.blocks(source), beside, strict=False)):
         progress(number * audio.BLOCK_FRAMES / total, "measuring the background")
-        squares = np.square(block).mean(axis=1, dtype=np.float64)
-        starts = np.arange(0, len(squares), frame)
-        counts = np.diff(np.append(starts, len(squares)))
-        powers.append(np.add.reduceat(squares, starts) / counts)
-    return np.concatenate(powers) if powers else np.zeros(0)
+        powers.append((_framed(block), _framed(np.broadcast_to(sung, block.shape)), _framed(block - sung)))
+    if not powers:
+        return np.zeros(0), np.zeros(0), np.zeros(0)
+    whole, sung_power, rest = (np.concatenate(part) for part in zip(*powers, strict=True))
+    return whole, sung_power, rest
+
+
+def _framed(block: audio.Audio) -> Curve:
+    frame = audio.frames_of(_FRAME_SECONDS)
+    squares = np.square(block).mean(axis=1, dtype=np.float64)
+    starts = np.arange(0, len(squares), frame)
+    return np.asarray(np.add.reduceat(squares, starts) / np.diff(np.append(starts, len(squares))))
 
 
 def _around(time: float, power: Curve, talk: npt.NDArray[np.bool_], pause: npt.NDArray[np.bool_]) -> float:

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import ClassVar
 
 from bgm.engines import EngineOptions
-from bgm.progress import Progress
-from bgm.voice.plain import copy_sound
-from bgm.voice.separation import Separation, Spans
+from bgm.progress import Progress, part
+from bgm.voice.separation import Listen, Separation, copy_sound
+
+_LISTENED = 0.5
+"""Share of the work that goes into listening."""
 
 
 class Original:
-    """Copies the source, sample for sample. Only used when named."""
+    """Copies the source, sample for sample: when named, or where nothing else can run."""
 
     name: ClassVar[str] = "original"
 
@@ -24,7 +26,9 @@ class Original:
         """Nothing: it always runs."""
         return None
 
-    def separate(self, source: Path, speech: Spans, voice: Path, progress: Progress) -> Separation:
+    def separate(self, source: Path, voice: Path, listen: Listen, progress: Progress) -> Separation:
         """Write ``source`` to ``voice`` unchanged."""
-        copy_sound(source, voice, progress)
-        return Separation(None, 0.0, ("The video's own sound is kept as it is, with any music that is in it.",))
+        speech = listen(source, part(progress, 0.0, _LISTENED))
+        copy_sound(source, voice, part(progress, _LISTENED, 1.0))
+        note = "The video's own sound is kept as it is, with any music that is in it."
+        return Separation(speech, None, 0.0, notes=(note,))

@@ -1,137 +1,176 @@
-"""The pretrained separator: Spleeter's 2stems model (Hennequin et al., 2020), vocals kept, all else left out."""
+"""The separator: vocals by Spleeter's 2stems model, used only as far as the background asks for it, pauses gated."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
+from bgm import weights
+from bgm.device import Loaded, Shelf, pick, why_no_device
+from bgm.digest import digest, fingerprint
 from bgm.engines import EngineOptions
-from bgm.errors import BgmError, EngineUnavailable
-from bgm.files import beside
+from bgm.files import scratch
 from bgm.media import audio
-from bgm.media.audio import Audio
 from bgm.progress import Progress, part
-from bgm.voice import spleeter_env, spleeter_model
-from bgm.voice.plain import NO_SPEECH, write_silence
-from bgm.voice.separation import Separation, Spans
-from bgm.voice.spleeter_process import Worker, WorkerError, worker
+from bgm.voice import streaming, unet
+from bgm.voice.background import Background, measure
+from bgm.voice.gate import write_voice
+from bgm.voice.separation import Listen, Separation, copy_sound, write_silence
 
-RATE = 44_100
-"""The model's only sample rate."""
-CHUNK = 2 * 512 * 1024 - 4096
-"""Frames (23.7 s) that fill two of the network's stretches exactly, with the silence that it puts before them."""
-OVERLAP = 2 * RATE
-"""Frames over which one chunk passes into the next."""
-_LOADED = 0.1
-"""Share of the work until the model is loaded (or fetched)."""
+NO_SPEECH = "No speech was heard, so the video's own sound is left out; choose the separator “original” to keep it."
+UNSURE = (
+    "No speech was heard, but something like a voice: it is kept, and the rest is left out; "
+    "choose the separator “original” to keep all of the sound."
+)
+MOST_THREADS = 4
+"""With more the networks gain little, and others on the machine lose."""
+_FEWEST_VOICED_SECONDS = 1.0
+_WHOLE = 0.95
+_NOTE = "separating the voice"
 
 
 class Spleeter:
-    """Vocals by Spleeter, in a process and an environment of its own, chunk by chunk."""
+    """Keeps voices, takes music and noise out from behind them, leaves clean speech alone."""
 
     name: ClassVar[str] = "spleeter"
 
     def __init__(self, options: EngineOptions) -> None:
-        """``options.model`` is ``2stems`` or the folder of a 2stems checkpoint."""
+        """``options.model`` is ``2stems`` or a folder with the checkpoints of a model of the same build."""
         self._options = options
 
     @classmethod
     def missing(cls, options: EngineOptions) -> str | None:
-        """The environment or the weights, if they aren't here and can't be had. Answers within 3 s."""
-        if not spleeter_env.ready():
-            return "not set up (python -m bgm setup spleeter)"
-        return spleeter_model.why_missing(options)
+        """The weights, if they can't be had, or the device."""
+        lacking = weights.why_no_model(cls.name, options.model, offline=options.offline)
+        return lacking or why_no_device(options.device)
 
-    def separate(self, source: Path, speech: Spans, voice: Path, progress: Progress) -> Separation:
-        """Write the vocals of ``source``; see :class:`bgm.voice.separation.Separator`.
+    def separate(self, source: Path, voice: Path, listen: Listen, progress: Progress) -> Separation:
+        """Write the voice of ``source``; see :class:`bgm.voice.separation.Separator`.
 
-        Where nobody speaks for the whole length the voice is silence: sung words of the old music would be vocals too.
-        Raises EngineUnavailable where environment or weights are missing, BgmError where the child process fails.
+        1. Listen to the sound as it is: with quiet pauses there is nothing to take out, and it is copied.
+        2. Else take the vocals out of all of it, and listen to them: voice activity hears more in them.
+        3. Blend them with the sound as far as the background asks for, and turn down the pauses.
         """
-        if not speech:
-            write_silence(source, voice, progress)
-            return Separation(None, 1.0, (NO_SPEECH,))
-        if not spleeter_env.ready():
-            raise EngineUnavailable("Spleeter is not set up: run `python -m bgm setup spleeter`")
-        model = spleeter_model.provide(self._options, part(progress, 0.0, _LOADED))
-        try:
-            _write_vocals(source, voice, model, progress)
-        except WorkerError as error:
-            raise BgmError(f"Spleeter failed with the model in {model}: {error}") from error
-        return Separation(None, 1.0, ())
+        speech = listen(source, part(progress, 0.0, 0.1))
+        background = measure(source, speech, part(progress, 0.1, 0.12))
+        if not background.sounding:
+            write_silence(source, voice, part(progress, 0.12, 1.0))
+            return Separation((), None, 1.0)
+        if background.leaves_alone():
+            copy_sound(source, voice, part(progress, 0.12, 1.0))
+            return _separation(background, 0.0)
+        with scratch(voice) as vocals:
+            self._write_vocals(source, vocals, part(progress, 0.12, 0.8))
+            speech = listen(vocals, part(progress, 0.8, 0.9))
+            background = measure(source, speech, part(progress, 0.9, 0.92), vocals)
+            return _finished(source, vocals, voice, background, part(progress, 0.92, 1.0))
+
+    def _write_vocals(self, source: Path, vocals: Path, progress: Progress) -> None:
+        """Whatever the networks take for vocals, at the rate and width of the source."""
+        loaded = self.loaded(part(progress, 0.0, 0.1))
+        total, width = audio.length(source), audio.channels(source)
+        with _few_threads(), audio.writer(vocals, width) as out:
+            for block in streaming.separated(_stereo(source, part(progress, 0.1, 1.0)), loaded, total):
+                out.write(block if width == 2 else block.mean(axis=1, keepdims=True))
+
+    def loaded(self, progress: Progress) -> Loaded[unet.Model]:
+        """The model, loaded (and its weights brought) by the first who asks."""
+        key = (self._options.model, self._options.device)
+        return _shelf.get(key, partial(_load, self._options, progress), partial(progress, 0.0, "waiting for Spleeter"))
 
 
-def _write_vocals(source: Path, voice: Path, model: Path, progress: Progress) -> None:
-    total = audio.length(source)
-    width = audio.channels(source)
-    with (
-        worker("separate", model) as child,
-        beside(voice) as unfinished,
-        audio.writer(unfinished, width) as out,
-    ):
-        child.wait_until_loaded(lambda: progress(0.0, "loading Spleeter"))
-        vocals = crossfaded(_vocals(source, child, part(progress, _LOADED, 1.0)))
-        for block in _exactly(total, resampled(vocals, RATE, audio.SAMPLE_RATE)):
-            out.write(block if width == 2 else block.mean(axis=1, keepdims=True))
-        progress(1.0, "vocals separated")
+class _Separator(Loaded[unet.Model]):
+    """Works on one stretch at a time, so that those who share it take turns."""
+
+    instead = "--device cpu"
 
 
-def _vocals(source: Path, child: Worker, progress: Progress) -> Iterator[Audio]:
-    """The vocals of each chunk, chunks overlapping."""
-    stereo = (np.broadcast_to(block, (len(block), 2)) for block in audio.blocks(source))
-    step = (CHUNK - OVERLAP) / RATE * audio.SAMPLE_RATE / audio.length(source)
-    for number, chunk in enumerate(overlapping(resampled(stereo, audio.SAMPLE_RATE, RATE))):
-        tick = partial(progress, number * step, "separating the voice")
-        tick()
-        yield child.separate(chunk, tick)
+_shelf: Shelf[_Separator] = Shelf()
 
 
-def overlapping(blocks: Iterable[Audio], size: int = CHUNK, overlap: int = OVERLAP) -> Iterator[Audio]:
-    """Chunks of ``size`` frames, the last one shorter; each begins ``overlap`` frames before the end of the other."""
-    waiting = np.zeros((0, 2), np.float32)
-    for block in blocks:
-        waiting = np.concatenate([waiting, block])
-        while len(waiting) > size:
-            yield waiting[:size]
-            waiting = waiting[size - overlap :]
-    if len(waiting):
-        yield waiting
+def _load(options: EngineOptions, progress: Progress) -> _Separator:
+    progress(0.0, "loading Spleeter")
+    return _Separator("Spleeter", unet.Model(converted(options, progress)), pick(options.device))
 
 
-def crossfaded(chunks: Iterable[Audio], overlap: int = OVERLAP) -> Iterator[Audio]:
-    """Undo ``overlapping``: linear fades, since two chunks hear the same sound in nearly the same way."""
-    share = np.linspace(0, 1, overlap, dtype=np.float32)[:, None]
-    held = None
-    for chunk in chunks:
-        if held is not None:
-            joint = held[-overlap:] * (1 - share) + chunk[:overlap] * share
-            yield held[:-overlap]
-            held = np.concatenate([joint, chunk[overlap:]])
-        else:
-            held = chunk
-    if held is not None:
-        yield held
+def converted(options: EngineOptions, progress: Progress) -> Path:
+    """The weights as one file in the cache, made from the published ones the first time that they are needed.
+
+    Raises EngineUnavailable, saying what to do, when they can't be had.
+    """
+    card = weights.card_for(Spleeter.name, options.model)
+    folder = weights.provide(card, offline=options.offline, progress=progress)
+    checkpoints = {stem: folder / file.names[0] for stem, file in zip(unet.STEMS, card.files, strict=True)}
+    target = weights.cache_folder(card) / f"{digest(*map(fingerprint, checkpoints.values()))}.safetensors"
+    if not target.is_file():
+        progress(0.5, "converting Spleeter's weights, this once")
+        unet.convert(checkpoints, target)
+    return target
 
 
-def resampled(blocks: Iterable[Audio], old: int, new: int) -> Iterator[Audio]:
-    """The same sound (frames, 2) at another rate, streaming."""
-    import soxr
+def _stereo(source: Path, progress: Progress) -> Iterator[audio.Audio]:
+    """The sound in blocks, one channel doubled; it tells how much of it was asked for."""
+    total, done = audio.length(source), 0
+    for block in audio.blocks(source, audio.SAMPLE_RATE):
+        progress(done / total, _NOTE)
+        yield np.broadcast_to(block, (len(block), 2))
+        done += len(block)
+    progress(1.0, _NOTE)
 
-    stream = soxr.ResampleStream(old, new, 2, dtype="float32")
-    for block in blocks:
-        yield stream.resample_chunk(np.ascontiguousarray(block))
-    yield stream.resample_chunk(np.zeros((0, 2), np.float32), last=True)
+
+@contextmanager
+def _few_threads() -> Iterator[None]:
+    """OpenMP's number is this thread's alone; torch sets its own for a thread when first called in it."""
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(min(MOST_THREADS, torch.get_num_threads()), "openmp"):
+        yield
 
 
-def _exactly(total: int, blocks: Iterable[Audio]) -> Iterator[Audio]:
-    """``total`` frames: rounding in two resamplers may give one more or less."""
-    left = total
-    for block in blocks:
-        yield block[:left]
-        left -= min(left, len(block))
-    if left:
-        yield np.zeros((left, 2), np.float32)
+def _finished(source: Path, vocals: Path, voice: Path, background: Background, progress: Progress) -> Separation:
+    """Write the voice from the vocals and where somebody speaks in them.
+
+    Where nobody does, it is silence, for the vocals are then what the networks mistook for some. But what sounds like
+    a voice for long enough is not deleted on one detector's word.
+    """
+    if background.speech:
+        write_voice(source, vocals, background, voice, progress)
+        return _separation(background, _mean_strength(background))
+    if background.voiced_seconds() >= _FEWEST_VOICED_SECONDS:
+        copy_sound(vocals, voice, progress)
+        return Separation((), None, 1.0, notes=(UNSURE,))
+    write_silence(source, voice, progress)
+    return Separation((), None, 1.0, notes=(NO_SPEECH,))
+
+
+def _separation(background: Background, strength: float) -> Separation:
+    note = _note(background, strength)
+    return Separation(background.speech, background.overall_db, strength, background.levels(), (note,))
+
+
+def _mean_strength(background: Background) -> float:
+    """Of all speech, each stretch weighed by its length and judged at its middle."""
+    starts, ends = np.array(background.speech).T
+    return float(np.average(background.strength_at((starts + ends) / 2), weights=ends - starts))
+
+
+def _note(background: Background, strength: float) -> str:
+    if background.overall_db is None:
+        return "It can't be told how loud the background is, so the sound is left as it is."
+    level = background.overall_db
+    where = f"{-level:.0f} dB below" if level < 0 else f"{level:.0f} dB above"
+    if background.leaves_alone():
+        return f"The background lies {where} the speech, so the sound is left as it is."
+    return f"The background lies {where} the speech: {_what_was_done(strength)}, and pauses are turned down."
+
+
+def _what_was_done(strength: float) -> str:
+    if strength < 1 - _WHOLE:
+        return "the speech is left as it is"
+    return "the voice is separated wholly" if strength > _WHOLE else f"the voice is separated to {strength:.0%}"

