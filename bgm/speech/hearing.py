@@ -134,6 +134,10 @@ class Recogniser(ABC):
     def _load(self, path: Path, title: str, place: str) -> Model:
         """The model of these weights, loaded once per process. Raises BadInput where they are none."""
 
+    def size(self) -> str:
+        """The model that it will use: the one that was named, else the size that suits this machine."""
+        return self._options.model or sizes.best(self.name, self._device(), self._options.offline)
+
     def transcribe(self, recording: Recording, progress: Progress = silent) -> Transcript:
         """Phrases in their language, with their English.
 
@@ -174,8 +178,7 @@ class Recogniser(ABC):
         return tuple(english.get(u.start, u) for u in utterances)
 
     def _ear(self, audio: Path, progress: Progress) -> Ear:
-        size = self._options.model or sizes.best(self.name, self._device(), self._options.offline)
-        return Ear(self._model(size, progress), self._translator, audio, self._options)
+        return Ear(self._model(self.size(), progress), self._translator, audio, self._options)
 
     def _model(self, size: str, progress: Progress) -> Model:
         card = weights.card_for(self.name, size)

