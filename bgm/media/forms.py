@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import av
 from av.container import InputContainer, OutputContainer
@@ -41,6 +42,8 @@ class AudioForm:
     codec: str
     bit_rate: int | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+    cover: Literal["stream", "tag"] | None = "stream"
+    """How it holds cover pictures: as FFmpeg's attached pictures, as Xiph's METADATA_BLOCK_PICTURE, or not at all."""
 
 
 VIDEO_BIT_RATE = 256_000
@@ -56,13 +59,16 @@ VIDEO_FORMS: Mapping[str, VideoForm] = {
     ".webm": VideoForm("webm", "libopus", "webvtt"),
     ".avi": VideoForm("avi", "aac", None, trims_priming=False),
 }
+_M4A = AudioForm("mp4", "aac", 256_000, {**_MP4_OPTIONS, "brand": "M4A "})
+"""FFmpeg's muxer of that name (ipod) writes the same, but is said to hold no cover."""
 AUDIO_FORMS: Mapping[str, AudioForm] = {
     ".mp3": AudioForm("mp3", "libmp3lame", 256_000),
-    ".wav": AudioForm("wav", "pcm_s24le", options={"rf64": "auto"}),
-    ".m4a": AudioForm("ipod", "aac", 256_000, _MP4_OPTIONS),
+    ".wav": AudioForm("wav", "pcm_s24le", options={"rf64": "auto"}, cover=None),
+    ".m4a": _M4A,
+    ".m4b": _M4A,
     ".flac": AudioForm("flac", "flac"),
-    ".ogg": AudioForm("ogg", "libopus", 192_000),
-    ".opus": AudioForm("opus", "libopus", 192_000),
+    ".ogg": AudioForm("ogg", "libopus", 192_000, cover="tag"),
+    ".opus": AudioForm("opus", "libopus", 192_000, cover="tag"),
 }
 
 

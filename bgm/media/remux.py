@@ -6,7 +6,6 @@ import heapq
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -23,7 +22,7 @@ from bgm.media.audio import frames_of
 from bgm.media.boxes import end_tracks_at
 from bgm.media.container import is_picture, open_input, open_output, paced, packets
 from bgm.media.copying import Copy
-from bgm.media.encode import add_encoder, encode_audio, encoded, kept_tags, seconds_of
+from bgm.media.encode import add_encoder, chapters_on_timeline, encode_audio, encoded, kept_tags, seconds_of
 from bgm.media.forms import VIDEO_BIT_RATE, VideoForm, add_copy, check_output, container_for, fits
 from bgm.media.losses import Written, compared, is_rewritten
 from bgm.media.probe import MediaInfo, shown
@@ -114,7 +113,7 @@ class _Job:
         if options.subtitles is not None:
             self._add_transcript(options.subtitles, options.language)
         self._target.metadata.update(kept_tags(self._source.metadata))
-        self._target.set_chapters(self._chapters())
+        self._target.set_chapters(chapters_on_timeline(self._info, self._source))
 
     def run(self, report: Progress) -> None:
         """Copy and encode side by side, in the order of time."""
@@ -195,14 +194,6 @@ class _Job:
         stream = add_text_track(self._target, codec, language)
         stream.disposition = Disposition(0)
         self._added.append(_transcript(stream, subtitles, self._info.duration))
-
-    def _chapters(self) -> list[Any]:
-        """The source's chapters, moved to the timeline."""
-        out = []
-        for chapter in self._source.chapters():
-            shift = round(self._info.origin / (chapter["time_base"] or Fraction(1)))
-            out.append({**chapter, "start": max(0, chapter["start"] - shift), "end": max(0, chapter["end"] - shift)})
-        return out
 
     def _source_packets(self) -> Iterator[tuple[float, _AnyPacket]]:
         """The packets to write; what a stream holds back is handed out at its end."""

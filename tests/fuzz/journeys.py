@@ -37,17 +37,32 @@ Journey = Callable[[Path, Path, Path], None]
 def media(file: Path, out: Path, bed: Path) -> None:
     """Upload a video or sound, look at it, decode it, give it the new music."""
     info = _accepted(file)
-    decode(info, out / "sound.flac")
+    decoded = decode(info, out / "sound.flac")
+    said = (*info.notes, *(decoded.notes if decoded else ()))
     list(text_cues(info, info.text_subtitles))
     if info.video is None:
-        encode_audio(bed, out / f"song{suggest_suffix(info)}", info)
+        song = out / f"song{suggest_suffix(info)}"
+        _nothing_lost(info, song, (*said, *encode_audio(_as_long(bed, out), song, info).notes))
         return
     _look(info)
     target = out / f"video{suggest_suffix(info)}"
     check_output(info, target)
-    remux(info, bed, target)
+    _nothing_lost(info, target, (*said, *remux(info, _as_long(bed, out), target).notes))
     remux(info, bed, out / "kept.mkv", RemuxOptions(keep_original=True, language="ko"))
     probe(target)
+
+
+def _as_long(bed: Path, out: Path) -> Path:
+    """The video's own sound, as the master is as long as the timeline; the bed where there is none."""
+    return own if (own := out / "sound.flac").is_file() else bed
+
+
+def _nothing_lost(info: MediaInfo, written: Path, notes: tuple[str, ...]) -> None:
+    from tests.fuzz.rules import silently_lost
+
+    lost = silently_lost(info.path, written, notes)
+    if lost:
+        raise AssertionError(lost)
 
 
 def subtitles(file: Path, out: Path, bed: Path) -> None:
