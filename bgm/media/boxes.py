@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+_HEAD_BYTES, _MOST_BYTES = 1 << 16, 1 << 26
 _HOLDING = (b"moov", b"trak", b"edts", b"mdia")
 
 
@@ -25,6 +26,14 @@ def is_fragmented(path: Path) -> bool:
     """Was it written piece by piece (moof boxes), so that what came before a crash can be read?"""
     with path.open("rb") as file:
         return any(box.kind == b"moof" for box in _boxes(file, 0, path.stat().st_size))
+
+
+def header_of(path: Path) -> bytes:
+    """What stands about the tracks in an mp4 or mov (moov), or the first bytes of another file."""
+    with path.open("rb") as file:
+        moov = next((box for box in _boxes(file, 0, path.stat().st_size) if box.kind == b"moov"), None)
+        file.seek(moov.start if moov else 0)
+        return file.read(min(moov.end - moov.start, _MOST_BYTES) if moov else _HEAD_BYTES)
 
 
 def end_tracks_at(path: Path, seconds: dict[int, float]) -> None:

@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 
 from bgm.errors import BadInput
 from bgm.media.container import is_picture, open_input
+from bgm.media.losses import records_of
 from bgm.media.probe import MediaInfo, shown
 
 
@@ -79,6 +80,8 @@ def suggest_suffix(info: MediaInfo) -> str:
         return own if own in AUDIO_FORMS else ".wav"
     with open_input(info.path) as source:
         candidates = [own, ".mp4", ".mkv"] if own in VIDEO_FORMS else [".mp4", ".mkv"]
+        if own == ".mov" and records_of(info.path):  # FFmpeg's muxer of that name leaves them out
+            candidates = [".mp4", own, ".mkv"]
         if info.video.hides_ends:
             candidates = [suffix for suffix in candidates if VIDEO_FORMS[suffix].edit_lists]
         return next((suffix for suffix in candidates if _holds_picture(source, VIDEO_FORMS[suffix])), ".mkv")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from av.container import InputContainer
 from av.stream import Stream
 from av.video.stream import VideoStream
 
+from bgm.media.boxes import header_of
 from bgm.media.container import is_picture, open_input
 from bgm.media.probe import MediaInfo
 
@@ -33,12 +35,18 @@ def compared(info: MediaInfo, written: Path, notes: list[str] | None = None) -> 
     with open_input(info.path) as source, open_input(written) as target:
         before, after = _things(source), _things(target)
         lost = [_lost(name, before[name], after[name]) for name in before if after[name] < before[name]]
-        lost += _lost_shapes(source, target)
+        lost += _lost_shapes(source, target) + _lost_records(info.path, written)
         kept = [_counted(name, min(before[name], after[name])) for name in before if after[name]]
         missing = info.duration - _seconds(target)
     if missing > _SHORTER_SECONDS:
         lost.append(f"The finished file is {missing:.2f} s shorter than the source.")
     return Written((*(notes or ()), *lost), tuple(_kept(info, kept)))
+
+
+def records_of(path: Path) -> set[str]:
+    """The records that a file's header has of its picture: ``360°``, ``Dolby Vision``."""
+    header = header_of(path)
+    return {name for name, mark in _RECORDS.items() if mark.search(header)}
 
 
 def is_rewritten(stream: Stream) -> bool:
@@ -54,6 +62,12 @@ def is_rewritten(stream: Stream) -> bool:
     return is_titles or "timecode" in stream.metadata
 
 
+_RECORDS = {
+    "360°": re.compile(rb"sv3d|GSpherical|\x76\x70[\x80-\xff]\x76\x71|\x76\x70\x01.{7}\x76\x71", re.DOTALL),
+    "Dolby Vision": re.compile(rb"dvcC|dvvC|dvwC"),
+}
+"""How they stand in the header: as boxes (an older one in XML), or in Matroska as the elements Projection and
+ProjectionType, and as the boxes' names."""
 _NAMES = {
     "cover": ("cover picture", "cover pictures"),
     "subtitle": ("subtitle track", "subtitle tracks"),
@@ -103,6 +117,12 @@ def _lost_shapes(source: InputContainer, target: InputContainer) -> list[str]:
         for a, b in pairs
         if (was := a.sample_aspect_ratio or Fraction(1)) != (b.sample_aspect_ratio or Fraction(1))
     ]
+
+
+def _lost_records(source: Path, target: Path) -> list[str]:
+    """What FFmpeg's muxer of .mov leaves out: .mp4 holds both."""
+    lost = sorted(records_of(source) - records_of(target))
+    return [f"This kind of file can't hold the picture's {name} record; .mp4 can." for name in lost]
 
 
 def _seconds(container: InputContainer) -> float:

@@ -6,6 +6,7 @@ import heapq
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -22,6 +23,7 @@ from bgm.media.audio import frames_of
 from bgm.media.boxes import end_tracks_at
 from bgm.media.container import is_picture, open_input, open_output, paced, packets
 from bgm.media.copying import Copy
+from bgm.media.ebml import shape_points
 from bgm.media.encode import add_encoder, chapters_on_timeline, encode_audio, encoded, kept_tags, seconds_of
 from bgm.media.forms import VIDEO_BIT_RATE, VideoForm, add_copy, check_output, container_for, fits
 from bgm.media.losses import Written, compared, is_rewritten
@@ -132,10 +134,13 @@ class _Job:
             waiting = next(added, None)
 
     def finish(self, part: Path) -> None:
-        """Let the pictures of an mp4 or mov end where they are to: see :func:`bgm.media.boxes.end_tracks_at`."""
+        """What FFmpeg's muxer can't be told: when pictures end (mp4, mov), the shape of their points (Matroska)."""
         ends = {copy.number: copy.end for copy in self._copies.values() if copy.end is not None}
         if ends and self._form.edit_lists:
             end_tracks_at(part, ends)
+        shapes = {copy.number: shape for i, shape in _shapes(self._source).items() if (copy := self._copies.get(i))}
+        if shapes and self._form.muxer in ("matroska", "webm"):
+            shape_points(part, shapes, is_webm=self._form.muxer == "webm")
 
     def _copy(self, stream: Stream) -> Stream:
         copy = add_copy(self._target, self._form, self._source, stream)
@@ -222,9 +227,17 @@ def _transcript(stream: SubtitleStream, subtitles: Path, duration: float) -> Ite
             yield cue.start, text_packet(stream, cue)
 
 
+def _shapes(source: InputContainer) -> dict[int, Fraction]:
+    """By picture: the width of its points to their height, where they aren't square."""
+    found = {s.index: s.sample_aspect_ratio for s in source.streams.video if is_picture(s)}
+    return {index: Fraction(shape) for index, shape in found.items() if shape and shape != 1}
+
+
 def _muxer_options(form: VideoForm, source: InputContainer) -> dict[str, str]:
     """Phones write keys such as com.apple.quicktime.make: the mp4 muxer keeps those only when told to."""
     options = {**form.options, "strict": "unofficial"}  # 360° video and Dolby Vision are no part of the standards
+    if form.muxer in ("matroska", "webm") and _shapes(source):
+        options["write_crc32"] = "0"
     if "movflags" in options and any("." in key for key in source.metadata):
         options["movflags"] += "+use_metadata_tags"
     return options

@@ -14,7 +14,7 @@ from bgm.errors import BadInput
 from bgm.media import audio
 from bgm.media.decode import decode
 from bgm.media.encode import encode_audio
-from bgm.media.forms import AUDIO_FORMS
+from bgm.media.forms import AUDIO_FORMS, suggest_suffix
 from bgm.media.losses import Written
 from bgm.media.probe import MediaInfo, probe
 from bgm.media.remux import RemuxOptions, remux
@@ -192,13 +192,22 @@ def test_a_cut_in_the_middle_is_not_undone(make: Make, plain_mp4: Path, tmp_path
         probe(with_edits(whole, tmp_path / "cut.mp4", (0.0, 1.0), (2.5, 4.0)))
 
 
-@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
-def test_the_shape_of_the_points_is_kept_or_told(make: Make, plain_mp4: Path, tmp_path: Path, suffix: str) -> None:
-    wide = make.ffmpeg("-i", plain_mp4, "-c", "copy", "-aspect", "16:9", make.folder / f"wide.{suffix}")
-    written = remux(probe(wide), None, tmp_path / f"out.{suffix}")
-    with av.open(str(wide)) as before, av.open(str(tmp_path / f"out.{suffix}")) as after:
-        same = before.streams.video[0].sample_aspect_ratio == after.streams.video[0].sample_aspect_ratio != 1
-    assert same or any("aspect ratio" in note for note in written.notes)
+@pytest.mark.parametrize("pair", ["mp4 mp4", "mp4 mkv", "mkv mkv", "mkv mp4", "webm webm", "webm mkv"])
+def test_the_shape_of_the_points_is_kept(make: Make, plain_mp4: Path, webm: Path, tmp_path: Path, pair: str) -> None:
+    suffix, other = pair.split()
+    plain = webm if suffix == "webm" else plain_mp4
+    wide = make.ffmpeg("-i", plain, "-c", "copy", "-aspect", "16:9", make.folder / f"wide.{suffix}")
+    out = tmp_path / f"out.{other}"
+    assert remux(probe(wide), None, out).notes == ()
+    with av.open(str(wide)) as before, av.open(str(out)) as after:
+        shapes = [c.streams.video[0].sample_aspect_ratio for c in (before, after)]
+        assert shapes[0] == shapes[1] != 1
+    assert frames(out) == frames(wide)
+    with av.open(str(wide)) as before, av.open(str(out)) as after:  # the index still points where it should
+        before.seek(3_000_000)
+        after.seek(3_000_000)
+        found = [next(c.decode(video=0)).to_ndarray().tobytes() for c in (before, after)]
+        assert found[0] == found[1]
 
 
 def test_panoramas_stay_panoramas(plain_mp4: Path, tmp_path: Path) -> None:
@@ -213,6 +222,8 @@ def test_panoramas_stay_panoramas(plain_mp4: Path, tmp_path: Path) -> None:
     source.write_bytes(replaced(plain_mp4.read_bytes(), place, sv3d, append=True))
     remux(probe(source), None, tmp_path / "out.mp4")
     assert b"equi" in (tmp_path / "out.mp4").read_bytes()
+    assert any("360°" in note for note in remux(probe(source), None, tmp_path / "out.mov").notes)
+    assert suggest_suffix(probe(source.rename(source.with_suffix(".mov")))) == ".mp4"
 
 
 def test_reordered_pictures_in_avi_get_their_times(make: Make, plain_mp4: Path, tmp_path: Path) -> None:
