@@ -21,7 +21,7 @@ from bgm.media.decode import decode
 from bgm.media.probe import MediaInfo, probe
 from bgm.progress import Journey, Progress, part
 from bgm.project import LANGUAGE_UNKNOWN, EngineUse, Noted, Project
-from bgm.timeline import Segment, Timeline, Utterance, overlay
+from bgm.timeline import MIN_LENGTH, Segment, Timeline, Utterance, overlay
 
 if TYPE_CHECKING:
     from bgm.speech.recording import Recording, Transcript
@@ -39,11 +39,21 @@ WEIGHTS = {"decode": 1.0, "separate": 10.0, "cuts": 1.0, "transcribe": 20.0, "cl
 def analyze(project: Project, journey: Journey) -> Project:
     """Decode, separate the voice, find speech and cuts, transcribe, read its emotions, smooth them into a timeline."""
     info = probe(project.video_path)
-    project = noted(project, "source", info.notes)
+    project = noted(_lasting(project, info.duration), "source", info.notes)
     for step in (_decode, _separate, _find_cuts):
         project = step(project, info, journey)
     project = _transcribe(project, info, journey)
     return read_emotions(project, journey)
+
+
+def _lasting(project: Project, duration: float) -> Project:
+    """A project from when a timeline was the picture's alone is made to last as long as picture and sound."""
+    if project.timeline is None or duration == project.duration:
+        return replace(project, duration=duration)
+    *others, last = project.segments
+    if duration - last.start < MIN_LENGTH:
+        return project
+    return replace(project, duration=duration, timeline=Timeline(duration, (*others, replace(last, end=duration))))
 
 
 def read_emotions(project: Project, journey: Journey) -> Project:
@@ -92,7 +102,7 @@ def _decode(project: Project, info: MediaInfo, journey: Journey) -> Project:
         journey.skip("decode")
         log.info("the video has no sound: the music will have it to itself")
         return project
-    key = digest("audio", fingerprint(project.video_path))
+    key = digest("audio", fingerprint(project.video_path), info.origin, info.duration)
 
     def work() -> Project:
         with beside(project.audio) as part:

@@ -159,9 +159,8 @@ def render(project: Project, out: Path, listen: Listener = unheard, *, overwrite
             written = remux(info, project.master, out, settings, progress)
         else:
             written = encode_audio(project.master, out, info, progress)
-        project = projects.update(
-            project, lambda p: analysis.noted(p, "render", written.notes).noted("kept", written.kept)
-        )
+        project = projects.update(project, lambda p: analysis.noted(p, "render", written.notes))
+        project = projects.update(project, lambda p: analysis.noted(p, "kept", written.kept))
         journey.finish("remux")
     return Rendered(project, out, report.lufs, report.true_peak_db, report.under_speech_lu)
 

@@ -39,6 +39,8 @@ def test_the_video_has_its_own_music(made: tuple[Path, Done], sample: Path) -> N
     assert len({s["emotion"] for s in result["segments"]}) >= 4
     assert result["engines"]["transcribe"]["name"] == "subtitles"
     assert not any(s["stale"] for s in result["segments"])
+    assert any("copied without encoding" in kept for kept in result["notes"]["kept"])
+    assert result["notes"]["kept"][0] in done.err
 
 
 def test_the_picture_is_copied_packet_for_packet(made: tuple[Path, Done], sample: Path) -> None:
