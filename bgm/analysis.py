@@ -10,14 +10,13 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bgm import engines
+from bgm import engines, soundtrack
 from bgm.cues import Moments
 from bgm.digest import digest, fingerprint, seed_of
 from bgm.engines import Choice, EngineOptions, Stage
 from bgm.errors import BadInput, EngineUnavailable
 from bgm.files import beside
 from bgm.media import audio
-from bgm.media.decode import decode
 from bgm.media.probe import MediaInfo, probe
 from bgm.progress import Journey, Progress, part
 from bgm.project import LANGUAGE_UNKNOWN, EngineUse, Noted, Project
@@ -102,12 +101,14 @@ def _decode(project: Project, info: MediaInfo, journey: Journey) -> Project:
         journey.skip("decode")
         log.info("the video has no sound: the music will have it to itself")
         return project
-    key = digest("audio", fingerprint(project.video_path), info.origin, info.duration)
+    wanted = project.settings.audio_track
+    key = digest("audio", fingerprint(project.video_path), info.origin, info.duration, wanted)
 
     def work() -> Project:
         with beside(project.audio) as part:
-            decoded = decode(info, part, journey.stage("decode"))
-        notes = decoded.notes if decoded else ()
+            heard = soundtrack.hear(info, wanted, part, journey.stage("decode"))
+        soundtrack.remember(project, info, heard.used)
+        notes = heard.notes
         return noted(project, "decode", (*notes, CANCELLING) if audio.cancels(project.audio) else notes)
 
     return _once(project, journey, _Step("decode", key, (project.audio,)), work)

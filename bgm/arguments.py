@@ -112,6 +112,9 @@ def _analysis_options(p: argparse.ArgumentParser) -> None:
     )
     p.add_argument("--classifier", metavar="ENGINE[:MODEL]", help="auto, distilroberta, minilm")
     p.add_argument("--separator", metavar="ENGINE[:MODEL]", help="auto, spleeter[:FOLDER], original")
+    p.add_argument(
+        "--audio-track", metavar="N|mix", help="which sound track (from 1), mix: all (default: one with speech)"
+    )
     p.add_argument("--language", metavar="CODE", help="of the speech (default: detected)")
     p.add_argument("--initial-prompt", metavar="WORDS", help="names and words that Whisper should expect")
     p.add_argument(

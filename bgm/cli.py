@@ -29,6 +29,7 @@ _SETTINGS = [
     "classifier",
     "separator",
     "language",
+    "audio_track",
     "initial_prompt",
     "min_segment",
     "music",

@@ -10,6 +10,9 @@ from bgm.errors import BadInput
 
 LOUDNESS_PRESETS = {"youtube": -14.0, "apple": -16.0, "ebu": -23.0}
 """Integrated loudness that the platforms aim at, LUFS (EBU R 128; Apple Podcasts; YouTube's normalisation)."""
+EVERY_TRACK = "mix"
+MOST_TRACKS = 64
+"""Sound tracks that a number can name: more streams are refused in a file."""
 DUCK_DEPTHS_DB = (-4.0, -8.0, -14.0)
 
 
@@ -32,6 +35,8 @@ class Settings:
     lora: str | None = None
     cuts: bool = False
     """Let the music land on the picture's cuts."""
+    audio_track: str = "auto"
+    """Which of the video's sound tracks: a number from 1 in the order of the file, ``mix`` (all) or ``auto``."""
     lufs: float | None = -14.0
     duck: bool = True
     duck_depth_db: float | None = None
@@ -55,6 +60,12 @@ class Settings:
         return replace(self, **{name: value for name, value in changes.items() if value is not None})
 
 
+def is_audio_track(text: str) -> bool:
+    """Is it ``auto``, ``mix`` or a number of a sound track?"""
+    numbered = text.isascii() and text.isdecimal() and len(text) < 4
+    return text in ("auto", EVERY_TRACK) or (numbered and 1 <= int(text) <= MOST_TRACKS and text[0] != "0")
+
+
 def _problem(settings: Settings) -> str | None:
     s = settings
     checks = (
@@ -64,6 +75,7 @@ def _problem(settings: Settings) -> str | None:
         ),
         (1 <= s.takes <= 16, "takes must be 1 to 16"),
         (0 <= s.seed < 2**32, "seed must be 0 to 4294967295"),
+        (is_audio_track(s.audio_track), f"audio-track must be auto, mix or a number from 1 to {MOST_TRACKS}"),
         (s.lufs is None or -60 <= s.lufs <= -5, "lufs must be between -60 and -5"),
         (s.duck_depth_db is None or -40 <= s.duck_depth_db <= 0, "the ducking depth must be -40 to 0 dB"),
         (s.device in {"auto", "cpu", "cuda", "mps"}, "device must be auto, cpu, cuda or mps"),

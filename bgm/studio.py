@@ -12,7 +12,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bgm import analysis, engines, takes
+from bgm import analysis, engines, soundtrack, takes
 from bgm import project as projects
 from bgm.cues import Music
 from bgm.digest import digest, fingerprint, has_fingerprint
@@ -147,7 +147,7 @@ def is_stale(project: Project, segment: Segment) -> bool:
 def render(project: Project, out: Path, listen: Listener = unheard, *, overwrite: bool = False) -> Rendered:
     """Mix the chosen takes under the voice and put the result into the video, whose picture is copied as it is."""
     project = projects.with_video(project)
-    info = probe(project.video_path)
+    info = soundtrack.used(project, probe(project.video_path))
     check_output(info, out, overwrite, keep_original=project.settings.keep_original)
     with project.locked():
         journey = Journey({"mix": 2.0, "remux": 1.0}, listen)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
@@ -14,12 +17,18 @@ from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream as AvAudioStream
 from av.container import InputContainer
 
-from bgm.files import beside
+from bgm.files import beside, scratch
 from bgm.media.audio import BLOCK_FRAMES, SAMPLE_RATE, Audio, AudioWriter, frames_of, writer
+from bgm.media.audio import blocks as sound_blocks
 from bgm.media.container import Turns, discard_all_but, open_input, paced, packets, tick
-from bgm.media.probe import MediaInfo, is_rate
-from bgm.progress import Progress, silent
+from bgm.media.probe import AudioTrack, MediaInfo, is_rate
+from bgm.progress import Progress, part, silent
 
+_NOTE = "decoding the sound"
+_OVERSHOOT = 1.12
+"""Peaks of 1 dB over full scale are how lossy codecs and resampling round: every player clips them, unheard."""
+_MOST_OVER = 100.0
+"""Beyond 40 dB over full scale is damage: it is clipped rather than all else turned down to nothing."""
 _JITTER_SECONDS = 0.04
 """Times may wander by this much before sound is moved: below what an eye notices (ITU-R BT.1359), above the jitter of
 milliseconds in Matroska and of browsers' recorders. Corrections accumulate nothing: times are absolute."""
@@ -32,33 +41,70 @@ class Decoded:
     path: Path
     channels: int
     notes: tuple[str, ...] = ()
+    peak: float = 0.0
+    """The highest sample of the source, full scale being 1."""
 
 
 def decode(info: MediaInfo, target: Path, progress: Progress = silent) -> Decoded | None:
     """Write the sound of ``info`` to ``target`` (.flac), exactly ``frames_of(info.duration)`` long.
 
     Silence fills what the source leaves out: before its start, in gaps, where it is damaged, after its end. None, and
-    no file, where there is no sound. More than two channels are mixed down to stereo, with no clipping.
+    no file, where there is no sound. More than two channels are mixed down to stereo. Nothing is clipped: what goes
+    over full scale, as samples in floating point may, is turned down as a whole.
     """
     if info.audio is None:
         return None
-    channels = min(2, info.audio.channels)
+    decoded = _decoded(info, info.audio, target, 1.0, part(progress, 0.0, 0.99))
+    over = min(decoded.peak, _MOST_OVER)
+    if over > _OVERSHOOT:
+        decoded = _decoded(info, info.audio, target, 1 / over, part(progress, 0.99, 0.99))
+        decoded = replace(decoded, notes=(*decoded.notes, _turned_down(over)))
+    progress(1.0, _NOTE)
+    return decoded
+
+
+def decode_mix(infos: Sequence[MediaInfo], target: Path, progress: Progress = silent) -> Decoded:
+    """The sounds of ``infos`` (one file, of which each has another sound track chosen) added up."""
+    with ExitStack() as stack:
+        parts, found = [], []
+        for number, info in enumerate(infos):
+            parts.append(stack.enter_context(scratch(target)))
+            found.append(decode(info, parts[-1], part(progress, number / len(infos), (number + 1) / len(infos))))
+        heard = [decoded for decoded in found if decoded]
+        width = max(decoded.channels for decoded in heard)
+        peak = max((float(np.abs(block).max(initial=0.0)) for block in _added(parts, width)), default=0.0)
+        with beside(target) as whole, writer(whole, width) as out:
+            for block in _added(parts, width):
+                out.write(block / max(1.0, peak))
+    notes = tuple(note for decoded in heard for note in decoded.notes)
+    return Decoded(target, width, (*notes, _turned_down(peak)) if peak > 1 else notes, peak)
+
+
+def _added(parts: Sequence[Path], width: int) -> Iterator[Audio]:
+    for blocks in zip(*(sound_blocks(path) for path in parts), strict=True):
+        yield np.sum([np.broadcast_to(block, (len(block), width)) for block in blocks], axis=0)
+
+
+def _turned_down(over: float) -> str:
+    by = 20 * math.log10(over)
+    return f"The sound goes {by:.1f} dB over full scale: it was turned down by as much, so that nothing is cut off."
+
+
+def _decoded(info: MediaInfo, track: AudioTrack, target: Path, gain: float, progress: Progress) -> Decoded:
+    channels = min(2, track.channels)
     total = frames_of(info.duration)
     report = paced(progress)
-    with beside(target) as part, open_input(info.path) as source, writer(part, channels) as out:
-        placer = _Placer(out, channels, total)
-        stream = cast(AvAudioStream, source.streams[info.audio.index])
-        decoder = _Decoder(
-            source, stream, info.turns, lambda: report(placer.written / max(1, total), "decoding the sound")
-        )
+    with beside(target) as whole, open_input(info.path) as source, writer(whole, channels) as out:
+        placer = _Placer(out, channels, total, gain)
+        stream = cast(AvAudioStream, source.streams[track.index])
+        decoder = _Decoder(source, stream, info.turns, lambda: report(placer.written / max(1, total), _NOTE))
         for frame in decoder.frames():
             placer.place(frame, decoder.seconds(frame, info.origin), exact=decoder.broken)
             decoder.broken = False
             if placer.written >= total:
                 break
         placer.finish()
-    progress(1.0, "decoding the sound")
-    return Decoded(target, channels, decoder.notes())
+    return Decoded(target, channels, decoder.notes(), placer.peak)
 
 
 class _Decoder:
@@ -110,7 +156,7 @@ class _Decoder:
 class _Placer:
     """Resamples frames and writes each where its time puts it, with silence or a cut where they don't join."""
 
-    def __init__(self, out: AudioWriter, channels: int, total: int) -> None:
+    def __init__(self, out: AudioWriter, channels: int, total: int, gain: float) -> None:
         self._out = out
         self._channels = channels
         self._total = total
@@ -119,7 +165,11 @@ class _Placer:
         self._due = 0.0
         """The frame of the timeline on which the next sound falls if it follows without a gap."""
         self._skip = 0
+        self._gain = gain
+        self._downmix = 1.0
         self.written = 0
+        self.peak = 0.0
+        """The highest sample so far, before the gain."""
 
     def place(self, frame: AudioFrame, seconds: float | None, *, exact: bool) -> None:
         """``exact``: trust the time even where it differs by less than jitter."""
@@ -129,6 +179,7 @@ class _Placer:
         if self._resampler is None or kind != self._kind or abs(at - self._due) > limit:
             self._restart(round(at))
             self._kind = kind
+            self._downmix = _downmix(frame.layout.name, frame.layout.nb_channels, self._channels)
         self._due += frame.samples * SAMPLE_RATE / frame.sample_rate
         frame.pts = None
         self._resample(frame)
@@ -143,26 +194,43 @@ class _Placer:
         self._silence(min(at, self._total))
         self._skip = max(0, self.written - at)
         self._due = float(at)
-        # Integer samples make FFmpeg scale its downmix so that it can't clip.
-        self._resampler = AudioResampler("s32", "mono" if self._channels == 1 else "stereo", SAMPLE_RATE)
+        self._resampler = AudioResampler("flt", _layout(self._channels), SAMPLE_RATE)
 
     def _resample(self, frame: AudioFrame | None) -> None:
         if self._resampler is None:
             return
         for out in self._resampler.resample(frame):
             if out is not None:
-                samples = out.to_ndarray().reshape(-1, self._channels)
-                self._write(samples.astype(np.float32) / np.float32(1 << 31))
+                samples = np.asarray(out.to_ndarray().reshape(-1, self._channels), np.float32)
+                self._write(np.nan_to_num(samples * np.float32(self._downmix), posinf=0.0, neginf=0.0))
 
     def _write(self, block: Audio) -> None:
         skipped = min(self._skip, len(block))
         self._skip -= skipped
         block = block[skipped : skipped + self._total - self.written]
         if len(block):
-            self._out.write(block)
+            self.peak = max(self.peak, float(np.abs(block).max()))
+            self._out.write(block * np.float32(self._gain))
             self.written += len(block)
 
     def _silence(self, until: int) -> None:
         while (gap := min(until - self.written, BLOCK_FRAMES)) > 0:
             self._out.write(np.zeros((gap, self._channels), np.float32))
             self.written += gap
+
+
+def _layout(channels: int) -> str:
+    return "mono" if channels == 1 else "stereo"
+
+
+@lru_cache(maxsize=32)
+def _downmix(layout: str, count: int, channels: int) -> float:
+    """What makes FFmpeg's downmix of ``count`` channels one that can't clip: with whole numbers it scales its matrix so
+    itself (swresample's rematrix_maxval), in floating point it does not."""
+    if count <= channels:
+        return 1.0
+    each = AudioFrame.from_ndarray(np.eye(count, dtype=np.float32).reshape(1, -1), format="flt", layout=layout)
+    each.sample_rate = SAMPLE_RATE
+    resampler = AudioResampler("flt", _layout(channels), SAMPLE_RATE)
+    rows = [out.to_ndarray().reshape(-1, channels) for out in (*resampler.resample(each), *resampler.resample(None))]
+    return 1 / max(1.0, float(np.abs(np.concatenate(rows)).sum(axis=0).max()))

@@ -100,8 +100,9 @@ def container_for(info: MediaInfo, out: Path, *, keep_original: bool = False) ->
         if not _holds_picture(source, form):
             codec = info.video.codec if info.video else "no picture"
             raise BadInput(f"{shown(out)}: {suffix} can't hold this picture ({codec}); use {suggest_suffix(info)}")
-        if keep_original and info.audio and not fits(form, source, source.streams[info.audio.index]):
-            raise BadInput(f"{shown(out)}: {suffix} can't hold the original sound ({info.audio.codec}); use .mkv")
+        unfit = (track for track in info.sounds if not fits(form, source, source.streams[track.index]))
+        if keep_original and (track := next(unfit, None)):
+            raise BadInput(f"{shown(out)}: {suffix} can't hold the original sound ({track.codec}); use .mkv")
     return form
 
 

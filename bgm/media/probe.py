@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,6 +30,8 @@ MIN_RATE, MAX_RATE = 1_000, 1_000_000
 TEXT_SUBTITLES = frozenset({"mov_text", "subrip", "srt", "webvtt", "ass", "ssa", "text"})
 """Codec names, as PyAV gives them, of subtitles that are text; the others are pictures."""
 
+_NO_TITLE = re.compile(r"handler|^(?:iso|core) media|^mono$|^stereo$|^\W*$", re.IGNORECASE)
+"""What cameras and programs write where mp4 has a track's name, and is none."""
 _TAIL_SECONDS = 5.0
 _DECLARED_SLACK = 0.1
 """A declared length this near to the packets' end (s) is the better one: it knows encoder padding and last frames."""
@@ -70,6 +73,7 @@ class AudioTrack:
     rate: int
     start: float
     language: str | None
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +107,11 @@ class MediaInfo:
     origin: float
     video: VideoTrack | None
     audio: AudioTrack | None
+    """The sound that is used: of several, the one that plays by default, until another is chosen."""
     subtitles: tuple[SubtitleTrack, ...]
     has_chapters: bool
+    sounds: tuple[AudioTrack, ...] = ()
+    """All sound tracks that can be decoded, in the order of the file."""
     turns: Turns = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     """Sentences about the file itself: what of it can't be used as it is."""
@@ -194,6 +201,7 @@ def _inspect(path: Path, container: InputContainer, size: int) -> MediaInfo:
         audio=_audio(sound, at(sound)) if sound is not None else None,
         subtitles=tuple(_subtitle(s) for s in container.streams.subtitles),
         has_chapters=bool(container.chapters()),
+        sounds=tuple(_audio(s, at(s)) for s in sounds),
         turns=measured.turns,
         notes=_notes(measured),
     )
@@ -227,7 +235,9 @@ def _timecode(stream: VideoStream) -> str | None:
 
 def _audio(stream: AudioStream, start: float) -> AudioTrack:
     name = stream.codec_context.name
-    return AudioTrack(stream.index, name, stream.channels, stream.rate, start, stream.language)
+    title = stream.metadata.get("title") or stream.metadata.get("handler_name", "")
+    title = "" if _NO_TITLE.search(title) else title
+    return AudioTrack(stream.index, name, stream.channels, stream.rate, start, stream.language, title)
 
 
 def _subtitle(stream: Stream) -> SubtitleTrack:

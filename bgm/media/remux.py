@@ -100,15 +100,9 @@ class _Job:
         pictures = [s for s in self._source.streams.video if is_picture(s)]
         for picture in pictures:
             self._copy(picture)
-        original = self._source.streams[self._info.audio.index] if self._info.audio else None
         if master is not None:
             self._add_master(master, named=options.keep_original)
-            if original and options.keep_original:
-                self._add_original(original)
-        elif original:
-            self._copy(original)
-        if len(self._source.streams.audio) > 1:
-            self.notes.append("The video has several sound tracks: only the one that plays by default was used.")
+        self._add_sounds(is_copy=master is None, keep=options.keep_original)
         for stream in self._source.streams:
             if stream.type != "audio" and stream not in pictures and not is_rewritten(stream):
                 self._add_other(stream)
@@ -162,10 +156,22 @@ class _Job:
         timed = ((seconds_of(packet), packet) for packet in encoded(stream, master, total))
         self._added.append(pair for pair in timed if pair[0] >= first)
 
-    def _add_original(self, stream: Stream) -> None:
-        copy = self._copy(stream)
-        copy.disposition = stream.disposition & ~Disposition.default
-        copy.metadata.setdefault("title", "Original")
+    def _add_sounds(self, *, is_copy: bool, keep: bool) -> None:
+        """The source's sound tracks, all of them or none; those that can't be decoded can't be told to fit either."""
+        sounds = [self._source.streams[track.index] for track in self._info.sounds]
+        for stream in sounds if is_copy or keep else ():
+            copy = self._copy(stream)
+            if not is_copy:
+                copy.disposition = stream.disposition & ~Disposition.default
+                copy.metadata.setdefault(
+                    "title", "Original" if len(sounds) == 1 else f"Original {sounds.index(stream) + 1}"
+                )
+        if len(sounds) > 1 and not (is_copy or keep):
+            self.notes.append(
+                f"The new sound takes the place of {len(sounds)} sound tracks: keeping the original keeps them."
+            )
+        if (more := len(self._source.streams.audio) - len(sounds)) > 0:
+            self.notes.append(f"Sound tracks that can't be decoded were left out ({more}).")
 
     def _add_other(self, stream: Stream) -> None:
         """Cover art, attachments and subtitles: as they are, or subtitles as text, or not at all."""

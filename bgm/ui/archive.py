@@ -44,7 +44,18 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _NAME_BYTES = 240
 """Of a file's name: what is made from a video is called after it, with a little more."""
 _SLACK_SECONDS = 1.0
-_SAFE_SETTINGS = ("min_segment", "takes", "seed", "language", "lufs", "duck", "duck_depth_db", "keep_original", "cuts")
+_SAFE_SETTINGS = (
+    "min_segment",
+    "takes",
+    "seed",
+    "language",
+    "lufs",
+    "duck",
+    "duck_depth_db",
+    "keep_original",
+    "cuts",
+    "audio_track",
+)
 """Settings taken over from a project file. The others name files, models and devices: here the server's hold."""
 _SAFE_ENGINES = {(str(listed.stage), listed.name) for listed in CATALOGUE}
 """By stage; a model after the name would be a path or a hub id of the sender's choice."""

@@ -11,7 +11,7 @@ from typing import Any
 from bgm import engines
 from bgm.engines import Stage
 from bgm.errors import BadInput
-from bgm.settings import Settings
+from bgm.settings import Settings, is_audio_track
 
 MAX_TAKES = 4
 MAX_SEGMENT_SECONDS = 60.0
@@ -58,6 +58,12 @@ def _switch(name: str, value: object) -> bool:
     return value
 
 
+def _audio_track(name: str, value: object) -> str:
+    if not (isinstance(value, str) and is_audio_track(value)):
+        raise BadInput("a sound track is auto, mix or a number from 1")
+    return value
+
+
 def _language(name: str, value: object) -> str | None:
     if value is None or value == "":
         return None
@@ -84,6 +90,7 @@ _CHECKS: dict[str, Callable[[str, object], Any]] = {
     "lufs": _loudness,
     "duck": _switch,
     "keep_original": _switch,
+    "audio_track": _audio_track,
     "language": _language,
     "transcriber": _engine(Stage.TRANSCRIBE),
     "music": _engine(Stage.MUSIC),

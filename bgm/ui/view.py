@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from bgm import studio
+from bgm import soundtrack, studio
 from bgm.emotion.smoothing import Ignored, heard, ignored
 from bgm.project import Project
 from bgm.timeline import EMOTIONS, Segment, Take, Utterance
@@ -46,6 +46,7 @@ def project_view(project_id: str, project: Project, history: History | None = No
             {"stage": s, "name": e.name, "reason": without_folders(e.reason)} for s, e in project.engines.items()
         ],
         "notes": _notes(project),
+        "sounds": soundtrack.names(project),
         "history": {"undo": len(history.past) if history else 0, "redo": len(history.future) if history else 0},
         "settings": {name: getattr(project.settings, name) for name in preferences.NAMES},
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -306,3 +307,21 @@ def test_a_decision_of_the_creator_survives_a_new_analysis(tab: Page, project: s
     expect(tab.locator(".progress")).to_be_visible()
     expect(tab.locator(".progress")).to_be_hidden(timeout=30_000)
     assert segments(truth, project)[-1].emotion == "neutral"
+
+
+def test_the_sound_track_is_chosen_where_there_are_several(tab: Page, project: str, truth: Truth) -> None:
+    tab.locator(".settings summary").click()
+    select = tab.get_by_label("Sound track")
+    assert not select.is_visible()
+    truth(project).mark("sounds", json.dumps(["1 (Game)", "2 (Mic)"]))
+    tab.get_by_label("Lower the music while somebody speaks").click()  # brings the project as it is now
+    select.wait_for()
+    assert select.locator("option").all_inner_texts() == [
+        "The one with speech",
+        "1 (Game)",
+        "2 (Mic)",
+        "All of them, mixed",
+    ]
+    for value in ("2", "mix", "auto"):
+        select.select_option(value)
+        eventually(tab, lambda value=value: truth(project).settings.audio_track == value)  # type: ignore[misc]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
+import soundfile
 
 from bgm.errors import Cancelled
 from bgm.media import audio
-from bgm.media.decode import Decoded, decode
+from bgm.media.decode import Decoded, decode, decode_mix
 from bgm.media.probe import probe
 from tests.media.making import Make
 
@@ -93,6 +95,49 @@ def test_a_downmix_does_not_clip(make: Make, tmp_path: Path) -> None:
     path = make.ffmpeg("-f", "lavfi", "-i", f"aevalsrc={loud}:c=5.1:d=1", make.folder / "loud.wav")
     _, samples = decoded(path, tmp_path)
     assert 0.8 < np.abs(samples).max() <= 0.96
+
+
+@pytest.mark.parametrize("channels", [1, 2, 6])
+@pytest.mark.parametrize("over", [1.5, 8.0])
+def test_floating_point_over_full_scale_is_turned_down_and_told(
+    make: Make, tmp_path: Path, channels: int, over: float
+) -> None:
+    wave = over * np.sin(2 * np.pi * 440 * np.arange(96_000) / 48_000)
+    path = make.folder / f"over{channels}-{over}.wav"
+    soundfile.write(path, np.repeat(wave[:, None], channels, axis=1).astype(np.float32), 48_000, subtype="FLOAT")
+    result, samples = decoded(path, tmp_path)
+    assert np.abs(samples).max() == pytest.approx(1.0, abs=0.01)
+    likeness = np.corrcoef(samples[1000:-1000, 0], wave[1000:-1000])[0, 1]
+    assert likeness > 0.9999
+    assert any(f"{20 * np.log10(over):.1f} dB over full scale" in note for note in result.notes)
+
+
+def test_what_only_touches_full_scale_is_left_as_it_is(make: Make, tmp_path: Path) -> None:
+    wave = np.sign(np.sin(2 * np.pi * 440 * np.arange(48_000) / 48_000)).astype(np.float32)
+    soundfile.write(make.folder / "square.wav", wave, 48_000)
+    assert decoded(make.folder / "square.wav", tmp_path)[0].notes == ()
+
+
+def test_damaged_floats_are_silence(make: Make, tmp_path: Path) -> None:
+    wave = (0.5 * np.sin(2 * np.pi * 440 * np.arange(48_000) / 48_000)).astype(np.float32)
+    wave[1000:1010] = np.nan
+    wave[2000:2010] = np.inf
+    soundfile.write(make.folder / "nan.wav", wave, 48_000, subtype="FLOAT")
+    _, samples = decoded(make.folder / "nan.wav", tmp_path)
+    assert np.abs(samples[3000:]).max() == pytest.approx(0.5, abs=0.01)
+
+
+def test_several_tracks_added_up(make: Make, tmp_path: Path) -> None:
+    tones = ("-f", "lavfi", "-i", "sine=440:d=2:r=48000", "-f", "lavfi", "-i", "sine=880:d=1.5:r=44100")
+    louder = ("-filter:a:0", "volume=17dB", "-filter:a:1", "volume=17dB,pan=stereo|c0=c0|c1=0*c0")
+    path = make.ffmpeg(*tones, "-map", 0, "-map", 1, *louder, "-c:a", "pcm_s16le", make.folder / "two.mkv")
+    info = probe(path)
+    mixed = decode_mix([replace(info, audio=track) for track in info.sounds], tmp_path / "mix.flac")
+    samples = audio.read(tmp_path / "mix.flac")
+    assert samples.shape == (audio.frames_of(info.duration), 2)
+    spectrum = np.abs(np.fft.rfft(samples[:48_000], axis=0)) / 24_000
+    assert spectrum[440].min() > 0.4 and spectrum[880, 0] > 0.4 and spectrum[880, 1] < 0.01
+    assert np.abs(samples).max() == pytest.approx(1.0, abs=0.01) and "over full scale" in mixed.notes[0]
 
 
 @pytest.mark.parametrize(("start", "end"), [(48000, 96000), (36864, 36865)], ids=["a second", "one packet"])

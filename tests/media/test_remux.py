@@ -272,10 +272,19 @@ def test_without_a_master_the_sound_stays(plain_mp4: Path, tmp_path: Path) -> No
         assert [bytes(p) for p in packets(after, "audio")] == [bytes(p) for p in packets(before, "audio")]
 
 
-def test_other_sound_tracks_are_told(make: Make, plain_mp4: Path, tmp_path: Path) -> None:
+def test_other_sound_tracks_are_told_or_kept(make: Make, plain_mp4: Path, tmp_path: Path) -> None:
     two = ("-i", plain_mp4, "-map", "0:v", "-map", "0:a", "-map", "0:a", "-c", "copy")
-    notes = remux(probe(make.ffmpeg(*two, make.folder / "two.mkv")), None, tmp_path / "out.mkv").notes
-    assert any("several sound tracks" in note for note in notes)
+    names = ("-metadata:s:a:0", "title=Game", "-metadata:s:a:1", "title=Mic")
+    info = probe(make.ffmpeg(*two, *names, make.folder / "two.mkv"))
+    make.master(tmp_path / "master.flac", info.duration)
+    written = remux(info, tmp_path / "master.flac", tmp_path / "out.mkv")
+    assert any("takes the place of 2 sound tracks" in note for note in written.notes)
+    for kept, titles in ((True, ["With music", "Game", "Mic"]), (False, ["Game", "Mic"])):
+        out = tmp_path / f"out{kept}.mkv"
+        written = remux(info, tmp_path / "master.flac" if kept else None, out, RemuxOptions(keep_original=kept))
+        assert not any("sound tracks" in note for note in written.notes)
+        with av.open(str(out)) as container:
+            assert [stream.metadata["title"] for stream in container.streams.audio] == titles
 
 
 def test_mp4_starts_with_its_index(make: Make, plain_mp4: Path, tmp_path: Path) -> None:

@@ -27,6 +27,8 @@ def test_changes_are_taken_with_their_types() -> None:
         ({"min_segment": "never"}, "must be a number"),
         ({"lufs": 3}, "lufs must be between"),
         ({"duck": "no"}, "on or off"),
+        ({"audio_track": 2}, "auto, mix or a number"),
+        ({"audio_track": "all"}, "auto, mix or a number"),
     ],
 )
 def test_what_a_browser_may_not_set(change: dict[str, object], sentence: str) -> None:

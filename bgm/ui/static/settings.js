@@ -16,6 +16,7 @@ export function settingsRoom() {
     range('takes', 1, 4, 1, String),
     choice('lufs', LOUDNESS.map(([value, key]) => [value, t(key)]), (text) => (text ? Number(text) : null)),
     choice('language', LANGUAGES.map((code) => [code, languageName(code)]), (text) => text || null),
+    soundTrack(),
     choice('transcriber', TRANSCRIBERS.map((name) => [name, t(`engine_${name}`)])),
     choice('music', COMPOSERS.map((name) => [name, t(`engine_${name}`)])),
     toggle('duck'),
@@ -67,6 +68,25 @@ function choice(name, options, read = (text) => text) {
     select.disabled = frozen;
   };
   return { name, show, element: labelled(name, select) };
+}
+
+// Shown where the video has several sound tracks: their names come from the file.
+function soundTrack() {
+  const field = choice('audio_track', []);
+  const select = field.element.querySelector('select');
+  let known = '';
+  const show = (value, frozen) => {
+    const names = store.view.sounds ?? [];
+    field.element.hidden = names.length < 2;
+    if (names.join() !== known) {
+      known = names.join();
+      const tracks = names.map((name, i) => [String(i + 1), name]);
+      const options = [[AUTO, t('track_auto')], ...tracks, ['mix', t('track_mix')]];
+      select.replaceChildren(...options.map(([code, text]) => h('option', { value: code }, text)));
+    }
+    field.show(value, frozen);
+  };
+  return { ...field, show };
 }
 
 function toggle(name) {
