@@ -83,6 +83,14 @@ def edit(project: Project, timeline: Timeline) -> Project:
     return projects.update(project, lambda p: replace(p, timeline=takes.with_takes_of(p.segments, timeline)))
 
 
+def split(project: Project, timeline: Timeline, segment_id: str, time: float) -> Timeline:
+    """``timeline`` with a segment cut in two; both parts go on with the music that was there until new is made."""
+    cut = timeline.split(segment_id, time)
+    second = cut.segments[cut.index(segment_id) + 1]
+    rest = takes.go_on_after(project, timeline[segment_id], second)
+    return takes.with_take(cut, second.id, rest).update(second.id, chosen=rest.id) if rest else cut
+
+
 def choose(project: Project, segment_id: str, take_id: str) -> Project:
     """Let one of a segment's takes be heard. BadInput when it has no such take."""
     segment = _segment(project, segment_id)
@@ -117,7 +125,7 @@ def score(
     """Make the takes that are missing for the segments' present inputs, of all segments or of those named.
 
     Locked and silent segments are never touched. ``another`` asks for one more take of each named segment. The project
-    is saved after every finished take.
+    is saved after every finished take; ``another`` lets the new take be heard.
     """
     wanted = {_segment(project, s).id for s in segments} if segments is not None else None
     with project.locked():
@@ -126,7 +134,7 @@ def score(
         music = Music.of(choice, analysis.moments(project))
         project = projects.update(project, lambda p: takes.adopt(analysis.remember(p, choice), music))
         todo = takes.missing(project, music, wanted, another=another)
-        project = takes.generate(project, music, todo, journey.stage("music"))
+        project = takes.generate(project, music, todo, journey.stage("music"), choose=another)
         if todo:
             notes = getattr(engines.load(choice), "notes", ())
             project = projects.update(project, lambda p: analysis.noted(p, "score", notes))

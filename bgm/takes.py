@@ -10,8 +10,10 @@ from itertools import islice
 from bgm import engines
 from bgm import project as projects
 from bgm.cues import Music, Order, cue_of, order, take_seed
-from bgm.files import PART_PREFIX
+from bgm.digest import digest
+from bgm.files import PART_PREFIX, beside
 from bgm.media import audio
+from bgm.media.audio import SAMPLE_RATE, frames_of
 from bgm.progress import Progress
 from bgm.project import Project
 from bgm.timeline import Segment, Take, Timeline
@@ -39,15 +41,20 @@ def missing(project: Project, music: Music, wanted: Collection[str] | None, *, a
     return out
 
 
-def generate(project: Project, music: Music, todo: Sequence[Order], progress: Progress) -> Project:
-    """Make the takes; the project is saved after each, with whatever was edited meanwhile."""
+def generate(
+    project: Project, music: Music, todo: Sequence[Order], progress: Progress, *, choose: bool = False
+) -> Project:
+    """Make the takes; the project is saved after each, with whatever was edited meanwhile.
+
+    ``choose`` lets each be heard; else one that is made beside a take that still fits is only kept.
+    """
     if not todo:
         return project
     parts = [project.take_path(o.take).with_name(f"{PART_PREFIX}{o.take.id}-{i}.flac") for i, o in enumerate(todo)]
     try:
         for i in engines.load(music.choice).generate([o.cue for o in todo], parts, progress):
             parts[i].replace(project.take_path(todo[i].take))
-            project = projects.update(project, partial(_arrive, arriving=todo[i], music=music))
+            project = projects.update(project, partial(_arrive, arriving=todo[i], music=music, choose=choose))
     finally:
         for left in parts:
             left.unlink(missing_ok=True)
@@ -78,9 +85,11 @@ def is_stale(project: Project, segment: Segment, music: Music) -> bool:
 
 
 def with_take(timeline: Timeline, segment_id: str, take: Take) -> Timeline:
-    """The take joins its segment's list."""
-    others = tuple(t for t in timeline[segment_id].takes if t.id != take.id)
-    return timeline.update(segment_id, takes=(*others, take))
+    """The take joins its segment's list; one that is made again keeps its place, by which the page numbers takes."""
+    takes = timeline[segment_id].takes
+    if any(t.id == take.id for t in takes):
+        return timeline.update(segment_id, takes=tuple(take if t.id == take.id else t for t in takes))
+    return timeline.update(segment_id, takes=(*takes, take))
 
 
 def with_takes_of(old: Sequence[Segment], timeline: Timeline) -> Timeline:
@@ -95,12 +104,36 @@ def with_takes_of(old: Sequence[Segment], timeline: Timeline) -> Timeline:
     return timeline
 
 
-def _arrive(project: Project, arriving: Order, music: Music) -> Project:
+def go_on_after(project: Project, whole: Segment, second: Segment) -> Take | None:
+    """After a split the second part goes on with the music that was there, until new music is made: a take of the rest.
+
+    ``second`` is the later part of ``whole``. A sound shorter than its segment is repeated by the mix, so the copy
+    begins in the middle and ends with the beginning. None where nothing was heard. Writes the take's file.
+    """
+    take = whole.chosen_take
+    source = project.take_path(take) if take else None
+    if take is None or source is None or not source.is_file():
+        return None
+    frames = audio.length(source)
+    cut = frames_of(second.start) - frames_of(whole.start)
+    is_repeated = frames < frames_of(whole.end) - frames_of(whole.start) - SAMPLE_RATE // 2
+    cut = cut % frames if is_repeated else min(cut, frames - 1)
+    identity = digest("rest", take.id, cut)
+    rest = replace(take, id=identity, file=f"takes/{second.id}-{identity}.flac")
+    with beside(project.take_path(rest)) as part, audio.writer(part, audio.channels(source)) as out:
+        for block in audio.blocks(source, start=cut):
+            out.write(block)
+        for block in audio.blocks(source, stop=cut) if is_repeated else ():
+            out.write(block)
+    return rest
+
+
+def _arrive(project: Project, arriving: Order, music: Music, *, choose: bool = False) -> Project:
     """The take joins its segment, if that is still there, and is heard unless what is heard now is current too."""
     timeline = project.timeline
     if timeline is None or all(s.id != arriving.segment_id for s in timeline.segments):
         return project
-    keep = not is_stale(project, timeline[arriving.segment_id], music)
+    keep = not choose and not is_stale(project, timeline[arriving.segment_id], music)
     timeline = with_take(timeline, arriving.segment_id, arriving.take)
     if not keep:
         timeline = timeline.update(arriving.segment_id, chosen=arriving.take.id)

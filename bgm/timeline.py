@@ -151,7 +151,10 @@ class Timeline:
         return self._put(index - 1, index + 1, *moved)
 
     def split(self, segment_id: str, time: float) -> Timeline:
-        """Cut a segment in two; the first part keeps the id, both keep emotion and settings, the second has no take."""
+        """Cut a segment in two; the first part keeps the id and takes, both keep emotion and settings.
+
+        The second has no take yet; :func:`bgm.takes.go_on_after` lets it go on with the music that was there.
+        """
         i = self.index(segment_id)
         whole = self.segments[i]
         if not (whole.start + MIN_LENGTH <= time <= whole.end - MIN_LENGTH):
@@ -161,12 +164,17 @@ class Timeline:
         return self._put(i, i + 1, first, second)
 
     def merge(self, segment_id: str) -> Timeline:
-        """Join a segment with the next one; it keeps its own id, emotion and settings."""
+        """Join a segment with the next one: the longer of the two stays, with its id, emotion, settings and takes.
+
+        Where both have the same emotion and prompt the first stays, so that merging undoes a split.
+        """
         i = self.index(segment_id)
         if i + 1 >= len(self.segments):
             raise ValueError("the last segment has no next one to merge with")
-        joined = replace(self.segments[i], end=self.segments[i + 1].end, source="user")
-        return self._put(i, i + 2, joined)
+        first, second = self.segments[i : i + 2]
+        differs = (first.emotion, first.prompt) != (second.emotion, second.prompt)
+        stays = second if differs and second.length > first.length else first
+        return self._put(i, i + 2, replace(stays, start=first.start, end=second.end, source="user"))
 
     def insert(self, start: float, end: float, emotion: Emotion) -> Timeline:
         """Lay a new segment over [start, end]; what it covers wholly goes, what it covers partly shrinks."""

@@ -43,6 +43,13 @@ def test_split_and_merge_undo_one_another() -> None:
     ]
 
 
+def test_a_merged_segment_is_what_its_longer_part_was() -> None:
+    before = timeline(3.0, 10.0).update("s2", emotion=Emotion.SADNESS, prompt="slow strings")
+    first = before.merge("s1").segments[0]
+    assert (first.id, first.emotion, first.prompt, first.start, first.end) == ("s2", "sadness", "slow strings", 0, 10)
+    assert timeline(8.0, 10.0).update("s2", emotion=Emotion.SADNESS).merge("s1").segments[0].id == "s1"
+
+
 def test_the_second_half_of_a_split_has_no_take() -> None:
     with_take = timeline(10.0).update("s1", takes=(Take("x", "embedded", 1, "takes/x.flac"),), chosen="x")
     halves = with_take.split("s1", 5.0)

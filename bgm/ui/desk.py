@@ -7,6 +7,7 @@ import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from bgm import project as projects
@@ -24,7 +25,7 @@ from bgm.ui import archive, edits, preferences
 from bgm.ui.disk import full_disk_told
 from bgm.ui.edits import Gesture, History
 from bgm.ui.jobs import Job, Jobs
-from bgm.ui.steps import STEPS, Wish
+from bgm.ui.steps import STEPS, Wish, queue_of
 from bgm.ui.view import View, job_view, project_view
 from bgm.ui.workspace import Workspace, place_for_source
 
@@ -83,8 +84,9 @@ class Desk:
         """Queue a step of a project."""
         if not (isinstance(kind, str) and kind in STEPS):
             raise BadInput(f"there is no step {kind!r}")
-        queue, work = STEPS[kind]
+        _, work = STEPS[kind]
         with self._alone(project_id) as project:  # an edit that is being saved comes first
+            queue = queue_of(kind, project)
             self.workspace.check_room(project.folder)
             before = project.timeline
 
@@ -190,11 +192,11 @@ class Desk:
 
         def change(current: Project) -> Project:
             before.append(_timeline(current))
-            return replace(current, timeline=edits.apply(before[0], gesture))
+            return replace(current, timeline=edits.apply(before[0], gesture, partial(studio.split, current)))
 
         project = projects.update(project, change)
         if project.timeline != before[0]:
-            history.remember(before[0])
+            history.remember(before[0], edits.run_of(gesture))
 
     @contextmanager
     def _alone(self, project_id: object) -> Iterator[Project]:

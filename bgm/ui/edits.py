@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from bgm.errors import BadInput
@@ -20,11 +21,17 @@ MAX_SEGMENTS = 2000
 """Up to which an edit may add one; each edit reads and writes them all."""
 
 
-def apply(timeline: Timeline, gesture: Gesture) -> Timeline:
-    """The timeline after one gesture. Raises BadInput, in one sentence, when it is impossible."""
-    edit = _EDITS.get(str(gesture.get("op")))
+Splitter = Callable[[Timeline, str, float], Timeline]
+
+
+def apply(timeline: Timeline, gesture: Gesture, split: Splitter = Timeline.split) -> Timeline:
+    """The timeline after one gesture. Raises BadInput, in one sentence, when it is impossible.
+
+    ``split`` cuts a segment in two; whoever has the project's files lets the second part keep its music.
+    """
+    edit = partial(_split, split) if gesture.get("op") == "split" else _EDITS.get(str(gesture.get("op")))
     if edit is None:
-        raise BadInput(f"there is no edit {gesture.get('op')!r}; there are {', '.join(_EDITS)}")
+        raise BadInput(f"there is no edit {gesture.get('op')!r}; there are {', '.join(['split', *_EDITS])}")
     try:
         return edit(timeline, gesture)
     except KeyError as error:
@@ -39,16 +46,20 @@ class History:
 
     past: list[Timeline] = field(default_factory=list)
     future: list[Timeline] = field(default_factory=list)
+    _run: object = None
 
-    def remember(self, timeline: Timeline) -> None:
-        """Call it with the timeline as it was before a gesture."""
-        self.past = [*self.past, timeline][-UNDO_DEPTH:]
+    def remember(self, timeline: Timeline, run: object = None) -> None:
+        """Call it with the timeline as it was before a gesture; gestures of one ``run`` are one step back."""
+        if run is None or run != self._run:
+            self.past = [*self.past, timeline][-UNDO_DEPTH:]
         self.future = []
+        self._run = run
 
     def undo(self, now: Timeline) -> Timeline:
         """The timeline before the last gesture; ``now`` where there is none."""
         if not self.past:
             return now
+        self._run = None
         self.future.append(now)
         return self.past.pop()
 
@@ -60,13 +71,22 @@ class History:
         return self.future.pop()
 
 
+def run_of(gesture: Gesture) -> object:
+    """Which run a gesture belongs to: the steps of one slider or boundary, held without a break, count as one edit.
+
+    None for a gesture that stands alone; the page numbers its runs.
+    """
+    run = gesture.get("run")
+    return (gesture.get("op"), gesture.get("id"), gesture.get("field"), run) if isinstance(run, int) else None
+
+
 def _move(timeline: Timeline, gesture: Gesture) -> Timeline:
     return timeline.move_boundary(timeline.index(_id(gesture)), _number(gesture, "time"))
 
 
-def _split(timeline: Timeline, gesture: Gesture) -> Timeline:
+def _split(split: Splitter, timeline: Timeline, gesture: Gesture) -> Timeline:
     _check_count(timeline)
-    return timeline.split(_id(gesture), _number(gesture, "time"))
+    return split(timeline, _id(gesture), _number(gesture, "time"))
 
 
 def _merge(timeline: Timeline, gesture: Gesture) -> Timeline:
@@ -152,7 +172,6 @@ def _flag(value: object) -> bool:
 
 _EDITS: dict[str, Callable[[Timeline, Gesture], Timeline]] = {
     "move": _move,
-    "split": _split,
     "merge": _merge,
     "emotion": _emotion,
     "insert": _insert,

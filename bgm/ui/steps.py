@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bgm import studio
+from bgm.engines import Stage
 from bgm.errors import BadInput
 from bgm.progress import Listener, Step
 from bgm.project import Project
@@ -17,6 +18,8 @@ from bgm.ui.records import Records, Result
 PREVIEW_AT_ONCE_SECONDS = 300.0
 """Up to this length a preview is mixed right after the music was made; a longer video's on request."""
 _MUSIC_SHARE = 0.85
+_COMPOSED = 0.6
+"""How much of a mix or a video is done when the music that it lacked is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,9 @@ def generate(project: Project, wish: Wish, listen: Listener) -> Project:
 
 
 def preview(project: Project, wish: Wish, listen: Listener) -> Project:
-    """Mix what would be heard, without the remux."""
+    """Mix what would be heard, without the remux; music that is quickly made is made first where it is out of date."""
+    if is_quick(project):
+        project, listen = _with_current_music(project, listen)
     key = records.mix_key(project)
     if records.load(project.folder).preview == key and project.master.is_file():
         return project
@@ -57,15 +62,35 @@ def preview(project: Project, wish: Wish, listen: Listener) -> Project:
 
 
 def render(project: Project, wish: Wish, listen: Listener) -> Project:
-    """Make the finished video and note what it was made from."""
+    """Make the finished video and note what it was made from; music that is missing or out of date is made first."""
+    project, listen = _with_current_music(project, listen)
     if any(s.chosen is None and not s.silent for s in project.segments):
-        raise BadInput("some segments have no music yet; generate it first, or make them silent")
+        raise BadInput("a locked segment has no music yet; unlock it, or make it silent")
     out = _result_path(project)
     key = records.mix_key(project)
     done = studio.render(project, out, listen, overwrite=True)
     result = Result(out.name, key, done.lufs, done.true_peak_db, done.under_speech_lu)
     records.save(project.folder, Records(preview=key, result=result))
     return done.project
+
+
+def stale(project: Project) -> tuple[str, ...]:
+    """The segments whose music is missing or was not made from what they are now."""
+    return tuple(s.id for s in project.segments if studio.is_stale(project, s))
+
+
+def is_quick(project: Project) -> bool:
+    """Whether music is made while one waits: the embedded composer's. A diffusion model's waits for the user's word."""
+    used = project.engines.get(Stage.MUSIC)
+    return used is not None and {used.name.partition(":")[0], project.settings.music} <= {"embedded", "auto"}
+
+
+def _with_current_music(project: Project, listen: Listener) -> tuple[Project, Listener]:
+    """The project with the music that it lacked, and who listens to the rest of the work."""
+    lacking = stale(project)
+    if not lacking:
+        return project, listen
+    return studio.score(project, _over(listen, 0, _COMPOSED), lacking), _over(listen, _COMPOSED, 1)
 
 
 STEPS: dict[str, tuple[Queue, Work]] = {
@@ -75,6 +100,12 @@ STEPS: dict[str, tuple[Queue, Work]] = {
     "preview": ("studio", preview),
     "render": ("studio", render),
 }
+
+
+def queue_of(kind: str, project: Project) -> Queue:
+    """Where a step waits: with the composers whenever it makes music."""
+    composes = kind == "render" or (kind == "preview" and is_quick(project))
+    return "music" if composes and stale(project) else STEPS[kind][0]
 
 
 def wish_of(segments: object, another: object) -> Wish:

@@ -18,6 +18,7 @@ from bgm.ui import preferences, records
 from bgm.ui.edits import History
 from bgm.ui.jobs import Job
 from bgm.ui.records import Records
+from bgm.ui.steps import PREVIEW_AT_ONCE_SECONDS, is_quick
 
 PREFIX = "studio"
 """Under which the page's own addresses lie."""
@@ -30,6 +31,8 @@ def project_view(project_id: str, project: Project, history: History | None = No
     """All that the page shows of a project."""
     noted = records.load(project.folder)
     files = Files(project_id)
+    segments = _segments(project, files)
+    is_current = not any(segment["stale"] for segment in segments)
     return {
         "id": project_id,
         "rev": time.time_ns() // 1000,
@@ -38,9 +41,9 @@ def project_view(project_id: str, project: Project, history: History | None = No
         "language": project.language,
         "analyzed": project.timeline is not None,
         "media": _media(project, files),
-        "preview": _preview(project, files, noted),
-        "result": _result(project, files, noted),
-        "segments": _segments(project, files),
+        "preview": _preview(project, files, noted, is_current=is_current),
+        "result": _result(project, files, noted, is_current=is_current),
+        "segments": segments,
         "utterances": [_utterance(u) for u in project.utterances],
         "engines": [
             {"stage": s, "name": e.name, "reason": without_folders(e.reason)} for s, e in project.engines.items()
@@ -103,19 +106,28 @@ def _media(project: Project, files: Files) -> View:
     }
 
 
-def _preview(project: Project, files: Files, noted: Records) -> View:
-    fresh = noted.preview == records.mix_key(project) and project.master.is_file()
-    return {"url": files.url("master", project.master) if fresh else None}
+def _preview(project: Project, files: Files, noted: Records, *, is_current: bool) -> View:
+    """``url`` of the mix of what is chosen; None where it must be made anew, with new music where that is quick.
+
+    ``by_itself`` tells the page to ask for that after an edit; ``stale`` that some music in it waits to be made.
+    """
+    mixed = noted.preview == records.mix_key(project) and project.master.is_file()
+    fresh = mixed and (is_current or not is_quick(project))
+    return {
+        "url": files.url("master", project.master) if fresh else None,
+        "stale": not is_current,
+        "by_itself": project.duration <= PREVIEW_AT_ONCE_SECONDS,
+    }
 
 
-def _result(project: Project, files: Files, noted: Records) -> View | None:
+def _result(project: Project, files: Files, noted: Records, *, is_current: bool) -> View | None:
     result = noted.result
     if result is None or not records.result_path(project, result).is_file():
         return None
     return {
         "url": files.url("result", records.result_path(project, result)),
         "name": result.file,
-        "stale": result.key != records.mix_key(project),
+        "stale": result.key != records.mix_key(project) or not is_current,
         "lufs": result.lufs,
         "true_peak_db": result.true_peak_db,
         "under_speech_lu": result.under_speech_lu,

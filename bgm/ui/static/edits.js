@@ -4,7 +4,7 @@ export const MIN_LENGTH = 0.25;
 export function apply(view, gesture) {
   const edit = EDITS[gesture.op];
   const segments = edit ? edit(view.segments, gesture) : view.segments;
-  return segments === view.segments ? view : { ...view, segments, preview: { url: null } };
+  return segments === view.segments ? view : { ...view, segments, preview: { ...view.preview, url: null } };
 }
 
 const EDITS = { move, split, merge, emotion, choose, set: setField };
@@ -37,7 +37,8 @@ function split(segments, { id, time }) {
   const whole = segments[i];
   if (!canSplit(whole, time)) return segments;
   const first = { ...whole, end: time, source: 'user', stale: isHeard(whole) };
-  const second = { ...whole, id: freeId(segments), start: time, source: 'user', chosen: null, takes: [], stale: isHeard(whole) };
+  const rest = whole.takes.filter((take) => take.id === whole.chosen); // it goes on with the music that was there
+  const second = { ...first, id: freeId(segments), start: time, end: whole.end, takes: rest };
   return replaceAt(segments, i, 1, first, second);
 }
 
@@ -48,7 +49,10 @@ export function canSplit(segment, time) {
 function merge(segments, { id }) {
   const i = segments.findIndex((s) => s.id === id);
   if (i < 0 || i + 1 >= segments.length) return segments;
-  return replaceAt(segments, i, 2, { ...segments[i], end: segments[i + 1].end, source: 'user', stale: isHeard(segments[i]) });
+  const [first, second] = segments.slice(i, i + 2);
+  const differs = first.emotion !== second.emotion || first.prompt !== second.prompt;
+  const stays = differs && second.end - second.start > first.end - first.start ? second : first;
+  return replaceAt(segments, i, 2, { ...stays, start: first.start, end: second.end, source: 'user', stale: isHeard(stays) });
 }
 
 function emotion(segments, { id, emotion: wanted }) {
@@ -70,8 +74,8 @@ function setField(segments, { id, field, value }) {
 }
 
 // Only music that may be made again can be out of date.
-function isHeard(segment) {
-  return !segment.locked && !segment.silent;
+function isHeard({ locked, silent, chosen, takes }) {
+  return !locked && !silent && takes.find((take) => take.id === chosen)?.engine !== 'file';
 }
 
 function freeId(segments) {

@@ -1,8 +1,8 @@
 // The selected segment: its emotion with the seven scores, its music, its takes.
 import { button, clock, h, setText } from './dom.js';
 import { now } from './playback.js';
-import { commit, EMOTIONS, follow, isRunning, selectedSegment, store, subscribe } from './store.js';
-import { takesList } from './takes.js';
+import { commit, EMOTIONS, currentRun, follow, isBusy, selectedSegment, store, subscribe } from './store.js';
+import { playWhenMade, takesList } from './takes.js';
 import { emotionName, t } from './texts.js';
 import { playSegment, setEmotion } from './timeline/actions.js';
 import { isOwn, percent } from './timeline/strip.js';
@@ -24,12 +24,12 @@ export function panelRoom() {
     setText(title, emotionName(segment.emotion));
     setText(when, `${clock(segment.start)} – ${clock(segment.end)} · ${t('seconds', { n: (segment.end - segment.start).toFixed(1) })}`);
     setText(stale, note(segment));
-    const frozen = isRunning() || segment.locked;
+    const frozen = isBusy() || segment.locked;
     make.hidden = !segment.stale || segment.silent;
     make.disabled = frozen;
     more.hidden = segment.silent || !segment.takes.length;
     more.disabled = frozen;
-    own.disabled = isRunning();
+    own.disabled = isBusy();
   });
   return panel;
 }
@@ -41,7 +41,11 @@ function note(segment) {
   return segment.stale ? t('stale_note') : '';
 }
 
-const another = () => store.run('generate', { segments: [store.selected], another: true });
+function another() {
+  playWhenMade(selectedSegment());
+  store.run('generate', { segments: [store.selected], another: true });
+}
+
 const generate = () => store.run('generate', { segments: [store.selected] });
 
 // The sound goes to the segment for which it was asked, wherever the playhead is when the file was found.
@@ -140,7 +144,7 @@ function save(input, field, read) {
   });
   input.addEventListener('change', () => {
     const segment = (store.view.segments ?? []).find((s) => s.id === (id ?? store.selected));
-    if (segment && segment[field] !== read()) commit({ op: 'set', id: segment.id, field, value: read() });
+    if (segment && segment[field] !== read()) commit({ op: 'set', id: segment.id, field, value: read(), ...(input.type === 'range' && { run: currentRun() }) });
   });
 }
 

@@ -11,6 +11,15 @@ export function attach(element) {
   for (const name of ['play', 'pause', 'seeking', 'seeked', 'timeupdate', 'loadedmetadata', 'ratechange', 'volumechange']) {
     element.addEventListener(name, moved);
   }
+  element.addEventListener('play', () => soundsAlone(pause));
+}
+
+let hush = null;
+
+// One thing sounds at a time: who begins says how it is stopped, and what sounded before stops.
+export function soundsAlone(stop) {
+  if (hush !== stop) hush?.();
+  hush = stop;
 }
 
 export const player = () => video;

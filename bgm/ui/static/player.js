@@ -1,7 +1,7 @@
 // The video, with a choice of what is heard: its own sound, or the music with the voice (mixed on request).
 import { button, clock, h, icon, setText } from './dom.js';
 import { attach, hear, isPlaying, onTime, seek, sound, toggle } from './playback.js';
-import { isRunning, store, subscribe } from './store.js';
+import { isRunning, isSaving, store, subscribe } from './store.js';
 import { t } from './texts.js';
 
 export function playerRoom() {
@@ -20,6 +20,7 @@ function load(video, note) {
   if (video.dataset.address === String(address)) return;
   video.dataset.address = String(address);
   note.hidden = true;
+  store.withMusic = false;
   hear(null);
   if (address) {
     video.poster = store.view.media.poster;
@@ -64,41 +65,57 @@ function showPlaying(element) {
 }
 
 function sources() {
-  const original = h('button', { type: 'button', onclick: () => choose('original') }, t('hear_original'));
-  const music = h('button', { type: 'button', onclick: () => choose('music') }, t('hear_music'));
+  const original = h('button', { type: 'button', onclick: () => choose(false) }, t('hear_original'));
+  const music = h('button', { type: 'button', onclick: () => choose(true) });
   const group = h('div', { class: 'switch', role: 'group', 'aria-label': t('hear') }, original, music);
   subscribe(['view', 'job'], () => {
-    if (sound.source === 'music' || store.hearWhenReady) keepHearing();
+    keepHearing();
     show(original, music);
   });
   return group;
+
+  function choose(withMusic) {
+    store.withMusic = withMusic;
+    mixed = null;
+    if (withMusic) keepHearing();
+    else hear(null);
+    show(original, music);
+  }
 }
 
 function show(original, music) {
-  const wantsMusic = sound.source === 'music' || store.hearWhenReady;
-  original.setAttribute('aria-pressed', String(!wantsMusic));
-  music.setAttribute('aria-pressed', String(Boolean(wantsMusic)));
-  music.classList.toggle('busy', Boolean(store.hearWhenReady));
-  music.disabled = !(store.view.segments ?? []).some((s) => s.chosen);
-  music.title = t(music.disabled ? 'no_music_yet' : 'hear_music_hint');
+  const { preview, segments = [] } = store.view;
+  const isMixing = isRunning() && store.job.kind === 'preview';
+  const isOld = store.withMusic && sound.source === 'music' && !isMixing && (!preview?.url || preview.stale);
+  original.setAttribute('aria-pressed', String(!store.withMusic));
+  music.setAttribute('aria-pressed', String(store.withMusic));
+  music.classList.toggle('busy', isMixing);
+  music.setAttribute('aria-busy', String(isMixing));
+  setText(music, isOld ? `${t('hear_music')} · ${t('stale')}` : t('hear_music'));
+  music.disabled = !segments.some((s) => s.chosen);
+  music.title = t(music.disabled ? 'no_music_yet' : isOld ? 'hear_again_hint' : 'hear_music_hint');
 }
 
-function choose(source) {
-  store.hearWhenReady = source === 'music';
-  if (source === 'original') hear(null);
-  else keepHearing();
-  const [original, music] = document.querySelectorAll('.player .switch button');
-  show(original, music);
-}
+const CALM = 400; // milliseconds without an edit before the mix is made again
+let mixed = null; // the count of edits that the last mix was asked for at
+let timer = 0;
 
-// The mix that is heard follows the edits: a new one is asked for when it is wanted and out of date.
+// The mix that is heard follows the edits: it is made again when none has come for a moment; of a long video only when
+// it is asked for. A mix that failed is not asked for again before the next edit.
 function keepHearing() {
-  const address = store.view.preview?.url;
-  if (address) {
-    store.hearWhenReady = false;
-    hear(address);
-  } else if (store.hearWhenReady && !isRunning() && store.view.id) {
-    if (store.job.state === 'failed' || store.job.state === 'stopped') store.hearWhenReady = false;
-    else store.run('preview');
-  }
+  const { preview } = store.view;
+  clearTimeout(timer);
+  if (!store.withMusic) return;
+  if (preview?.url) hear(preview.url);
+  else if (sound.source !== 'music' && hasFailed()) store.withMusic = false;
+  else if (mixed !== store.edits && (mixed === null || preview?.by_itself)) timer = setTimeout(mix, mixed === null ? 0 : CALM);
+}
+
+const hasFailed = () => mixed !== null && store.job.kind === 'preview' && ['failed', 'stopped'].includes(store.job.state);
+
+function mix() {
+  if (!store.withMusic || !store.view.id || store.view.preview?.url) return;
+  if (isRunning() || isSaving()) return; // the end of either comes back here
+  mixed = store.edits;
+  store.run('preview');
 }

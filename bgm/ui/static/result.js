@@ -1,6 +1,6 @@
 // The finished video beside the original: one position, one of the two is heard.
 import { button, clock, h, icon, setText } from './dom.js';
-import { pause } from './playback.js';
+import { soundsAlone } from './playback.js';
 import { store, subscribe } from './store.js';
 import { t } from './texts.js';
 
@@ -76,8 +76,9 @@ function controls(original, made) {
   const a = h('button', { type: 'button', onclick: () => hearSide('a') }, `A · ${t('original')}`);
   const b = h('button', { type: 'button', onclick: () => hearSide('b') }, `B · ${t('with_music')}`);
 
+  const stop = () => made.pause();
   function start() {
-    pause();
+    soundsAlone(stop);
     made.play().catch(() => {}); // the button shows that it did not start
   }
 

@@ -1,6 +1,6 @@
 // What the creator may set for the whole video, and the files that can be taken away.
 import { h, icon } from './dom.js';
-import { ask, isRunning, store, subscribe } from './store.js';
+import { ask, isBusy, store, subscribe } from './store.js';
 import { t } from './texts.js';
 
 const LOUDNESS = [['-14', 'loudness_youtube'], ['-16', 'loudness_apple'], ['-23', 'loudness_ebu'], ['', 'loudness_none']];
@@ -23,7 +23,7 @@ export function settingsRoom() {
     toggle('keep_original'),
   ];
   subscribe(['view', 'job'], () => {
-    for (const field of fields) field.show(store.view.settings?.[field.name], isRunning());
+    for (const field of fields) field.show(store.view.settings?.[field.name], isBusy());
   });
   const hint = h('p', { class: 'note' }, t('settings_hint'));
   return h('details', { class: 'settings card' }, h('summary', {}, h('h2', {}, t('settings'))), hint,

@@ -1,10 +1,16 @@
 // The three steps, how far the running one is, and what went wrong.
 import { button, h, setText } from './dom.js';
-import { isRunning, setJob, setView, store, subscribe } from './store.js';
+import { isBusy, isRunning, setJob, setView, store, subscribe } from './store.js';
 import { has, t } from './texts.js';
 
 export function mount({ element, props, trigger, watch }) {
+  let next = null;
   store.run = (step, more = {}) => {
+    if (isRunning() && store.job.kind === 'preview') {
+      next = [step, more];
+      stop();
+      return;
+    }
     store.stopping = false;
     setJob({ state: 'waiting', kind: step, position: 0 });
     trigger('run', { step, ...more });
@@ -25,8 +31,16 @@ export function mount({ element, props, trigger, watch }) {
     refresh(buttons);
     showEngines(engines);
   });
-  watch('value', () => onJob(props.value));
-  onJob(props.value); // it may have come before this script
+  const hear = (job) => {
+    if (next && job.state !== 'running' && job.state !== 'waiting') {
+      const [step, more] = next;
+      next = null;
+      setJob({ state: 'idle' });
+      store.run(step, more);
+    } else onJob(job);
+  };
+  watch('value', () => hear(props.value));
+  hear(props.value); // it may have come before this script
 }
 
 function onJob(job) {
@@ -57,15 +71,14 @@ function refresh({ analyze, generate, render }) {
   const all = view.segments ?? [];
   const stale = all.filter((s) => s.stale).length;
   const isFirst = !all.some((s) => s.takes.length);
-  const missing = all.some((s) => !s.chosen && !s.silent);
-  const frozen = isRunning();
+  const frozen = isBusy();
   const next = !view.analyzed ? analyze : stale ? generate : !view.result || view.result.stale ? render : null;
   hint(analyze, view.analyzed ? t('analyzed') : t('analyze_hint'));
   hint(generate, isFirst ? t('generate_hint') : stale ? t('generate_changed', { n: stale }) : t('generate_done'));
-  hint(render, view.result && !view.result.stale ? t('render_done') : t('render_hint'));
+  hint(render, view.result && !view.result.stale ? t('render_done') : stale && !isFirst ? t('render_changed', { n: stale }) : t('render_hint'));
   analyze.disabled = frozen;
   generate.disabled = frozen || !view.analyzed;
-  render.disabled = frozen || !view.analyzed || missing;
+  render.disabled = frozen || !view.analyzed;
   for (const element of [analyze, generate, render]) {
     element.classList.toggle('next', element === next && !frozen);
     element.classList.toggle('running', frozen && store.job.kind === element.dataset.step);

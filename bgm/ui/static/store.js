@@ -10,7 +10,8 @@ export const store = {
   job: { state: 'idle' },
   selected: null,
   message: null,
-  hearWhenReady: false, // the preview was asked for and is being mixed
+  withMusic: false, // what is heard: the mix of the chosen takes, made again after every edit; else the video's own sound
+  edits: 0, // how many there were: a mix is of one count
   stopping: false, // Stop was pressed
   server: null,
   run: () => {},
@@ -51,6 +52,11 @@ export function isRunning() {
   return store.job.state === 'running' || store.job.state === 'waiting';
 }
 
+// A step that nothing else may interrupt. The mix to listen to makes way for any other.
+export function isBusy() {
+  return isRunning() && store.job.kind !== 'preview';
+}
+
 export function selectedSegment() {
   return segments().find((s) => s.id === store.selected) ?? null;
 }
@@ -83,18 +89,30 @@ export function say(message, isError = false) {
   tell('message');
 }
 
+// Steps of one slider or boundary that is held without a break are one edit, and one step back.
+let run = Date.now();
+const beginRun = () => {
+  run = Math.max(run + 1, Date.now());
+};
+for (const name of ['focusin', 'pointerdown']) document.addEventListener(name, beginRun, { capture: true });
+export const currentRun = () => run;
+
 // An edit: shown at once, sent to Python once, in order; Python's answer replaces what was shown.
 export function commit(gesture) {
   const last = pending.at(-1);
   const sameMove = last && gesture.op === 'move' && last.op === 'move' && last.id === gesture.id;
   if (sameMove) pending.pop();
   pending.push(gesture);
+  store.edits += 1;
   store.view = apply(store.view, gesture);
   follow(now());
   say(null);
   tell('view');
   send();
 }
+
+// Whether an edit is on its way to Python.
+export const isSaving = () => sending || pending.length > 0;
 
 async function send() {
   if (sending) return;
@@ -106,12 +124,14 @@ async function send() {
     await ask('edit', { project, gestures });
   }
   sending = false;
+  tell('view');
 }
 
 // Call one of Python's functions; its view becomes ours, its refusal is shown.
 export async function ask(name, call) {
   try {
     const answer = await store.server[name]({ project: store.view.id, ...call });
+    if (name !== 'edit') store.edits += 1;
     if (answer.view && answer.view.id === store.view.id) setView(answer.view);
     if (answer.error) say(answer.error, true);
     return !answer.error;

@@ -1,7 +1,7 @@
 // The takes of a segment as small players: a waveform to click on, choose, download. They play on while others change.
 import { button, clock, h, icon, reconcile, setText } from './dom.js';
-import { pause } from './playback.js';
-import { commit, subscribe, selectedSegment } from './store.js';
+import { isPlaying, soundsAlone } from './playback.js';
+import { commit, isRunning, subscribe, selectedSegment } from './store.js';
 import { t } from './texts.js';
 
 const sounds = new Map(); // by address: a take that plays isn't stopped by a redraw
@@ -11,9 +11,27 @@ export function takesList() {
   const list = h('ol', { class: 'takes', 'aria-label': t('takes') });
   subscribe(['view', 'selected'], () => {
     const segment = selectedSegment();
-    reconcile(list, segment?.takes ?? [], (take) => take.id, makeTake, (element, take, i) => update(element, take, i, segment));
+    const made = (segment?.takes ?? []).filter(isMade);
+    reconcile(list, segment?.takes ?? [], (take) => take.id, makeTake, (element, take) => update(element, take, made.indexOf(take), segment));
   });
+  subscribe(['view', 'job'], playNew);
   return list;
+}
+
+const isMade = (take) => take.engine !== 'file'; // an own sound has no number, and takes none away
+let awaited = null;
+
+// The next take of this segment is played when it is there, unless something plays already or one has gone elsewhere.
+export function playWhenMade(segment) {
+  awaited = { id: segment.id, known: new Set(segment.takes.map((take) => take.id)) };
+}
+
+function playNew() {
+  if (!awaited || isRunning()) return;
+  const segment = selectedSegment();
+  const take = segment?.id === awaited.id && segment.takes.find(({ id }) => id === segment.chosen && !awaited.known.has(id));
+  if (take && !isPlaying() && ![...sounds.values()].some((audio) => !audio.paused)) togglePlay(take.url);
+  awaited = null;
 }
 
 function makeTake(take) {
@@ -31,7 +49,7 @@ function update(item, take, index, segment) {
   const chosen = take.id === segment.chosen;
   item.classList.toggle('chosen', chosen);
   item.classList.toggle('old', chosen && segment.stale);
-  const name = take.engine === 'file' ? t('own_take') : t('take_n', { n: index + 1 });
+  const name = isMade(take) ? t('take_n', { n: index + 1 }) : t('own_take');
   setText(item.querySelector('.what'), chosen && segment.stale ? `${name} · ${t('stale')}` : name);
   setText(item.choose.querySelector('span'), t(chosen ? 'chosen' : 'choose'));
   item.choose.setAttribute('aria-checked', String(chosen));
@@ -57,7 +75,7 @@ function togglePlay(address) {
     audio.pause();
     return;
   }
-  pause();
+  soundsAlone(stopTakes);
   for (const other of sounds.values()) other.pause();
   audio.play().catch(() => {}); // the button shows that it did not start
 }
@@ -104,6 +122,6 @@ async function draw(canvas, take) {
   });
 }
 
-export function stopTakes() {
+function stopTakes() {
   for (const audio of sounds.values()) audio.pause();
 }

@@ -1,7 +1,7 @@
 // What was said, line by line, in step with the playhead: click to seek, edit, search.
 import { button, clock, h, icon, reconcile, set, setText } from './dom.js';
 import { now, onTime, seek } from './playback.js';
-import { ask, EMOTIONS, isRunning, store, subscribe } from './store.js';
+import { ask, EMOTIONS, isBusy, store, subscribe } from './store.js';
 import { pick } from './panel.js';
 import { emotionName, t } from './texts.js';
 import { percent } from './timeline/strip.js';
@@ -26,8 +26,8 @@ export function transcriptRoom() {
   });
   subscribe(['view', 'job'], () => {
     reread.hidden = !(store.view.utterances ?? []).some((u) => u.english && !u.scores);
-    reread.disabled = isRunning();
-    subtitles.disabled = isRunning();
+    reread.disabled = isBusy();
+    subtitles.disabled = isBusy();
   });
   onTime((time) => markCurrent(list, time));
   return h('section', { class: 'transcript card', 'aria-label': t('transcript') },

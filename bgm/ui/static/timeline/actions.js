@@ -1,7 +1,7 @@
 // What one can do with the selected segment: the same for buttons and keys.
 import { canSplit, clampBoundary } from '../edits.js';
 import { isPlaying, now, play, seek, toggle } from '../playback.js';
-import { commit, EMOTIONS, say, segmentAt, segments, selectedSegment, store } from '../store.js';
+import { commit, currentRun, EMOTIONS, say, segmentAt, segments, selectedSegment, store } from '../store.js';
 import { t } from '../texts.js';
 
 export function playSegment() {
@@ -52,13 +52,13 @@ export function redo() {
 }
 
 // Move the start of segment `id` by `seconds`; the playhead goes with it, so that the segment stays selected.
-export function nudge(id, seconds) {
+export function nudge(id, seconds, run = null) {
   const index = segments().findIndex((s) => s.id === id);
   if (index < 1) return;
   const from = segments()[index].start;
   const time = clampBoundary(segments(), index, Math.round((from + seconds) * 1000) / 1000);
   if (time === from) return;
-  commit({ op: 'move', id, time });
+  commit({ op: 'move', id, time, run });
   if (!isPlaying()) seek(time);
 }
 
@@ -80,7 +80,7 @@ export function onKey(event) {
   if (event.ctrlKey || event.metaKey) return onCommand(key, event);
   const handle = event.target.closest?.('.handle');
   const arrow = { arrowleft: -1, arrowright: 1 }[key];
-  if (arrow) return handle ? done(nudge(handle.dataset.key, arrow * stepOf(event))) : onArrow(arrow, event);
+  if (arrow) return handle ? done(nudge(handle.dataset.key, arrow * stepOf(event), currentRun())) : onArrow(arrow, event);
   if (event.altKey) return false;
   if (/^[1-7]$/.test(key)) return done(setEmotion(EMOTIONS[Number(key) - 1]));
   if (key === ' ') return event.target.closest?.('button:not(.seg), a, summary, input') ? false : done(toggle());
