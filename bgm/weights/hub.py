@@ -62,6 +62,7 @@ class Hub:
             return network.NOT_REACHABLE
         found = network.answer((self.repo_id, absent), lambda: self._publishes(absent), PUBLISHED_S)
         if found is None:
+            network.distrust(constants.ENDPOINT)
             return network.NOT_REACHABLE
         return None if found else f"{self.repo_id} is not on the hub, or may not be read without a token"
 

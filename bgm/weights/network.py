@@ -86,6 +86,14 @@ def reachable(address: str, ask: Callable[[], bool] | None = None) -> bool:
     return bool(answer((parts.scheme, parts.netloc), ask or (lambda: _answers(address)), REACHABLE_S))
 
 
+def distrust(address: str) -> None:
+    """Its host answers, but not what matters: nobody waits for it again for a while."""
+    parts = urlsplit(address)
+    known = _asked.get((parts.scheme, parts.netloc))
+    if known:
+        known.answer = False
+
+
 def _answers(address: str) -> bool:
     with urlopen(Request(address, method="HEAD"), timeout=REACHABLE_S) as response:
         return bool(response.status == 200)

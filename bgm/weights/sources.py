@@ -135,10 +135,10 @@ class Packages:
                 raise EngineUnavailable(self._absent(card) or f"the {self} is damaged")
             return _checked(card, folder, f"install {' and '.join(self._distributions())} again")
         folder = cache_folder(card)
-        with alone(folder, progress):
-            damage = _lacks(card, folder) or _damage(card, folder)
-            if damage:
-                self._join(card, folder, progress)
+        if _lacks(card, folder) or _damage(card, folder):  # before the lock: what is whole may lie where nobody writes
+            with alone(folder, progress):
+                if _lacks(card, folder) or _damage(card, folder):
+                    self._join(card, folder, progress)
         return folder
 
     def _in_place(self) -> Path | None:

