@@ -33,6 +33,9 @@ _JITTER_SECONDS = 0.04
 """Times may wander by this much before sound is moved: below what an eye notices (ITU-R BT.1359), above the jitter of
 milliseconds in Matroska and of browsers' recorders. Corrections accumulate nothing: times are absolute."""
 
+_TOLD_SECONDS = 0.1
+"""Less than this lost where pieces of sound don't join is no more than an encoder pads."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
@@ -101,10 +104,8 @@ def _decoded(info: MediaInfo, track: AudioTrack, target: Path, gain: float, prog
         for frame in decoder.frames():
             placer.place(frame, decoder.seconds(frame, info.origin), exact=decoder.broken)
             decoder.broken = False
-            if placer.written >= total:
-                break
         placer.finish()
-    return Decoded(target, channels, decoder.notes(), placer.peak)
+    return Decoded(target, channels, (*decoder.notes(), *placer.notes()), placer.peak)
 
 
 class _Decoder:
@@ -164,9 +165,13 @@ class _Placer:
         self._kind: tuple[object, ...] = ()
         self._due = 0.0
         """The frame of the timeline on which the next sound falls if it follows without a gap."""
-        self._skip = 0
         self._gain = gain
         self._downmix = 1.0
+        self._early = 0
+        """Frames still to come that lie before the timeline: an encoder's priming, or hidden by an edit list."""
+        self._overlap = 0
+        """Frames still to come that lie over what is written already."""
+        self._lost = 0
         self.written = 0
         self.peak = 0.0
         """The highest sample so far, before the gain."""
@@ -189,10 +194,17 @@ class _Placer:
         self._resample(None)
         self._silence(self._total)
 
+    def notes(self) -> tuple[str, ...]:
+        lost = self._lost / SAMPLE_RATE
+        if lost < _TOLD_SECONDS:
+            return ()
+        return (f"By its times {lost:.1f} s of the sound lie over other sound or after the end: they were left out.",)
+
     def _restart(self, at: int) -> None:
         self._resample(None)
         self._silence(min(at, self._total))
-        self._skip = max(0, self.written - at)
+        self._early = max(0, -at)
+        self._overlap = max(0, self.written - max(0, at))
         self._due = float(at)
         self._resampler = AudioResampler("flt", _layout(self._channels), SAMPLE_RATE)
 
@@ -205,13 +217,16 @@ class _Placer:
                 self._write(np.nan_to_num(samples * np.float32(self._downmix), posinf=0.0, neginf=0.0))
 
     def _write(self, block: Audio) -> None:
-        skipped = min(self._skip, len(block))
-        self._skip -= skipped
-        block = block[skipped : skipped + self._total - self.written]
-        if len(block):
-            self.peak = max(self.peak, float(np.abs(block).max()))
-            self._out.write(block * np.float32(self._gain))
-            self.written += len(block)
+        early = min(self._early, len(block))
+        self._early -= early
+        overlap = min(self._overlap, len(block) - early)
+        self._overlap -= overlap
+        kept = block[early + overlap :][: self._total - self.written]
+        self._lost += len(block) - early - len(kept)
+        if len(kept):
+            self.peak = max(self.peak, float(np.abs(kept).max()))
+            self._out.write(kept * np.float32(self._gain))
+            self.written += len(kept)
 
     def _silence(self, until: int) -> None:
         while (gap := min(until - self.written, BLOCK_FRAMES)) > 0:

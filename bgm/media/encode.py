@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import io
 import struct
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
 
+import av
 import numpy as np
 from av.audio.format import AudioFormat
 from av.audio.frame import AudioFrame
@@ -48,7 +50,7 @@ def encode_audio(master: Path, out: Path, like: MediaInfo, progress: Progress = 
         target.metadata.update(_tags_of(source))
         target.set_chapters(chapters_on_timeline(like, source))
         stream = add_encoder(target, form.codec, audio.channels(master), form.bit_rate)
-        covers = _add_covers(form, source, target, stream)
+        covers = _add_covers(form, source, target)
         target.start_encoding()
         for packet in covers:
             target.mux(packet)
@@ -106,9 +108,7 @@ def _tags_of(source: InputContainer) -> dict[str, str]:
     return kept_tags({**own, **source.metadata})
 
 
-def _add_covers(
-    form: AudioForm, source: InputContainer, target: OutputContainer, sound: AudioStream
-) -> list[Packet[Any]]:
+def _add_covers(form: AudioForm, source: InputContainer, target: OutputContainer) -> list[Packet[Any]]:
     """Make room for the source's cover pictures; give their packets, which go into the file before any sound."""
     found = []
     for cover in (s for s in source.streams.video if s.disposition & Disposition.attached_pic):
@@ -116,17 +116,36 @@ def _add_covers(
             continue
         source.seek(0)  # each cover is handed out once, at the start
         packet = next((p for p in source.demux(cover) if p.size), None)
-        if packet is None:
+        if packet is None or (form.cover == "stream" and not _takes_cover(form, cover, bytes(packet))):
             continue
         if form.cover == "tag":
             target.metadata["METADATA_BLOCK_PICTURE"] = _picture_block(cover, bytes(packet))
             break  # a tag of one name is written once
-        copy = target.add_stream_from_template(cover, opaque=True)
-        copy.disposition = cover.disposition
-        copy.metadata.update(cover.metadata)
-        packet.stream = copy
+        packet.stream = _add_cover(target, cover)
         found.append(packet)
     return found
+
+
+def _add_cover(target: OutputContainer, cover: VideoStream) -> VideoStream:
+    copy = target.add_stream_from_template(cover, opaque=True)
+    copy.disposition = cover.disposition
+    copy.metadata.update(cover.metadata)
+    return copy
+
+
+def _takes_cover(form: AudioForm, cover: VideoStream, picture: bytes) -> bool:
+    """Would the muxer take this picture? Tried, not guessed: one that is damaged would cost the whole file."""
+    try:
+        with av.open(io.BytesIO(), "w", format=form.muxer) as target:
+            add_encoder(target, form.codec, 1, form.bit_rate)
+            packet: Packet[Any] = Packet(picture)
+            packet.stream = _add_cover(target, cover)
+            packet.time_base, packet.pts, packet.dts = Fraction(1, 90_000), 0, 0
+            target.start_encoding()
+            target.mux(packet)
+    except (av.error.FFmpegError, ValueError):
+        return False
+    return True
 
 
 def _picture_block(cover: VideoStream, picture: bytes) -> str:

@@ -146,7 +146,7 @@ class _Reading:
         if self._jumps and stamp is not None and (packet.dts is not None or stream.type != "video"):
             self._follow(packet, place, float(stamp * packet.time_base))
         place.count += 1
-        if packet.pts is None or packet.is_corrupt:
+        if packet.pts is None:
             return
         start, end = _heard(packet, place)
         if not packet.is_discard and end > start and stream.type != "subtitle":

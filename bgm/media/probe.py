@@ -330,8 +330,12 @@ def _hides_ends(path: Path, pictures: list[VideoStream]) -> bool:
 
     Raises BadInput where it hides some in the middle: copied, those would be seen again.
     """
-    hiding = [s for s in pictures if any(entry.is_discard for entry in s.index_entries)]
+    hidden = {s.index: [entry.is_discard for entry in s.index_entries] for s in pictures}
+    hiding = [s for s in pictures if any(hidden[s.index])]
     for stream in hiding:
+        flags = hidden[stream.index]
+        if False in flags and not any(flags[flags.index(False) : len(flags) - flags[::-1].index(False)]):
+            continue  # all before the first or after the last that is seen: no need to read the file for their times
         with open_input(path) as again:
             found = list(pictures_hidden(again, stream.index))
         seen = [time for time, is_hidden in found if not is_hidden]

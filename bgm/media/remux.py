@@ -223,7 +223,7 @@ class _Job:
         if text and packet.pts is not None:
             start = float(packet.pts * packet.time_base) - self._info.origin
             end = start + float((packet.duration or 0) * packet.time_base)
-            if end > 0:
+            if end > 0 and not packet.is_discard:
                 yield max(0.0, start), text_packet(stream, Cue(max(0.0, start), end, text))
 
 

@@ -35,6 +35,7 @@ def test_upload_analyze_generate_render_play_download(
     made = tab.locator("figure[data-side=b] video")
     expect(made).to_be_visible()
     expect(tab.locator(".result .note")).to_contain_text("−14.0 LUFS")
+    expect(tab.locator(".notes .kept")).to_contain_text("copied without encoding")
     tab.locator(".result .controls .btn").first.click()
     tab.wait_for_function("() => document.querySelector('figure[data-side=b] video').currentTime > 0.7")
     drift = tab.evaluate(
