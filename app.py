@@ -1,5 +1,6 @@
 """Start the studio's page: ``python app.py``. ``python -m bgm environment`` lists what may be set."""
 
+import logging
 import os
 import sys
 
@@ -16,6 +17,7 @@ if os.environ.get("SPACES_ZERO_GPU"):
     import bgm.music.riffusion_paint  # noqa: F401
 
 from bgm import environment
+from bgm.emotion import shipped
 from bgm.errors import BgmError
 from bgm.log import configure
 from bgm.ui.page import build
@@ -27,6 +29,7 @@ def main() -> int:
     try:
         operator = environment.read()
         configure(operator.log_level, operator.log_format)
+        _say_what_is_damaged()
         # On the disk of the projects, so that taking an upload over is a link and not a copy.
         os.environ.setdefault("GRADIO_TEMP_DIR", str(operator.uploads))
         serve(build(operator), auth=operator.users() or None)
@@ -34,6 +37,13 @@ def main() -> int:
         print(f"bgm: {error}", file=sys.stderr)
         return error.exit_code
     return 0
+
+
+def _say_what_is_damaged() -> None:
+    """The weights that come with the studio are looked through now, not in the middle of a user's video."""
+    problem = shipped.why_unusable(shipped.MINILM)
+    if problem:
+        logging.getLogger("bgm").warning("minilm can't read emotions, another engine will: %s", problem)
 
 
 if __name__ == "__main__":

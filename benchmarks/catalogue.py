@@ -44,6 +44,7 @@ BENCHMARKS = (
 NOT_IN_THE_TABLE = {
     "riffusion": "its speed needs a CUDA GPU (--count and --memory do not)",
     "spleeter": "its reference takes 1.5 GB and a minute or two to install",
+    "heard": "makes what the emotion engines are judged on",
     "picture": "draws a result, measures nothing",
 }
 PARTS = ("__main__", "catalogue", "inputs", "machine", "peers", "spleeter_reference", "table", "timing")

@@ -110,7 +110,7 @@ def _analysis_options(p: argparse.ArgumentParser) -> None:
     p.add_argument(
         "--transcriber", metavar="ENGINE[:MODEL]", help="auto, subtitles, faster-whisper[:SIZE], whisper[:…]"
     )
-    p.add_argument("--classifier", metavar="ENGINE[:MODEL]", help="auto, distilroberta, minilm")
+    p.add_argument("--classifier", metavar="ENGINE[:MODEL]", help="auto, minilm, distilroberta[:MODEL], words")
     p.add_argument("--separator", metavar="ENGINE[:MODEL]", help="auto, spleeter[:FOLDER], original")
     p.add_argument(
         "--audio-track", metavar="N|mix", help="which sound track (from 1), mix: all (default: one with speech)"

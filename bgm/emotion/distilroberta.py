@@ -2,10 +2,7 @@
 
 Model card: Hartmann 2022, "Emotion English DistilRoBERTa-base"; it states 66 % accuracy over seven balanced classes.
 
-Each text is read by itself. Our embedded classifier gained nothing from the neighbouring utterances on the dialogues of
-MELD (Poria et al., 2019; test split, 2610 utterances, the same seven labels): macro-F1 0.264 alone, 0.236 to 0.266 with
-a tenth to three tenths of the neighbours' scores mixed in, 0.213 and 0.227 when the utterance before or after was read
-with it. For these weights it has not been measured.
+Each text is read by itself, as the embedded reader does: what its neighbours are worth is told in weights/README.md.
 """
 
 from __future__ import annotations

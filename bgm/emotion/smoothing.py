@@ -30,9 +30,12 @@ Threshold = float | Literal["auto"]
 """Seconds, or what fits the material."""
 LEAST_S, MOST_S = 2.0, 5.0
 """Between which the threshold that fits the material lies."""
-AGREEMENT = 0.5
+AGREEMENT = 0.1
 """How much surer several utterances make that say the same: 0 as sure as one, 1 as if they were independent. Fitted on
 the development split (see weights/README.md)."""
+CHANGE = 10.0
+"""What a further segment must be worth where the threshold follows the material, in seconds times nats: a sentence that
+is read as something else than all around it was more often misread than meant. Fitted with AGREEMENT."""
 WORTH_A_MARK = 0.5
 """Least confidence of an ignored feeling that is told."""
 
@@ -62,7 +65,7 @@ def segment(utterances: Sequence[Utterance], duration: float, min_segment: Thres
     if not (math.isfinite(least) and least >= 0):
         raise BadInput("the shortest segment must last zero seconds or more")
     cells = _cells(speech, duration, max(least, SILENCE_S))
-    labels = _best_labels(cells, least)
+    labels = _best_labels(cells, least, CHANGE if min_segment == "auto" else 0.0)
     runs = itertools.groupby(zip(labels, cells, strict=True), key=lambda pair: pair[0])
     segments = [_segment(n, emotion, [cell for _, cell in run]) for n, (emotion, run) in enumerate(runs, start=1)]
     return Timeline(duration, tuple(segments))
@@ -212,7 +215,7 @@ def _track(emotion: Emotion, cells: Sequence[_Cell], winners: Sequence[Emotion])
     return _Track(emotion, list(score), list(itertools.accumulate(won, initial=0.0)))
 
 
-def _best_labels(cells: Sequence[_Cell], min_segment: float) -> list[Emotion]:
+def _best_labels(cells: Sequence[_Cell], min_segment: float, change: float) -> list[Emotion]:
     """One emotion for each cell, in time proportional to the number of cells.
 
     When no segmentation keeps the rule (a short video, or one in which no emotion lasts), it is one segment.
@@ -224,7 +227,7 @@ def _best_labels(cells: Sequence[_Cell], min_segment: float) -> list[Emotion]:
     for j in range(1, len(cells) + 1):
         options = [(*track.best_to(j, best, min_segment), track.emotion) for track in tracks]
         score, start, emotion = max(options, key=lambda option: option[0])
-        best.append(score)
+        best.append(score - change)
         choice.append((start, emotion))
     if best[-1] == -math.inf:
         return [max(tracks, key=lambda track: track.score[-1]).emotion] * len(cells)

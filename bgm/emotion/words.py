@@ -1,4 +1,8 @@
-"""The words head: TF-IDF of words, pairs and word beginnings, multinomial logistic regression; numpy only."""
+"""The emotion engine of last resort: which words a text has. numpy only, for where MiniLM can't be loaded.
+
+TF-IDF of words, pairs and word beginnings, multinomial logistic regression, trained by bgm.training.emotion on the
+same sentences as MiniLM's head. It reads named feelings; what is only told it mostly misses.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,17 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from bgm.timeline import EMOTIONS
+from bgm.emotion import shipped
+from bgm.emotion.minilm import softmax
+from bgm.emotion.prior import NO_EVIDENCE, wordless
+from bgm.engines import EngineOptions
+from bgm.progress import Progress, silent
+from bgm.timeline import EMOTIONS, Emotion
 
 Floats = npt.NDArray[np.float32]
 
@@ -32,8 +41,34 @@ def terms(text: str) -> list[str]:
     return words + pairs + beginnings
 
 
+class Words:
+    """English texts → seven probabilities each."""
+
+    name: ClassVar[str] = "words"
+
+    def __init__(self, options: EngineOptions, folder: Path = shipped.WEIGHTS) -> None:
+        self._head = WordsHead(shipped.read(folder / shipped.WORDS.name))
+
+    @classmethod
+    def missing(cls, options: EngineOptions) -> str | None:
+        """It needs nothing but its own weights."""
+        if options.model is not None:
+            return f"it has no model {options.model!r}; use words"
+        return shipped.why_unusable(shipped.WORDS)
+
+    def classify(self, texts: Sequence[str], progress: Progress = silent) -> list[dict[Emotion, float]]:
+        """Probabilities in the order of ``texts``; where no word of a text is known, NO_EVIDENCE."""
+        progress(0.0)
+        scores = [dict(NO_EVIDENCE) for _ in texts]
+        known = [i for i, text in enumerate(texts) if not wordless(text) and self._head.knows(text)]
+        for i, row in zip(known, softmax(self._head.logits([texts[i] for i in known])), strict=True):
+            scores[i] = dict(zip(EMOTIONS, row.tolist(), strict=True))
+        progress(1.0, f"{len(texts)} sentences")
+        return scores
+
+
 class WordsHead:
-    """Logits from the words of a text. The weights are read-only: one head serves all threads."""
+    """Calibrated logits from the words of a text. The weights are read-only: one head serves all threads."""
 
     def __init__(self, weights: Mapping[str, Any]) -> None:
         """``weights``: the arrays of words.npz (terms, idf, weights, bias, temperature)."""
@@ -41,13 +76,7 @@ class WordsHead:
         self._idf = weights["idf"].astype(np.float32)
         self._weights = weights["weights"].astype(np.float32)
         self._bias = weights["bias"]
-        self.temperature = float(weights["temperature"])
-        """Divides the logits when this head serves alone (Guo et al. 2017, arXiv 1706.04599)."""
-
-    @classmethod
-    def load(cls, path: Path) -> WordsHead:
-        with np.load(path, allow_pickle=False) as weights:
-            return cls(weights)
+        self._temperature = np.float32(weights["temperature"])
 
     def knows(self, text: str) -> bool:
         """Whether at least one term of the text was met in training."""
@@ -55,9 +84,8 @@ class WordsHead:
 
     def logits(self, texts: Sequence[str]) -> Floats:
         """(texts, emotions) logits in the order of EMOTIONS; a text without known words gets the bias."""
-        return (
-            np.stack([self._logits_of(text) for text in texts]) if texts else np.empty((0, len(EMOTIONS)), np.float32)
-        )
+        rows = [self._logits_of(text) / self._temperature for text in texts]
+        return np.stack(rows) if rows else np.empty((0, len(EMOTIONS)), np.float32)
 
     def _logits_of(self, text: str) -> Floats:
         known = Counter(self._column[term] for term in terms(text) if term in self._column)

@@ -95,8 +95,7 @@ def test_damaged_weights_are_explained(tiny_roberta: Path, tmp_path: Path) -> No
 def test_cached_weights_are_used_without_any_network(tiny_roberta: Path, empty_cache: Path, no_network: None) -> None:
     published = "j-hartmann/emotion-english-distilroberta-base"
     put_in_cache(empty_cache, published, lambda folder: shutil.copytree(tiny_roberta, folder, dirs_exist_ok=True))
-    choice = engines.choose(Stage.CLASSIFY, "auto", EngineOptions(device="cpu"))
-    assert choice.name == "distilroberta"
+    choice = engines.choose(Stage.CLASSIFY, "distilroberta", EngineOptions(device="cpu"))
     scores = DistilRoberta(choice.options).classify(TEXTS)
     assert scores[0] == pytest.approx(engine_on(tiny_roberta).classify(TEXTS)[0], abs=1e-6)
 
@@ -122,10 +121,7 @@ def test_published_weights_are_downloaded_once(tiny_roberta: Path, fake_hub: Fak
     assert fake_hub.asked == asked
 
 
-def test_without_weights_auto_takes_the_embedded_engine_and_says_why(empty_cache: Path) -> None:
-    choice = engines.choose(Stage.CLASSIFY, "auto", EngineOptions(offline=True))
-    assert choice.name == "minilm"
-    assert "weights not cached" in choice.reason
+def test_without_weights_it_can_not_be_named(empty_cache: Path) -> None:
     with pytest.raises(EngineUnavailable, match="weights not cached"):
         engines.choose(Stage.CLASSIFY, "distilroberta", EngineOptions(offline=True))
 

@@ -194,6 +194,12 @@ def test_ignored_feeling_is_told_with_its_place() -> None:
     assert told(timeline.insert(mark.start, mark.end, mark.emotion))[1] == (6, 7.75, "joy"), "one click away"
 
 
+def test_doubtful_change_is_no_segment_but_by_the_seeds_rule() -> None:
+    speech = [said(0, 8, SADNESS), said(8, 12, JOY, 0.5, sadness=0.3), said(12, 20, SADNESS)]
+    assert len(smoothing.segment(speech, 20).segments) == 1
+    assert len(segment(speech, 20, min_segment=3).segments) == 3
+
+
 def test_doubtful_or_neutral_interludes_are_not_told_and_nothing_is_where_all_is_shown() -> None:
     speech = [said(0, 6, SADNESS), said(6, 7.5, JOY, 0.4), said(8, 14, SADNESS), said(14, 15.5, NEUTRAL)]
     assert ignored(speech, smoothing.segment(speech, 16)) == {}
