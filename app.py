@@ -20,6 +20,7 @@ from bgm import environment
 from bgm.emotion import shipped
 from bgm.errors import BgmError
 from bgm.log import configure
+from bgm.progress import leave
 from bgm.ui.page import build
 from bgm.ui.serving import serve
 
@@ -47,4 +48,4 @@ def _say_what_is_damaged() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -34,7 +34,6 @@ BENCHMARKS = (
     Benchmark("ducking"),
     Benchmark("loudness"),
     Benchmark("separation"),
-    Benchmark("recall"),
     Benchmark("wer"),
     Benchmark("emotion", "--goemotions DIR"),
     Benchmark("music"),

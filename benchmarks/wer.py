@@ -9,8 +9,8 @@ voices, which flatter every recogniser; the music is two beds made by arithmetic
 after the studio's separator took the music out.
 
 The peer is faster-whisper's transcribe() with its defaults on the whole sound, or openai-whisper's with word times and
-the published alignment heads. Both texts pass OpenAI's English normaliser. Times are of recognition alone, both models
-loaded before and one thread each; a checkpoint of Whisper base in OpenAI's format is made of the packaged weights by
+the published alignment heads. Both texts pass OpenAI's English normaliser. Times are processor seconds of recognition
+alone, both models loaded before; a checkpoint of Whisper base in OpenAI's format is made of the packaged weights by
 ``python -m tests.speech.openai_base FILE.pt``.
 """
 

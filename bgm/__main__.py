@@ -1,7 +1,6 @@
 """``python -m bgm``: the studio from a shell."""
 
 import os
-import sys
 
 # OpenMP's threads would spin while they wait: on a busy machine small models ran several times slower for it.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -10,6 +9,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from bgm.cli import main
+from bgm.progress import leave
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -163,7 +163,8 @@ def _transcribe(project: Project, info: MediaInfo, journey: Journey) -> Project:
         if subtitles is None and not speech:
             return _without_speech(project, journey)
         wanted = options(project, subtitles=subtitles, language=settings.language, prompt=settings.initial_prompt)
-        recording = Recording(project.voice if info.audio else None, speech, project.duration)
+        # The mix: Whisper hears it better than a separated voice, unless the music is louder than the speech.
+        recording = Recording(project.audio if info.audio else None, speech, project.duration)
         progress = journey.stage("transcribe")
         try:
             choice = choose(project, Stage.TRANSCRIBE, settings.transcriber, wanted)

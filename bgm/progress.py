@@ -7,10 +7,20 @@ The studio turns the stages' fractions into steps of the whole call, with the re
 
 from __future__ import annotations
 
+import atexit
+import os
+import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NoReturn, Protocol, TypeVar
+
+TICK_S = 0.2
+T = TypeVar("T")
+Tick = Callable[[], None]
+"""Called while one waits or works: tells the progress, and may raise to stop the work."""
 
 
 class Progress(Protocol):
@@ -94,3 +104,58 @@ class Journey:
         overall = (self._done + weight * fraction) / total if total else 1.0
         elapsed = time.monotonic() - self._started
         return Step(stage, fraction, overall, remaining(elapsed, overall), note)
+
+
+class LeftBehindError(Exception):
+    """Nobody waits for the work any more."""
+
+
+def attended(work: Callable[[Tick], T], tick: Tick) -> T:
+    """The result of ``work(check)``, done in a thread of its own while ``tick`` is called every TICK_S seconds.
+
+    For libraries that can't be stopped in the middle of a long computation: when ``tick`` raises, the work is left
+    behind, and its next ``check`` raises there.
+    """
+    result: Future[T] = Future()
+    left = threading.Event()
+
+    def check() -> None:
+        if left.is_set():
+            raise LeftBehindError
+
+    def run() -> None:
+        try:
+            result.set_result(work(check))
+        except BaseException as error:
+            result.set_exception(error)
+
+    thread = threading.Thread(target=run, name="attended", daemon=True)
+    thread.start()
+    try:
+        while not wait([result], TICK_S).done:
+            tick()
+    except BaseException:
+        left.set()
+        _left_behind.append(thread)
+        raise
+    return result.result()
+
+
+def leave(status: int) -> NoReturn:
+    """End the process. Work that was left behind isn't waited for: Python's own way out would crash beneath it."""
+    if any(thread.is_alive() for thread in _left_behind):
+        _left_behind.clear()
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
+
+
+_left_behind: list[threading.Thread] = []
+
+
+@atexit.register
+def _wait_for_what_was_left_behind() -> None:
+    for thread in _left_behind:
+        thread.join()

@@ -19,8 +19,9 @@ import numpy as np
 from bgm import device, weights
 from bgm.engines import EngineOptions
 from bgm.errors import BadInput
+from bgm.progress import Tick
 from bgm.speech import sizes
-from bgm.speech.hearing import BEAM, TEMPERATURES, Passage, Recogniser, Tick
+from bgm.speech.hearing import BEAM, TEMPERATURES, Passage, Recogniser
 from bgm.speech.stretches import Mono
 from bgm.speech.utterances import Timed
 

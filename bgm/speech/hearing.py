@@ -10,19 +10,17 @@ from __future__ import annotations
 
 import itertools
 import math
-import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import ClassVar, Protocol, TypeVar
+from typing import ClassVar, Protocol
 
 from bgm import weights
 from bgm.engines import EngineOptions
-from bgm.errors import BadInput, Cancelled
-from bgm.progress import Progress, part, silent
+from bgm.errors import BadInput
+from bgm.progress import Progress, Tick, attended, part, silent
 from bgm.speech import sizes, stretches
 from bgm.speech.language import ENGLISH, UNKNOWN
 from bgm.speech.recording import Recording, Span, Spans, Transcript
@@ -53,11 +51,6 @@ FOREIGN = 0.02
 """Weight of a language of which nothing was heard in the samples, beside 1 for the likeliest."""
 SHORTEST_TURN_S = 3.0
 """A language is not told from less speech."""
-TICK_S = 0.2
-
-Tick = Callable[[], None]
-"""Tells the progress; may raise to stop the work."""
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +176,8 @@ class Recogniser(ABC):
     def _model(self, size: str, progress: Progress) -> Model:
         card = weights.card_for(self.name, size)
         path = weights.provide(card, offline=self._options.offline, progress=progress)
-        progress(1.0, f"loading {card.title}")
-        return self._load(path, card.title, self._device())
+        tick = partial(progress, 1.0, f"loading {card.title}")
+        return attended(lambda _: self._load(path, card.title, self._device()), tick)
 
     def _translator(self, tick: Tick) -> Model | None:
         """Another size, for a model that can't translate (turbo)."""
@@ -309,34 +302,6 @@ class Ear:
         return stretches.wave(self._audio, spoken.start, spoken.end)
 
 
-def attended(work: Callable[[Tick], T], tick: Tick) -> T:
-    """The result of ``work(check)``, done in a thread of its own while ``tick`` is called every TICK_S seconds.
-
-    The libraries can't be stopped in the middle of a window. When ``tick`` raises, the work is left behind: its next
-    ``check`` raises, and it lets go of the model.
-    """
-    result: Future[T] = Future()
-    left = threading.Event()
-
-    def check() -> None:
-        if left.is_set():
-            raise Cancelled("stopped")
-
-    def run() -> None:
-        try:
-            result.set_result(work(check))
-        except BaseException as error:
-            result.set_exception(error)
-
-    threading.Thread(target=run, name="whisper", daemon=True).start()
-    try:
-        while not _is_done(result):
-            tick()
-    finally:
-        left.set()
-    return result.result()
-
-
 def main_language(found: Iterable[Spoken]) -> str:
     """The one that is spoken longest; ``und`` where none is."""
     seconds: dict[str, float] = {}
@@ -357,11 +322,6 @@ def _notes(found: Sequence[Spoken], invented: int) -> Iterator[str]:
         )
     if invented:
         yield f"{invented} unlikely words where nobody spoke were dropped."
-
-
-def _is_done(result: Future[T]) -> bool:
-    wait([result], TICK_S)
-    return result.done()
 
 
 def _at(word: Timed, spoken: Spoken) -> Timed:

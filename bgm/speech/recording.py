@@ -17,7 +17,7 @@ Spans = tuple[Span, ...]
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """The voice stem (FLAC, 48 kHz, mono or stereo; None where there is no sound) and where speech was heard in it."""
+    """What is listened to (FLAC, 48 kHz, mono or stereo; None where there is no sound) and where somebody speaks."""
 
     audio: Path | None
     speech: Spans

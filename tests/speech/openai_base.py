@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import struct
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -107,3 +108,7 @@ def _linear(found: Arrays, old: str, new: str) -> Iterator[tuple[str, npt.NDArra
 def _norm(found: Arrays, old: str, new: str) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
     yield f"{new}.weight", found[f"{old}/gamma"]
     yield f"{new}.bias", found[f"{old}/beta"]
+
+
+if __name__ == "__main__":
+    print(write(Path(sys.argv[1])))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from bgm.engines import EngineOptions
-from bgm.errors import BadInput, Cancelled
-from bgm.speech import hearing
-from bgm.speech.hearing import Model, Passage, Recogniser, Tick, attended
+from bgm.errors import BadInput
+from bgm.progress import Tick
+from bgm.speech.hearing import Model, Passage, Recogniser
 from bgm.speech.recording import Recording, Transcript
 from bgm.speech.stretches import RATE, Mono
 from bgm.speech.utterances import Timed
@@ -150,34 +149,3 @@ def test_korean_subtitles_of_english_speech_get_what_is_said(tmp_path: Path) -> 
     (line,) = Engine(model).translate(recorded(tmp_path, ("en", 8)), subtitles((0.0, 8.0, SAID["ko"])))
     assert (line.text, line.english) == (SAID["ko"], SAID["en"])
     assert all(task == "hear" for task, *_ in model.asked)
-
-
-def test_who_stops_does_not_wait_for_a_window() -> None:
-    def stop() -> None:
-        raise Cancelled("stopped")
-
-    began = time.monotonic()
-    with pytest.raises(Cancelled):
-        attended(lambda check: time.sleep(3), stop)
-    assert time.monotonic() - began < 2
-
-
-def test_work_that_nobody_waits_for_ends() -> None:
-    ended: list[bool] = []
-
-    def work(check: Tick) -> None:
-        try:
-            while True:
-                time.sleep(0.01)
-                check()
-        finally:
-            ended.append(True)
-
-    def stop() -> None:
-        raise Cancelled("stopped")
-
-    with pytest.raises(Cancelled):
-        attended(work, stop)
-    time.sleep(0.2)
-    assert ended
-    assert hearing.TICK_S < 1

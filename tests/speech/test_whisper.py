@@ -9,10 +9,10 @@ import pytest
 import torch
 import whisper
 
-from bgm import weights
+from bgm import progress, weights
 from bgm.engines import EngineOptions
 from bgm.errors import BadInput, Cancelled
-from bgm.speech import hearing, sizes
+from bgm.speech import sizes
 from bgm.speech import whisper as engine
 from bgm.speech.recording import Recording, Transcript
 from bgm.speech.whisper import Whisper
@@ -164,7 +164,7 @@ def test_stop_works_in_the_middle_of_a_window_and_leaves_the_model_usable(englis
             raise Cancelled("stopped")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hearing, "TICK_S", 0.0)  # the tiny model is through its window at once
+        patch.setattr(progress, "TICK_S", 0.0)  # the tiny model is through its window at once
         with pytest.raises(Cancelled):
             Whisper(EngineOptions(model=str(english), offline=True)).transcribe(short, stop)
     assert len(transcribe(english, short).utterances) == 2
