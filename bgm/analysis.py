@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from bgm import engines, soundtrack
@@ -33,6 +34,9 @@ CANCELLING = (
 )
 WEIGHTS = {"decode": 1.0, "separate": 10.0, "cuts": 1.0, "transcribe": 20.0, "classify": 4.0, "timeline": 0.1}
 """What each stage costs beside the others on a CPU; only the progress bar believes them."""
+LOUD_BACKGROUND_DB = 1.0
+"""Of the music against the speech. Whisper base, 384 words of real speech, errors in the mix / in the voice: with the
+music 5 dB below 0.055 / 0.065, as loud 0.084 / 0.091, 3 dB above 0.151 / 0.136, 6 dB above 0.245 / 0.248."""
 
 
 def analyze(project: Project, journey: Journey) -> Project:
@@ -163,8 +167,7 @@ def _transcribe(project: Project, info: MediaInfo, journey: Journey) -> Project:
         if subtitles is None and not speech:
             return _without_speech(project, journey)
         wanted = options(project, subtitles=subtitles, language=settings.language, prompt=settings.initial_prompt)
-        # The mix: Whisper hears it better than a separated voice, unless the music is louder than the speech.
-        recording = Recording(project.audio if info.audio else None, speech, project.duration)
+        recording = Recording(_clearest(project) if info.audio else None, speech, project.duration)
         progress = journey.stage("transcribe")
         try:
             choice = choose(project, Stage.TRANSCRIBE, settings.transcriber, wanted)
@@ -180,6 +183,12 @@ def _transcribe(project: Project, info: MediaInfo, journey: Journey) -> Project:
         return remember(noted(done, "transcribe", notes), choice)
 
     return _once(project, journey, _Step("transcribe", key), work)
+
+
+def _clearest(project: Project) -> Path:
+    """What a recogniser hears best: the mix, unless its music is louder than the speech."""
+    levels = [level for _, level in moments(project).background]
+    return project.voice if levels and median(levels) > LOUD_BACKGROUND_DB else project.audio
 
 
 def _recognition(project: Project) -> tuple[str | None, ...]:
