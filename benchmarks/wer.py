@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import os
 import resource
 import shutil
 import subprocess
@@ -84,6 +85,7 @@ def main() -> None:
     parser.add_argument("--voice", action="store_true", help="also after Spleeter")
     parser.add_argument("--show", action="store_true", help="print what was heard")
     asked = parser.parse_args()
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as bgm.__main__ does, for ours and for peers
     ours, own = _calls(asked.transcriber)
     print("| sound | words | ours | own call | CPU ours | own | ratio |\n|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
