@@ -216,7 +216,7 @@ def _heard(packet: Packet[Any], place: _Place) -> tuple[float, float]:
         if not length and stream.average_rate:
             length = 1 / float(stream.average_rate)
         return start, start + length
-    if not isinstance(stream, AudioStream) or not stream.rate:
+    if not isinstance(stream, AudioStream) or stream.codec_context is None or not stream.rate:  # no decoder: no rate
         return start, start + length
     padding = 0
     if packet.has_sidedata("skip_samples"):
