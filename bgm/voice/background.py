@@ -31,6 +31,8 @@ _QUIETEST = 1e-12
 
 _HEARD = 1e-5
 """Power (-50 dB) from which on vocals count as sounding …"""
+_FAR_BELOW = 1e-3
+"""(or 30 dB below the loudest, in a quiet recording) …"""
 _NEARLY_ALL = 0.8
 """… and their least share of the power: voices have it most of the time, seven instrumental pieces never had it."""
 _FEWEST_VOICED = 3
@@ -94,7 +96,8 @@ def measure(source: Path, speech: Spans, progress: Progress, vocals: Path | None
     talk = inside(speech, moments, 0.0)
     pause = ~inside(speech, moments, _GUARD_SECONDS)
     sounding = bool(np.any(power > _QUIETEST))
-    voiced = tuple(_runs((sung > _HEARD) & (sung > _NEARLY_ALL * power)))
+    heard = min(_HEARD, float(power.max(initial=0.0)) * _FAR_BELOW)  # a recording may be very quiet
+    voiced = tuple(_runs((sung > heard) & (sung > _NEARLY_ALL * power)))
     times = np.arange(0.0, len(power) * _FRAME_SECONDS + _STEP_SECONDS, _STEP_SECONDS)
     if talk.sum() < _FEWEST_FRAMES // 2:
         return Background(speech, times, np.full(len(times), -np.inf), None, sounding, voiced)

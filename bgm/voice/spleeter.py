@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -31,6 +32,10 @@ MOST_THREADS = 4
 """With more the networks gain little, and others on the machine lose."""
 _FEWEST_VOICED_SECONDS = 1.0
 _WHOLE = 0.95
+_SILENT_BESIDE = 0.01
+"""A channel 40 dB below the other is taken for silent."""
+_QUIET, _USUAL = 0.01, 0.1
+"""A sound whose loudest second is below the one (-40 dBFS) is turned up to the other (-20 dBFS) for the networks."""
 _NOTE = "separating the voice"
 
 
@@ -73,10 +78,10 @@ class Spleeter:
     def _write_vocals(self, source: Path, vocals: Path, progress: Progress) -> None:
         """Whatever the networks take for vocals, at the rate and width of the source."""
         loaded = self.loaded(part(progress, 0.0, 0.1))
-        total, width = audio.length(source), audio.channels(source)
-        with _few_threads(), audio.writer(vocals, width) as out:
-            for block in streaming.separated(_stereo(source, part(progress, 0.1, 1.0)), loaded, total):
-                out.write(block if width == 2 else block.mean(axis=1, keepdims=True))
+        total, heard = audio.length(source), _Heard.of(source)
+        with _few_threads(), audio.writer(vocals, len(heard.channels)) as out:
+            for block in streaming.separated(_stereo(source, heard, part(progress, 0.1, 1.0)), loaded, total):
+                out.write(heard.placed(block))
 
     def loaded(self, progress: Progress) -> Loaded[unet.Model]:
         """The model, loaded (and its weights brought) by the first who asks."""
@@ -113,12 +118,42 @@ def converted(options: EngineOptions, progress: Progress) -> Path:
     return target
 
 
-def _stereo(source: Path, progress: Progress) -> Iterator[audio.Audio]:
-    """The sound in blocks, one channel doubled; it tells how much of it was asked for."""
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """How the networks are given a sound: they learnt from stereo music at its usual level.
+
+    A voice on one side alone is taken for an instrument by them, and a very quiet one for nothing: one channel that
+    sounds is given on both sides, and what is quiet is turned up; their answer is put back to where and how it was.
+    """
+
+    channels: tuple[bool, ...]
+    """Which of the source's sound."""
+    gain: float
+
+    @classmethod
+    def of(cls, source: Path) -> _Heard:
+        """By the loudest second of each channel."""
+        loud = np.sqrt(np.max([np.square(b).mean(axis=0) for b in audio.blocks(source, audio.SAMPLE_RATE)], axis=0))
+        top = float(loud.max())
+        return cls(tuple(bool(level > _SILENT_BESIDE * top) for level in loud), _USUAL / top if top < _QUIET else 1.0)
+
+    def given(self, block: audio.Audio) -> audio.Audio:
+        """(frames, 2) for the networks."""
+        return np.broadcast_to(block[:, np.array(self.channels)] * np.float32(self.gain), (len(block), 2))
+
+    def placed(self, block: audio.Audio) -> audio.Audio:
+        """(frames, the source's channels) from theirs."""
+        if sum(self.channels) == 1:
+            block = block.mean(axis=1, keepdims=True) * np.array(self.channels, np.float32)
+        return block / np.float32(self.gain)
+
+
+def _stereo(source: Path, heard: _Heard, progress: Progress) -> Iterator[audio.Audio]:
+    """The sound in blocks, as the networks hear it; it tells how much of it was asked for."""
     total, done = audio.length(source), 0
     for block in audio.blocks(source, audio.SAMPLE_RATE):
         progress(done / total, _NOTE)
-        yield np.broadcast_to(block, (len(block), 2))
+        yield heard.given(block)
         done += len(block)
     progress(1.0, _NOTE)
 
