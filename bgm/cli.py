@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from bgm import console
 from bgm.arguments import guard_dashes, parser
 from bgm.errors import BadInput
-from bgm.progress import Listener, Step, remaining
+from bgm.progress import Listener, Remaining, Step
 from bgm.settings import LOUDNESS_PRESETS, Settings
 
 if TYPE_CHECKING:
@@ -166,13 +165,12 @@ class _Overall:
     """Show several calls of the studio as one."""
 
     def __init__(self, listen: Listener) -> None:
-        self._listen, self._started = listen, time.monotonic()
+        self._listen, self._remaining = listen, Remaining()
 
     def over(self, start: float, end: float) -> Listener:
         def inner(step: Step) -> None:
             overall = start + (end - start) * step.overall
-            left = remaining(time.monotonic() - self._started, overall)
-            self._listen(replace(step, overall=overall, remaining=left))
+            self._listen(replace(step, overall=overall, remaining=self._remaining(overall)))
 
         return inner
 

@@ -8,6 +8,7 @@ The studio turns the stages' fractions into steps of the whole call, with the re
 from __future__ import annotations
 
 import atexit
+import math
 import os
 import sys
 import threading
@@ -57,9 +58,36 @@ class Step:
 Listener = Callable[[Step], None]
 
 
-def remaining(elapsed: float, overall: float) -> float | None:
-    """Seconds left when ``overall`` (0..1) took ``elapsed`` seconds; None while too little is done to tell."""
-    return elapsed * (1 - overall) / overall if overall > 0.02 else None
+class Remaining:
+    """The seconds left of one call, steadied.
+
+    Stages never cost quite what they weigh, so the plain reading leaps from stage to stage: it moves what is told by a
+    part only, more of it the longer it holds (a first-order low-pass with the time constant INERTIA).
+    """
+
+    INERTIA = 6.0
+    """Seconds."""
+    LEAST = 0.04
+    """Share of the call that must be done before anything is told."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._began = self._then = clock()
+        self._told: float | None = None
+
+    def __call__(self, overall: float) -> float | None:
+        """Seconds left when ``overall`` (0..1) is done; None while too little is done to tell."""
+        if overall < self.LEAST:
+            return None
+        now = self._clock()
+        reading = (now - self._began) * (1 - overall) / overall
+        passed, self._then = now - self._then, now
+        if self._told is None:
+            self._told = reading
+        else:
+            due = self._told - passed
+            self._told = max(0.0, due + (reading - due) * -math.expm1(-passed / self.INERTIA))
+        return self._told
 
 
 def unheard(step: Step) -> None:
@@ -73,7 +101,7 @@ class Journey:
         self._weights = dict(weights)
         self._listen = listen
         self._done = 0.0
-        self._started = time.monotonic()
+        self._remaining = Remaining()
         self.seconds: dict[str, float] = {}
         """How long each finished stage took."""
 
@@ -102,8 +130,7 @@ class Journey:
         weight = self._weights[stage]
         total = self._done + sum(self._weights.values())
         overall = (self._done + weight * fraction) / total if total else 1.0
-        elapsed = time.monotonic() - self._started
-        return Step(stage, fraction, overall, remaining(elapsed, overall), note)
+        return Step(stage, fraction, overall, self._remaining(overall), note)
 
 
 class LeftBehindError(Exception):

@@ -1,15 +1,20 @@
-"""Work that can't be stopped from outside: who stops goes on at once, and the process ends without a crash."""
+"""Work that can't be stopped from outside: who stops goes on at once, and the process ends without a crash.
+
+And how long it takes is told calmly.
+"""
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 
 import pytest
 
 from bgm.errors import Cancelled
-from bgm.progress import Tick, attended
+from bgm.progress import Remaining, Tick, attended
 from tests.shell import ROOT
 
 
@@ -63,3 +68,27 @@ def test_the_process_ends_at_once_beneath_work_that_was_left() -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (130, "")
     assert time.monotonic() - began < 15
+
+
+def test_the_remaining_time_does_not_leap_when_a_stage_costs_more_than_it_weighs() -> None:
+    """Half of the weight in 4 s, then 30 s for a tenth, then the rest at once: the plain reading leaps 4, 23, 1 s."""
+    seconds = iter(0.5 * n for n in range(200))
+    remaining = Remaining(lambda: next(seconds))
+    overall = [
+        *(n / 16 for n in range(1, 9)),
+        *(0.5 + n / 600 for n in range(1, 61)),
+        *(0.6 + n / 10 for n in (1, 2, 3)),
+    ]
+    told = [remaining(share) for share in overall]
+    known = [t for t in told if t is not None]
+    assert max(b - a for a, b in itertools.pairwise(known)) < 2.5
+    assert max(known) > 10, "what really is long is told so in the end"
+    assert min(known) >= 0
+
+
+def test_nothing_is_told_before_anything_is_done() -> None:
+    clock: Iterator[float] = iter([0.0, 10.0, 20.0])
+    remaining = Remaining(lambda: next(clock))
+    assert remaining(0.01) is None
+    assert remaining(0.5) == pytest.approx(10.0)
+    assert remaining(1.0) == pytest.approx(0.0, abs=0.2)

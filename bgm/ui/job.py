@@ -6,11 +6,11 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, get_args
 
 from bgm.errors import Cancelled
-from bgm.progress import Step
+from bgm.progress import Remaining, Step
 
 State = Literal["waiting", "running", "done", "stopped", "failed"]
 Queue = Literal["studio", "music"]
@@ -41,6 +41,7 @@ class Job:
     _started: float | None = None
     _ended: float | None = None
     _heard: float = 0.0
+    _remaining: Remaining = field(default_factory=Remaining)
 
     @property
     def waited(self) -> float:
@@ -63,6 +64,7 @@ class Job:
             if self.state != "waiting":
                 return None
             self._started = self._heard = time.monotonic()
+            self._remaining = Remaining()
             self.state = "running"
             return self.task
 
@@ -87,7 +89,7 @@ class Job:
         self._heard = now
         if self.stopping.is_set():
             raise Cancelled("stopped")
-        self.step = step
+        self.step = replace(step, remaining=self._remaining(step.overall))  # of the whole job, whatever calls it makes
 
 
 class Observer(Protocol):

@@ -1,7 +1,7 @@
 // The selected segment: its emotion with the seven scores, its music, its takes.
 import { button, clock, h, setText } from './dom.js';
 import { now } from './playback.js';
-import { commit, EMOTIONS, currentRun, follow, isBusy, selectedSegment, store, subscribe } from './store.js';
+import { commit, EMOTIONS, currentRun, follow, isBusy, isSpoken, selectedSegment, store, subscribe } from './store.js';
 import { playWhenMade, takesList } from './takes.js';
 import { emotionName, t } from './texts.js';
 import { playSegment, setEmotion } from './timeline/actions.js';
@@ -89,8 +89,6 @@ function origins(segment) {
   if (!segment.scores) return t(isSpoken(segment) ? 'unread_hint' : 'emotion_no_speech');
   return t(segment.confidence < 0.5 ? 'emotion_unsure' : 'emotion_by_model', { share: percent(segment.confidence) });
 }
-
-const isSpoken = ({ start, end }) => store.view.utterances.some((u) => u.start < end && u.end > start);
 
 function fields() {
   const prompt = h('textarea', { rows: '2', maxlength: '500', placeholder: t('prompt_hint') });

@@ -120,7 +120,8 @@ function translated(note) {
 
 function left(seconds) {
   if (seconds === null || seconds === undefined) return '';
-  return seconds < 90 ? t('left_seconds', { n: Math.max(1, Math.round(seconds)) }) : t('left_minutes', { n: Math.round(seconds / 60) });
+  if (seconds >= 90) return t('left_minutes', { n: Math.round(seconds / 60) });
+  return t('left_seconds', { n: seconds < 10 ? Math.max(1, Math.ceil(seconds)) : Math.round(seconds / 5) * 5 });
 }
 
 // What went wrong stands in the room that caused it when that has a place for it, else under the steps.

@@ -65,6 +65,8 @@ export function segments() {
   return store.view.segments ?? [];
 }
 
+export const isSpoken = ({ start, end }) => store.view.utterances.some((u) => u.start < end && u.end > start);
+
 const HAIR = 1e-4; // seconds: a video that was sent to a boundary may stand a hair before it
 
 export function segmentAt(time) {

@@ -13,10 +13,12 @@ export function mount({ element, props, watch, server }) {
   store.server = server;
   const root = element.querySelector('.bgm-studio');
   const waiting = h('section', { class: 'invite card' }, h('p', {}, t('invite')));
-  root.replaceChildren(playerRoom(), panelRoom(), waiting, timeline(), transcriptRoom(),
+  const later = [timeline(), transcriptRoom()];
+  root.replaceChildren(playerRoom(), panelRoom(), waiting, ...later,
     h('div', { class: 'side' }, settingsRoom(), exportsRoom()), resultRoom(), notesRoom());
   subscribe(['view'], () => {
     root.dataset.analyzed = String(Boolean(store.view.analyzed));
+    for (const room of later) room.inert = !store.view.analyzed; // it has its place, so that nothing moves when it is filled
   });
   watch('value', () => setView(props.value));
   setView(props.value);

@@ -18,7 +18,7 @@ export function transcriptRoom() {
   search.addEventListener('input', redraw);
   subscribe(['view'], () => {
     redraw();
-    empty.hidden = Boolean(store.view.utterances?.length);
+    empty.hidden = !store.view.analyzed || Boolean(store.view.utterances?.length);
     search.parentElement?.toggleAttribute('hidden', !empty.hidden);
     const mute = (store.view.utterances ?? []).filter((u) => !u.english).length;
     unread.hidden = !mute;

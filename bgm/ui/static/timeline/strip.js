@@ -2,6 +2,7 @@
 // segment. Elements are kept by id, so focus survives redraws.
 import { clock, h, icon, reconcile, setText } from '../dom.js';
 import { makeSegment } from './actions.js';
+import { isSpoken } from '../store.js';
 import { emotionName, t } from '../texts.js';
 
 export class Strip {
@@ -59,10 +60,10 @@ export class Strip {
     element.classList.toggle('empty', !segment.takes.length && !segment.silent);
     element.classList.toggle('silent', segment.silent);
     element.classList.toggle('locked', segment.locked);
-    element.classList.toggle('unsure', segment.confidence < 0.5);
+    element.classList.toggle('unsure', segment.confidence < 0.5 && !isUnheard(segment));
     setText(element.querySelector('.name'), emotionName(segment.emotion));
     setText(element.querySelector('.when'), span(segment.start, segment.end));
-    setText(element.querySelector('.sure'), isOwn(segment) ? t('by_you') : percent(segment.confidence));
+    setText(element.querySelector('.sure'), certainty(segment, percent(segment.confidence)));
     element.setAttribute('aria-label', describe(segment));
     element.title = describe(segment);
   }
@@ -116,11 +117,19 @@ function markSelected(element, selected) {
 export const percent = (share) => share.toLocaleString(document.documentElement.lang, { style: 'percent' });
 // Whether the creator chose the emotion: a boundary moved or a lock set leaves the model's reading as it is.
 export const isOwn = (segment) => segment.source === 'user' && segment.confidence === 1;
+// Where nobody speaks, or the words were changed since, there is no reading that one could be sure or unsure of.
+const isUnheard = (segment) => !isOwn(segment) && !segment.scores;
+
+function certainty(segment, share) {
+  if (isUnheard(segment)) return t(isSpoken(segment) ? 'unread' : 'unheard');
+  return isOwn(segment) ? t('by_you') : share;
+}
+
 const span = (start, end) => `${clock(start)}–${clock(end)}`;
 
 function describe(segment) {
   const parts = [emotionName(segment.emotion), span(segment.start, segment.end)];
-  parts.push(isOwn(segment) ? t('by_you') : t('sure', { share: percent(segment.confidence) }));
+  parts.push(certainty(segment, t('sure', { share: percent(segment.confidence) })));
   if (segment.silent) parts.push(t('silent'));
   if (segment.locked) parts.push(t('locked'));
   if (segment.stale) parts.push(t(segment.takes.length ? 'stale' : 'no_music'));

@@ -45,12 +45,13 @@ function build() {
   const strip = h('div', { class: 'strip' });
   const label = h('output', { class: 'drag-label', hidden: true });
   const head = h('div', { class: 'playhead' });
-  const inner = h('div', { class: 'inner' }, h('div', { class: 'window' }, plot, canvas), strip, head, label);
+  const nothing = h('p', { class: 'nothing', hidden: true }, t('no_curves'));
+  const inner = h('div', { class: 'inner' }, h('div', { class: 'window' }, plot, nothing, canvas), strip, head, label);
   const scroller = h('div', { class: 'scroller' }, inner);
   const message = h('p', { class: 'message', role: 'status' });
   const root = h('section', { class: 'timeline card', 'aria-label': t('timeline') }, scroller,
     h('div', { class: 'hints' }, message, h('p', { class: 'keys' }, t('keys_hint'))));
-  return { root, scroller, inner, plot, canvas, strip, head, label, message };
+  return { root, scroller, inner, plot, nothing, canvas, strip, head, label, message };
 }
 
 function keepInStep(parts, scale, strip, curves, voice, redraw) {
@@ -58,11 +59,12 @@ function keepInStep(parts, scale, strip, curves, voice, redraw) {
   let drawn = null;
   subscribe(['view'], () => {
     const { view } = store;
-    if (!view.analyzed) return;
+    if (!view.id) return;
     scale.duration = view.duration;
     if (shown !== view.id) scale.fit();
     shown = view.id;
     strip.draw(segments(), store.selected);
+    parts.nothing.hidden = !view.analyzed || view.utterances.some((u) => u.scores);
     if (drawn !== view.utterances) {
       drawn = view.utterances;
       voice.utterances = view.utterances;
@@ -107,7 +109,7 @@ function listen({ root, scroller: area, inner }, scale, zoom, redraw) {
   inner.addEventListener('click', (event) => onClick(event, scale));
   inner.addEventListener('dblclick', (event) => event.target.closest('.seg') && split());
   document.addEventListener('keydown', (event) => {
-    const reachable = root.isConnected && root.offsetParent && !isTyping(event) && !event.defaultPrevented;
+    const reachable = root.isConnected && root.offsetParent && !root.inert && !isTyping(event) && !event.defaultPrevented;
     if (reachable && onKey(event)) event.preventDefault();
   });
 }

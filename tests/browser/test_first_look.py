@@ -1,0 +1,64 @@
+"""From the drop to the timeline: nothing jumps, and a video in which nobody speaks is no error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import BrowserContext, Page, expect
+
+SHIFTS = """() => {
+  window.shifts = [];
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) if (!entry.hadRecentInput) {
+      window.shifts.push([entry.value, entry.sources.map((s) => s.node?.className ?? s.node?.nodeName ?? '')]);
+    }
+  }).observe({ type: 'layout-shift' });
+}"""
+SILENT = """async () => {
+  const { setView, store } = await import(new URL('studio/static/store.js', location.href));
+  const [first] = store.view.segments;
+  const whole = { ...first, start: 0, end: store.view.duration };
+  Object.assign(whole, { emotion: 'neutral', confidence: 0, scores: null, source: 'auto' });
+  setView({ ...store.view, id: 'silent', utterances: [], segments: [{ ...whole, ignored: [] }] });
+}"""
+
+
+def test_nothing_jumps_when_the_analysis_ends(
+    context: BrowserContext, open_tab: Callable[..., Page], clip: Path
+) -> None:
+    tab = open_tab(context)
+    tab.set_viewport_size({"width": 1440, "height": 900})
+    tab.locator("#bgm-drop input[type=file]").set_input_files([clip, clip.with_suffix(".srt")])
+    tab.wait_for_function("() => document.querySelector('.player video')?.readyState > 0")
+    tab.wait_for_timeout(600)
+    tab.evaluate(SHIFTS)
+    tab.locator("[data-step=analyze]").click()
+    expect(tab.locator(".seg")).to_have_count(4, timeout=60_000)
+    tab.locator(".plot .scatterlayer .trace").first.wait_for(state="attached")
+    expect(tab.locator(".progress")).to_be_hidden(timeout=30_000)
+    shifts = tab.evaluate("() => window.shifts")
+    assert sum(value for value, _ in shifts) < 0.05, shifts
+
+
+def test_before_the_analysis_the_timeline_takes_no_keys(
+    context: BrowserContext, open_tab: Callable[..., Page], clip: Path
+) -> None:
+    tab = open_tab(context)
+    tab.locator("#bgm-drop input[type=file]").set_input_files([clip, clip.with_suffix(".srt")])
+    expect(tab.locator("[data-step=analyze]")).to_be_enabled(timeout=30_000)
+    tab.keyboard.press("s")
+    expect(tab.locator(".timeline .message")).to_be_empty()
+    expect(tab.locator(".timeline")).to_have_attribute("inert", "")
+
+
+def test_where_nobody_speaks_there_is_no_share_and_no_empty_chart(tab: Page) -> None:
+    expect(tab.locator(".nothing")).to_be_hidden()
+    tab.evaluate(SILENT)
+    block = tab.locator(".seg")
+    expect(block).to_have_count(1)
+    expect(block.locator(".sure")).to_have_text("no speech")
+    assert "%" not in (block.get_attribute("aria-label") or "")
+    assert tab.evaluate("() => getComputedStyle(document.querySelector('.seg .name'), '::after').content") == "none"
+    expect(tab.locator(".nothing")).to_be_visible()
+    expect(tab.locator(".panel")).to_contain_text("Nobody speaks here")
