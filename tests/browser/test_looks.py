@@ -75,7 +75,7 @@ def test_text_can_be_read_in_both_themes(chromium: Browser, open_tab: Open, proj
             tab.get_by_role("button", name="Light or dark").click()
         pairs = tab.evaluate(COLOURS)
         assert len(pairs) > 20
-        assert [p for p in pairs if contrast(p[0], p[1]) < 3] == []
+        assert [p for p in pairs if contrast(p[0], p[1]) < 4.5] == [], "WCAG 2 AA"
     finally:
         context.close()
 
@@ -84,6 +84,11 @@ COLOURS = """() => {
   const numbers = (color) => {
     const found = color.match(/[\\d.]+/g).map(Number);
     return color.startsWith('color(') ? found.map((v, i) => (i < 3 ? v * 255 : v)) : found;
+  };
+  const opacity = (element) => {
+    let product = 1;
+    for (let e = element; e; e = e.parentElement) product *= Number(getComputedStyle(e).opacity);
+    return product;
   };
   const ground = (element) => {
     for (let e = element; e; e = e.parentElement) {
@@ -95,7 +100,12 @@ COLOURS = """() => {
   return [...document.querySelectorAll('.bgm-studio *, .bgm-steps *')]
     .filter((e) => e.offsetParent && !e.closest(':disabled') && !e.closest('svg') && !e.closest('.plot'))
     .filter((e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()))
-    .map((e) => [numbers(getComputedStyle(e).color).slice(0, 3), ground(e), e.className]);
+    .map((e) => {
+      const below = ground(e);
+      const shown = opacity(e);
+      const own = numbers(getComputedStyle(e).color).slice(0, 3);
+      return [own.map((c, i) => c * shown + below[i] * (1 - shown)), below, `${e.className}: ${e.textContent}`];
+    });
 }"""
 
 
@@ -108,6 +118,28 @@ def contrast(one: list[float], other: list[float]) -> float:
     """WCAG 2's contrast ratio."""
     light, dark = sorted((luminance(one), luminance(other)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
+
+
+MISNAMED = """() => [...document.querySelectorAll('main :is(button, a)[aria-label]')].filter((e) => e.offsetParent)
+  .map((e) => {
+    const seen = e.cloneNode(true);
+    seen.querySelectorAll('[aria-hidden=true]').forEach((hidden) => hidden.remove());
+    return [e.getAttribute('aria-label'), seen.textContent.trim()];
+  })
+  .filter(([name, text]) => !name.toLowerCase().includes(text.toLowerCase()))"""
+
+
+@pytest.mark.parametrize("language", ["en-US", "ko-KR"])
+def test_a_control_is_called_what_is_written_on_it(
+    chromium: Browser, open_tab: Open, project: str, language: str
+) -> None:
+    """WCAG 2.5.3: who speaks to the page says what is seen."""
+    context = chromium.new_context(locale=language, viewport={"width": 1400, "height": 1300})
+    try:
+        tab = open_tab(context, project)
+        assert tab.evaluate(MISNAMED) == []
+    finally:
+        context.close()
 
 
 def test_the_first_paint_needs_no_other_host(chromium: Browser, page: Studio) -> None:

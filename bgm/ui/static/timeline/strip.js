@@ -90,9 +90,9 @@ export class Strip {
 
 function makeBlock() {
   return h('button', { type: 'button', class: 'seg', role: 'option' },
-    h('span', { class: 'name' }), h('span', { class: 'when' }),
+    h('span', { class: 'name' }), h('span', { class: 'when', 'aria-hidden': 'true' }),
     h('span', { class: 'marks' }, marked('lock', 'is-locked'), marked('mute', 'is-silent'), marked('refresh', 'is-stale')),
-    h('span', { class: 'sure' }), h('span', { class: 'bar' }));
+    h('span', { class: 'sure', 'aria-hidden': 'true' }), h('span', { class: 'bar' }));
 }
 
 function makeMark() {

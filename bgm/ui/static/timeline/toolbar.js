@@ -42,7 +42,7 @@ function emotionButton(emotion, number, highlight) {
   return h('button', {
     type: 'button', class: 'emotion', title: label, 'aria-label': label, 'data-emotion': emotion, style: `--fill: var(--fill-${emotion})`,
     onclick: () => actions.setEmotion(emotion), onpointerenter: () => highlight(emotion), onpointerleave: () => highlight(null),
-  }, h('kbd', {}, String(number)), h('span', {}, emotionName(emotion)), line);
+  }, h('kbd', { 'aria-hidden': 'true' }, String(number)), h('span', {}, emotionName(emotion)), line);
 }
 
 function refresh(buttons, emotions) {
