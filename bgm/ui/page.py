@@ -24,7 +24,6 @@ from bgm.ui.uploads import UploadsOnly
 from bgm.ui.workspace import UPLOADS_KEPT_SECONDS, Workspace
 
 SAMPLE = Path(__file__).parents[2] / "assets" / "sample.mp4"
-_DROPPED = ["video", "audio", *SUBTITLES]
 _SELECTED = "(project, _, file) => [project, window.bgm.selected, file]"
 _UPLOADS_KEPT_SECONDS = (600, UPLOADS_KEPT_SECONDS)
 """How often Gradio looks for uploads and results that nobody came for, and from which age on it deletes them."""
@@ -97,7 +96,7 @@ def build(environment: Environment, settings: Settings | None = None, sample: Pa
     with UploadsOnly(
         title="BGM Studio", fill_width=True, delete_cache=_UPLOADS_KEPT_SECONDS, analytics_enabled=False
     ) as blocks:
-        parts = _lay_out(environment.keep_hours, server_functions(desk))
+        parts = _lay_out(environment, server_functions(desk))
         _listen(blocks, parts, Handlers(desk, tuple(_with_subtitles(sample))))
         api.add(desk)
     blocks.queue(default_concurrency_limit=None)
@@ -116,13 +115,15 @@ def _operating(desk: Desk) -> tuple[BaseRoute, ...]:
     return healthz, metrics.route()
 
 
-def _lay_out(keep_hours: float, functions: list[Callable[..., Any]]) -> Parts:
+def _lay_out(environment: Environment, functions: list[Callable[..., Any]]) -> Parts:
     translate = texts.translations()
     project = gr.BrowserState("", storage_key="bgm-studio-project", secret=_STATE_SECRET)
     island("header")
-    start = island("start", {"keep_hours": keep_hours}, events=["sample", "open"])
+    start = island(
+        "start", {"keep_hours": environment.keep_hours, "max_mb": environment.max_mb}, events=["sample", "open"]
+    )
     with gr.Column(elem_id="bgm-drop"):
-        drop = gr.File(label=translate("drop_label"), file_count="multiple", file_types=_DROPPED, height=190)
+        drop = gr.File(label=translate("drop_label"), file_count="multiple", height=190)
     steps = island("steps", {"state": "idle"}, events=["run", "close"])
     studio = island("studio", {"id": None}, server_functions=functions)
     with gr.Column(elem_id="bgm-offstage"):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 SHIFTS = """() => {
   window.shifts = [];
@@ -62,3 +63,22 @@ def test_where_nobody_speaks_there_is_no_share_and_no_empty_chart(tab: Page) -> 
     assert tab.evaluate("() => getComputedStyle(document.querySelector('.seg .name'), '::after').content") == "none"
     expect(tab.locator(".nothing")).to_be_visible()
     expect(tab.locator(".panel")).to_contain_text("Nobody speaks here")
+
+
+def test_a_file_of_another_kind_is_refused_in_the_readers_language(
+    chromium: Browser, open_tab: Callable[..., Page], tmp_path: Path
+) -> None:
+    picture, broken = tmp_path / "holiday.png", tmp_path / "broken.mp4"
+    picture.write_bytes(b"\x89PNG")
+    broken.write_text("no video at all")
+    context = chromium.new_context(locale="ko-KR")
+    try:
+        tab = open_tab(context)
+        drop = tab.locator("#bgm-drop input[type=file]")
+        drop.set_input_files(picture)
+        expect(tab.locator(".problem")).to_have_text(re.compile("holiday.png.*자막.*아닙니다"))
+        drop.set_input_files(broken)  # what only the server can tell
+        expect(tab.locator(".problem")).to_have_text(re.compile("broken.mp4.*손상"), timeout=30_000)
+        expect(tab.get_by_text("Invalid file type")).to_have_count(0)
+    finally:
+        context.close()

@@ -1,7 +1,7 @@
 // The empty page: what happens here, and the ways in. Gradio's drop area comes after it.
 import { button, clock, h } from './dom.js';
 import { pick } from './panel.js';
-import { store, subscribe } from './store.js';
+import { setJob, store, subscribe } from './store.js';
 import { t } from './texts.js';
 
 const MOST_RECENT = 5;
@@ -10,6 +10,7 @@ export function mount({ element, props, trigger }) {
   const root = element.querySelector('.bgm-start');
   const recent = h('div', { class: 'recent' });
   let opening = null;
+  refuseOthers(props.value.max_mb);
   const open = (id) => {
     opening = id;
     trigger('open', { id });
@@ -31,6 +32,32 @@ export function mount({ element, props, trigger }) {
     forget(opening);
     drawRecent(recent, open);
   });
+}
+
+// What can be seen at once to be no video, sound or subtitles is refused before it is sent, in our own words; Gradio's drop
+// area hears of it no more. A type that the browser doesn't know is the server's to judge.
+const OTHER = /^(image|text|font)\/|^application\/(pdf|json|zip|gzip|xml|msword|vnd\.(ms-|openxml|oasis))/;
+const OURS = /\.(srt|vtt|ts|mts|m2ts)$/i;
+
+function refuseOthers(maxMb) {
+  for (const kind of ['change', 'drop']) {
+    window.addEventListener(kind, (event) => {
+      if (!event.target.closest?.('#bgm-drop')) return;
+      const error = refusal([...((event.dataTransfer ?? event.target).files ?? [])], maxMb);
+      if (!error) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      if (kind === 'change') event.target.value = '';
+      setJob({ state: 'failed', kind: 'start', error });
+    }, { capture: true });
+  }
+}
+
+function refusal(files, maxMb) {
+  const other = files.find(({ type, name }) => OTHER.test(type) && !OURS.test(name));
+  if (other) return t('wrong_type', { name: other.name });
+  const large = files.find(({ size }) => size > maxMb * 2 ** 20);
+  return large && t('too_large', { name: large.name, n: maxMb });
 }
 
 function recentProjects() {

@@ -1,7 +1,7 @@
 // The three steps, how far the running one is, and what went wrong.
 import { button, h, setText } from './dom.js';
 import { isBusy, isRunning, setJob, setView, store, subscribe } from './store.js';
-import { has, t } from './texts.js';
+import { has, said, t } from './texts.js';
 
 export function mount({ element, props, trigger, watch }) {
   let next = null;
@@ -136,15 +136,21 @@ function problem() {
     box.dataset.state = job.state;
     const place = document.querySelector(`[data-problems='${job.kind}']`) ?? home;
     place.append(box);
-    setText(text, job.state === 'stopped' ? t('stopped') : (job.error ?? ''));
+    setText(text, job.state === 'stopped' ? t('stopped') : said(job.error ?? ''));
     if (isNews && place !== home) box.scrollIntoView({ block: 'nearest' });
   });
   return home;
 }
 
+// 'riffusion: not installed: diffusers → embedded': each engine that was passed over with its reason, then the one taken.
+const why = (reason) => reason.split(' → ').map((part) => {
+  const [, name, missing] = /^([\w-]+): (.*)$/s.exec(part) ?? [];
+  return name ? `${name}: ${said(missing)}` : said(part);
+}).join(' → ');
+
 // Which engine did what in one line, and why behind it; the line makes way for a step that runs.
 function showEngines(element) {
-  const used = (store.view.engines ?? []).map(({ stage, name, reason }) => [`${t(`uses_${stage}`)}: ${name}`, reason]);
+  const used = (store.view.engines ?? []).map(({ stage, name, reason }) => [`${t(`uses_${stage}`)}: ${name}`, why(reason)]);
   setText(element.firstChild, used.map(([engine]) => engine).join('  ·  '));
   element.lastChild.replaceChildren(...used.map(([engine, reason]) => h('li', {}, `${engine} (${reason})`)));
   element.hidden = !used.length || isRunning();

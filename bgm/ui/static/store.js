@@ -1,7 +1,7 @@
 // What the parts of the page share: the project as last seen, the job, the selected segment. Python holds the truth.
 import { apply } from './edits.js';
 import { now } from './playback.js';
-import { t } from './texts.js';
+import { said, t } from './texts.js';
 
 export const EMOTIONS = ['anger', 'disgust', 'fear', 'joy', 'neutral', 'sadness', 'surprise'];
 
@@ -135,7 +135,7 @@ export async function ask(name, call) {
     const answer = await store.server[name]({ project: store.view.id, ...call });
     if (name !== 'edit') store.edits += 1;
     if (answer.view && answer.view.id === store.view.id) setView(answer.view);
-    if (answer.error) say(answer.error, true);
+    if (answer.error) say(said(answer.error), true);
     return !answer.error;
   } catch {
     pending = [];

@@ -9,6 +9,20 @@ export function t(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
 
+// What the server says, in the reader's language. It speaks English; sentences.<language>.json has its sentences with {} for
+// what changes in them, and one that it lacks is shown as it came.
+const sentences = language === 'en' ? [] : Object.entries(await (await fetch(new URL(`./sentences.${language}.json`, import.meta.url))).json())
+  .map(([english, own]) => [new RegExp(`^${english.split('{}').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('(.+?)')}$`, 's'), own])
+  .sort(([one], [other]) => other.source.length - one.source.length);
+
+export function said(sentence) {
+  for (const [pattern, own] of sentences) {
+    const found = pattern.exec(sentence);
+    if (found) return found.slice(1).reduce((text, value) => text.replace('{}', () => said(value)), own);
+  }
+  return sentence;
+}
+
 export const emotionName = (emotion) => t(`emotion_${emotion}`);
 
 export function has(key) {
