@@ -52,6 +52,14 @@ _MOODS: tuple[tuple[str, Emotion], ...] = (
     (r"neutral|plain|담담|중립", Emotion.NEUTRAL),
 )
 
+_LEANS: dict[str, tuple[str, str]] = {
+    "tempo": (r"slow(?:ly|er)?|느린|느리게|천천히", r"fast(?:er)?|quick|빠른|빠르게"),
+    "density": (r"minimal|sparse|simple|calm|잔잔|차분|미니멀|단순", r"busy|energetic|활기|에너지"),
+    "loudness": (r"soft|gentle|calm|quiet|부드러|잔잔|차분|조용", r"loud|energetic|epic|강렬|웅장"),
+    "register": (r"dark|deep|low|어두|낮은", r"bright|high|밝은|높은"),
+}
+"""Words for less and for more of it."""
+_SOLO = r"solo|독주|솔로"
 _TEMPO = {-1: 0.75, 0: 1.0, 1: 4 / 3}
 """Tempo for slow, unsaid and fast, as a multiple."""
 
@@ -96,20 +104,36 @@ def wishes(prompt: str) -> Wishes:
     text = prompt.lower()
     silenced: list[Role] = []
     for words, roles in _SILENCED:
-        refusal = rf"{_NO}(?:{words})|(?:{words}){_NO_AFTER}"
+        refusal = _refusal(words)
         if re.search(refusal, text):
             silenced += roles
             text = re.sub(refusal, " ", text)
     return Wishes(
         instruments=_instruments(text),
         silenced=tuple(silenced),
-        tempo=_TEMPO[_lean(text, r"slow(?:ly|er)?|느린|느리게|천천히", r"fast(?:er)?|quick|빠른|빠르게")],
-        density=0.25 * _lean(text, r"minimal|sparse|simple|calm|잔잔|차분|미니멀|단순", r"busy|energetic|활기|에너지"),
-        loudness=0.15 * _lean(text, r"soft|gentle|calm|quiet|부드러|잔잔|차분|조용", r"loud|energetic|epic|강렬|웅장"),
-        register=7.0 * _lean(text, r"dark|deep|low|어두|낮은", r"bright|high|밝은|높은"),
+        tempo=_TEMPO[_lean(text, *_LEANS["tempo"])],
+        density=0.25 * _lean(text, *_LEANS["density"]),
+        loudness=0.15 * _lean(text, *_LEANS["loudness"]),
+        register=7.0 * _lean(text, *_LEANS["register"]),
         emotion=next((emotion for words, emotion in _MOODS if _has(text, words)), None),
-        solo=_has(text, r"solo|독주|솔로"),
+        solo=_has(text, _SOLO),
     )
+
+
+def understood(prompt: str) -> tuple[str, ...]:
+    """The words of a prompt that :func:`wishes` acts on, as they stand in it and in its order."""
+    leans = [words for pair in _LEANS.values() for words in pair]
+    known = [_word(words) for words in (*(i[0] for i in _INSTRUMENTS), *leans, *(m[0] for m in _MOODS), _SOLO)]
+    spans = [m.span() for p in (*(_refusal(s[0]) for s in _SILENCED), *known) for m in re.finditer(p, prompt, re.I)]
+    found: list[tuple[int, int]] = []
+    for start, end in sorted(spans, key=lambda span: (span[0], -span[1])):
+        if not found or start >= found[-1][1]:  # what lies in a longer one is said with it
+            found.append((start, end))
+    return tuple(prompt[start:end] for start, end in found)
+
+
+def _refusal(words: str) -> str:
+    return rf"{_NO}(?:{words})|(?:{words}){_NO_AFTER}"
 
 
 def _instruments(text: str) -> tuple[tuple[Role, int], ...]:

@@ -12,6 +12,8 @@ from urllib.parse import quote
 
 from bgm import soundtrack, studio
 from bgm.emotion.smoothing import Ignored, heard, ignored
+from bgm.engines import Stage
+from bgm.music.steering import understood
 from bgm.project import Project
 from bgm.timeline import EMOTIONS, Segment, Take, Utterance
 from bgm.ui import preferences, records
@@ -159,6 +161,7 @@ def _segment(project: Project, files: Files, segment: Segment, marks: Sequence[I
         "ignored": [] if is_own else [asdict(mark) for mark in marks],
         "source": segment.source,
         "prompt": segment.prompt,
+        "understood": _understood(project, segment.prompt),
         "seed": segment.seed,
         "gain_db": segment.gain_db,
         "locked": segment.locked,
@@ -167,6 +170,13 @@ def _segment(project: Project, files: Files, segment: Segment, marks: Sequence[I
         "stale": studio.is_stale(project, segment),
         "takes": [_take(project, files, take) for take in segment.takes],
     }
+
+
+def _understood(project: Project, prompt: str) -> list[str] | None:
+    """The words that the composer acts on; None for a diffusion model, which reads them all."""
+    used = project.engines.get(Stage.MUSIC)
+    reads_freely = project.settings.music == "riffusion" or (used is not None and used.name.startswith("riffusion"))
+    return None if reads_freely else list(understood(prompt))
 
 
 def _take(project: Project, files: Files, take: Take) -> View:

@@ -228,3 +228,14 @@ def test_a_segment_that_was_played_stays_selected(tab: Page, project: str, truth
         later.click()
     assert tab.evaluate(AT) == pytest.approx(second.start + 0.3, abs=0.02), "the playhead goes with the boundary"
     expect(tab.locator(".seg[aria-selected=true] .name")).to_have_text("sadness")
+
+
+def test_the_creators_words_are_answered(tab: Page, project: str) -> None:
+    prompt, answer = tab.get_by_label("In your words (optional)"), tab.locator(".fields .read")
+    expect(answer).to_be_empty()
+    prompt.fill("warm strings, slow, hopeful")
+    prompt.blur()
+    expect(answer).to_have_text("Understood: strings · slow")
+    prompt.fill("like a walk in the rain")
+    prompt.blur()
+    expect(answer).to_contain_text("knows none of these words")

@@ -6,7 +6,7 @@ import pytest
 
 from bgm.music.composer import compose
 from bgm.music.score import Role, Score
-from bgm.music.steering import Wishes, wishes
+from bgm.music.steering import Wishes, understood, wishes
 from bgm.timeline import Emotion
 from tests.music.composing import cue
 
@@ -47,3 +47,10 @@ def test_mood_words_change_the_mode() -> None:
 def test_words_that_say_nothing_change_nothing() -> None:
     assert wishes("") == wishes("my cat's birthday video") == Wishes()
     assert compose(cue(prompt="my cat's birthday video")) == compose(cue())
+
+
+def test_what_was_understood_is_told_in_the_creators_own_words() -> None:
+    assert understood("Warm STRINGS, slow, hopeful") == ("STRINGS", "slow")
+    assert understood("electric piano without any drums") == ("electric piano", "without any drums")
+    assert understood("느린 피아노로, 드럼 없이") == ("느린", "피아노", "드럼 없이")
+    assert understood("like a walk in the rain") == ()

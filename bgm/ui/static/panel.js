@@ -92,6 +92,7 @@ function origins(segment) {
 
 function fields() {
   const prompt = h('textarea', { rows: '2', maxlength: '500', placeholder: t('prompt_hint') });
+  const read = h('p', { class: 'note wide read', role: 'status' });
   const seed = h('input', { type: 'number', min: '0', max: '4294967295', step: '1' });
   const gain = h('input', { type: 'range', min: '-24', max: '12', step: '0.5' });
   const decibels = h('output', {});
@@ -107,6 +108,7 @@ function fields() {
     const segment = selectedSegment();
     if (!segment) return;
     fill(prompt, segment.prompt);
+    setText(read, reading(segment));
     fill(seed, segment.seed);
     fill(gain, segment.gain_db);
     setText(decibels, inDecibels(segment.gain_db));
@@ -114,8 +116,15 @@ function fields() {
     locked.input.checked = segment.locked;
   });
   return h('div', { class: 'fields' },
-    labelled(t('prompt'), prompt, 'wide'), labelled(t('seed'), h('span', { class: 'row' }, seed, roll)),
+    labelled(t('prompt'), prompt, 'wide'), read, labelled(t('seed'), h('span', { class: 'row' }, seed, roll)),
     labelled(t('gain'), h('span', { class: 'row' }, gain, decibels)), h('div', { class: 'row wide' }, silent, locked));
+}
+
+// What the composer makes of the creator's own words.
+function reading({ prompt, understood }) {
+  if (!prompt || understood === undefined) return '';
+  if (understood === null) return t('understood_all');
+  return understood.length ? t('understood', { words: understood.join(' · ') }) : t('understood_nothing');
 }
 
 const inDecibels = (value) => `${value > 0 ? '+' : ''}${value.toFixed(1)} dB`;
