@@ -182,6 +182,8 @@ def _inspect(path: Path, container: InputContainer, size: int) -> MediaInfo:
         raise _bad(path, "is incomplete: it was cut off before its end")
     pictures = [s for s in container.streams.video if is_picture(s)]
     sounds = [s for s in container.streams.audio if s.codec_context and is_rate(s.rate) and s.channels]
+    empty = [] if fragmented else [s for s in pictures if _is_empty(container, s)]
+    pictures = [s for s in pictures if s not in empty]
     if not pictures and not sounds:
         raise _bad(path, "has neither a picture nor a sound that can be decoded")
     picture, sound = _default(pictures), _default(sounds)
@@ -203,8 +205,13 @@ def _inspect(path: Path, container: InputContainer, size: int) -> MediaInfo:
         has_chapters=bool(container.chapters()),
         sounds=tuple(_audio(s, at(s)) for s in sounds),
         turns=measured.turns,
-        notes=_notes(measured),
+        notes=(*_notes(measured), *(f"The picture track {s.index} holds no picture: it was left out." for s in empty)),
     )
+
+
+def _is_empty(container: InputContainer, picture: VideoStream) -> bool:
+    """A track that an index says to hold no picture, as a damaged file's; what has no index isn't known yet."""
+    return format_of(container) == "mov" and not picture.frames and not picture.index_entries
 
 
 def _end_of_data(stream: Stream) -> int:
