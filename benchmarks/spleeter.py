@@ -1,8 +1,8 @@
 """Our Spleeter beside Deezer's own graph with the same weights: ``python -m benchmarks.spleeter [--sound FILE]``.
 
 Makes the reference's environment (spleeter 2.4.2 and TensorFlow 2.12.1, about 1.5 GB, a minute or two) in the user's
-cache unless it is there. Prints the largest difference of the vocals, whose full scale is 1, and the time of both, each
-on one thread: ours with Deezer's own stretches, and as the studio uses it, with stretches that overlap.
+cache unless it is there. Prints the largest difference of the vocals, whose full scale is 1, and the CPU time of both,
+each on one thread: ours with Deezer's own stretches, and as the studio uses it, with stretches that overlap.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def environment() -> Path:
 
 
 def compare(sound: Path) -> dict[str, float]:
-    """``difference`` and, as shares of the sound's length, the ``reference``'s time, ``ours`` and ``overlapping``."""
+    """``difference``, and the CPU time of ``reference``, ``ours`` and ``overlapping`` as shares of the length."""
     import torch
     from safetensors.numpy import load_file
 
@@ -76,10 +76,10 @@ def compare(sound: Path) -> dict[str, float]:
 def _timed(waveform: np.ndarray, loaded: Loaded[unet.Model], overlap: int) -> tuple[np.ndarray, float]:
     """The vocals, and the second run's share of the length."""
     for _ in range(2):
-        began = time.perf_counter()
+        began = time.process_time()
         blocks = streaming.vocals([waveform], loaded, overlap)
         found = np.concatenate(list(streaming.passed(blocks, unet.WINDOW, len(waveform))))
-        seconds = time.perf_counter() - began
+        seconds = time.process_time() - began
     return found, seconds / (len(waveform) / unet.RATE)
 
 
@@ -89,7 +89,7 @@ def main() -> None:
     found = compare(arguments.parse_args().sound)
     print(f"largest difference from {PEER}: {found['difference']:.1e} of full scale")
     for name in ("reference", "ours", "overlapping"):
-        print(f"{name}: {found[name]:.3f} of the length")
+        print(f"{name}: {found[name]:.3f} CPU seconds for a second of sound")
 
 
 if __name__ == "__main__":

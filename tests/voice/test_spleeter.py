@@ -117,6 +117,15 @@ def test_a_voice_that_voice_activity_does_not_hear_is_kept(jfk: Path, tmp_path: 
     assert "something like a voice" in report.notes[0]
 
 
+def test_a_phrase_that_voice_activity_missed_is_kept(jfk: Path, tmp_path: Path) -> None:
+    speech = load(jfk)
+    mix = mixed(speech, music(11.0), 15)
+    voice, report = separated(tmp_path, mix, (JFK_SPEECH[0], JFK_SPEECH[2]))
+    assert len(report.speech) == 2
+    missed = slice(int(8.3 * RATE), int(10.4 * RATE))
+    assert si_sdr(voice[missed], speech[missed]) > 10
+
+
 def test_music_that_nobody_speaks_over_goes_and_the_log_says_so(tmp_path: Path) -> None:
     voice, report = separated(tmp_path, music(6.0), ())
     assert not voice.any()
