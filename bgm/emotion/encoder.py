@@ -37,16 +37,15 @@ class Encoder:
     """
 
     def __init__(self, weights: Mapping[str, Any]) -> None:
-        """``weights``: the arrays of HEAD, ``temperature``, and the factors of the changes."""
+        """``weights``: the arrays of HEAD and the factors of the changes."""
         import torch
 
         self._tokenizer, self._model = load_minilm()
         self._head = {name: torch.from_numpy(weights[name].astype(np.float32)) for name in HEAD}
-        self._temperature = float(weights["temperature"])
         self._merge(weights)
 
     def batches(self, texts: Sequence[str]) -> Iterator[tuple[Positions, Floats]]:
-        """Texts of like length together: (positions of the texts, (texts, emotions) calibrated logits) of each batch.
+        """Texts of like length together: (positions of the texts, (texts, emotions) logits) of each batch.
 
         A text is cut after 128 word pieces.
         """
@@ -64,7 +63,7 @@ class Encoder:
             features = pooled(states[LAYERS[0] :], batch["attention_mask"])
             hidden = torch.relu(features @ self._head["inner"] + self._head["inner_bias"])
             logits = hidden @ self._head["outer"] + self._head["outer_bias"]
-        answer: Floats = (logits / self._temperature).numpy()
+        answer: Floats = logits.numpy()
         return answer
 
     def _merge(self, weights: Mapping[str, Any]) -> None:

@@ -1,5 +1,6 @@
-"""The embedded emotion engine: MiniLM, its upper layers changed for reading emotions (bgm.emotion.encoder).
+"""The embedded emotion engine: MiniLM, its upper layers changed for reading emotions (bgm.emotion.encoder), and words.
 
+Their logits are added with shares that were fitted on the development writer: each knows what the other misses.
 Trained by bgm.training.emotion on sentences as creators say them, film subtitles and comments, with and without
 punctuation. The weights and their model card lie in bgm/emotion/weights.
 """
@@ -11,13 +12,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
-import numpy.typing as npt
-
 from bgm import weights
 from bgm.emotion import shipped
 from bgm.emotion.encoder import Encoder
 from bgm.emotion.prior import NO_EVIDENCE, wordless
+from bgm.emotion.words import Floats, WordsHead, softmax
 from bgm.engines import EngineOptions
 from bgm.progress import Progress, silent
 from bgm.timeline import EMOTIONS, Emotion
@@ -29,7 +28,9 @@ class MiniLM:
     name: ClassVar[str] = "minilm"
 
     def __init__(self, options: EngineOptions, folder: Path = shipped.WEIGHTS) -> None:
-        self._encoder = Encoder(shipped.read(folder / shipped.MINILM.name))
+        arrays = shipped.read(folder / shipped.MINILM.name)
+        self._encoder, self._shares = Encoder(arrays), arrays["shares"]
+        self._words = WordsHead(shipped.read(folder / shipped.WORDS.name))
 
     @classmethod
     def missing(cls, options: EngineOptions) -> str | None:
@@ -39,7 +40,8 @@ class MiniLM:
         absent = [package for package in ("torch", "transformers") if find_spec(package) is None]
         if absent:
             return f"{absent[0]} is not installed"
-        return shipped.why_unusable(shipped.MINILM) or weights.why_no_model(cls.name, None, offline=options.offline)
+        damaged = shipped.why_unusable(shipped.MINILM) or shipped.why_unusable(shipped.WORDS)
+        return damaged or weights.why_no_model(cls.name, None, offline=options.offline)
 
     def classify(self, texts: Sequence[str], progress: Progress = silent) -> list[dict[Emotion, float]]:
         """Probabilities in the order of ``texts``; NO_EVIDENCE for one without English words.
@@ -51,7 +53,8 @@ class MiniLM:
         scores = [dict(NO_EVIDENCE) for _ in texts]
         done = 0
         for positions, logits in self._encoder.batches([texts[i] for i in spoken]):
-            for position, row in zip(positions, softmax(logits), strict=True):
+            words = self._words.logits([texts[spoken[position]] for position in positions])
+            for position, row in zip(positions, softmax(joined(logits, words, self._shares)), strict=True):
                 scores[spoken[position]] = dict(zip(EMOTIONS, row.tolist(), strict=True))
             done += len(positions)
             progress(done / len(spoken), f"sentence {done} of {len(spoken)}")
@@ -59,8 +62,7 @@ class MiniLM:
         return scores
 
 
-def softmax(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """Rows of logits → rows of probabilities."""
-    powers = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True, initial=-np.inf))
-    result: npt.NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+def joined(encoder: Floats, words: Floats, shares: Floats) -> Floats:
+    """Calibrated logits: those of both, each with its share."""
+    result: Floats = shares[0] * encoder + shares[1] * words
     return result

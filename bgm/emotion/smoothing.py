@@ -30,7 +30,7 @@ Threshold = float | Literal["auto"]
 """Seconds, or what fits the material."""
 LEAST_S, MOST_S = 2.0, 5.0
 """Between which the threshold that fits the material lies."""
-AGREEMENT = 0.1
+AGREEMENT = 0.2
 """How much surer several utterances make that say the same: 0 as sure as one, 1 as if they were independent. Fitted on
 the development split (see weights/README.md)."""
 CHANGE = 10.0

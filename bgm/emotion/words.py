@@ -1,7 +1,7 @@
-"""The emotion engine of last resort: which words a text has. numpy only, for where MiniLM can't be loaded.
+"""Reading emotions by which words a text has: TF-IDF of words, pairs and beginnings, multinomial logistic regression.
 
-TF-IDF of words, pairs and word beginnings, multinomial logistic regression, trained by bgm.training.emotion on the
-same sentences as MiniLM's head. It reads named feelings; what is only told it mostly misses.
+numpy only. It helps the embedded engine (bgm.emotion.minilm), and is an engine of its own for where MiniLM can't be
+loaded. Trained by bgm.training.emotion on the same sentences as MiniLM's head.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from bgm.emotion import shipped
-from bgm.emotion.minilm import softmax
 from bgm.emotion.prior import NO_EVIDENCE, wordless
 from bgm.engines import EngineOptions
 from bgm.progress import Progress, silent
@@ -96,3 +95,10 @@ class WordsHead:
         tfidf = (1 + np.log(counts)) * self._idf[columns]
         logits: Floats = self._bias + (tfidf / np.linalg.norm(tfidf)) @ self._weights[columns]
         return logits
+
+
+def softmax(logits: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """Rows of logits → rows of probabilities."""
+    powers = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True, initial=-np.inf))
+    result: npt.NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+    return result

@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bgm.emotion.encoder import Encoder
-from bgm.emotion.minilm import MiniLM, softmax
+from bgm.emotion.minilm import MiniLM, joined
 from bgm.emotion.shipped import MINILM, WEIGHTS, WORDS
-from bgm.emotion.words import Words, WordsHead, terms
+from bgm.emotion.words import Words, WordsHead, softmax, terms
 from bgm.engines import EngineOptions
 from bgm.files import beside, write_text
 from bgm.timeline import EMOTIONS
@@ -49,8 +49,9 @@ def main(argv: list[str] | None = None) -> None:
     reddit = corpora.goemotions(arguments.data / "goemotions", "train")
     dev = corpora.spoken([corpora.DEVELOPMENT_WRITER])
     arguments.out.mkdir(parents=True, exist_ok=True)
-    save(arguments.out / MINILM.name, train_minilm(ours, film, reddit, dev))
-    save(arguments.out / WORDS.name, train_words(ours, film, reddit, dev))
+    words = train_words(ours, film, reddit, dev)
+    save(arguments.out / WORDS.name, words)
+    save(arguments.out / MINILM.name, train_minilm(ours, film, reddit, dev, words))
     results = measure(arguments.data, arguments.out)
     write_text(arguments.out / "metrics.json", json.dumps(results, indent=1) + "\n")
     for name, result in results.items():
@@ -64,8 +65,8 @@ def measure(data: Path, weights: Path = WEIGHTS) -> dict[str, dict[str, Any]]:
     return {name: figures(reader.classify, sets) for name, reader in readers.items()}
 
 
-def train_minilm(ours: Corpus, film: Corpus, reddit: Corpus, dev: Corpus) -> dict[str, Any]:
-    """The arrays of minilm.npz."""
+def train_minilm(ours: Corpus, film: Corpus, reddit: Corpus, dev: Corpus, words: dict[str, Any]) -> dict[str, Any]:
+    """The arrays of minilm.npz; ``words``: those of words.npz."""
     learner = lora.Learner()
     sources = [
         lora.Source(ours, _read(learner, ours, twice=True), weight=OURS),
@@ -74,11 +75,7 @@ def train_minilm(ours: Corpus, film: Corpus, reddit: Corpus, dev: Corpus) -> dic
     ]
     lora.fit(learner, sources)
     weights = learner.weights()
-    logits = np.empty((len(dev.texts), len(EMOTIONS)), np.float32)
-    for positions, batch in Encoder(weights).batches(dev.texts):
-        logits[positions] = batch
-    weights["temperature"] = np.float32(fitting_temperature(logits, dev.labels))
-    return weights
+    return {**weights, "shares": fitting_shares(weights, words, dev)}
 
 
 def _read(learner: lora.Learner, corpus: Corpus, *, twice: bool = False) -> tuple[lora.States, lora.States]:
@@ -124,6 +121,22 @@ def fitting_temperature(logits: npt.NDArray[np.floating], labels: Labels) -> flo
         return -float(np.log(probabilities[np.arange(len(labels)), labels] + 1e-12).mean())
 
     return float(np.exp(minimize_scalar(cost, bounds=(-2, 2), method="bounded").x))
+
+
+def fitting_shares(weights: dict[str, Any], words: dict[str, Any], dev: Corpus) -> npt.NDArray[np.float32]:
+    """With which both logits make the labels likeliest: calibration and mixing in one."""
+    from scipy.optimize import minimize
+
+    encoder = np.empty((len(dev.texts), len(EMOTIONS)), np.float32)
+    for positions, batch in Encoder(weights).batches(dev.texts):
+        encoder[positions] = batch
+    by_words = WordsHead(words).logits(dev.texts)
+
+    def cost(shares: npt.NDArray[np.float64]) -> float:
+        probabilities = softmax(joined(encoder, by_words, shares.astype(np.float32)))
+        return -float(np.log(probabilities[np.arange(len(dev.labels)), dev.labels] + 1e-12).mean())
+
+    return np.asarray(minimize(cost, np.full(2, 0.5), method="Nelder-Mead").x, dtype=np.float32)
 
 
 def save(path: Path, arrays: dict[str, Any]) -> None:

@@ -136,7 +136,7 @@ class Learner:
         self.head.train(on)
 
     def weights(self) -> dict[str, Any]:
-        """The arrays of minilm.npz."""
+        """The arrays of minilm.npz but for the shares."""
         changed = {name: module for name, module in self._upper.named_modules() if hasattr(module, "lora_A")}
         factors: dict[str, Any] = {}
         for name, module in changed.items():
@@ -146,7 +146,7 @@ class Learner:
             factors[full + UP] = _half(module.lora_B["default"].weight)
         inner, outer = self.head[1], self.head[4]
         head = {"inner": inner.weight.T, "inner_bias": inner.bias, "outer": outer.weight.T, "outer_bias": outer.bias}
-        return {**factors, **{name: _half(array) for name, array in head.items()}, "temperature": np.float32(1)}
+        return {**factors, **{name: _half(array) for name, array in head.items()}}
 
 
 def _half(parameter: torch.Tensor) -> npt.NDArray[np.float16]:
