@@ -86,7 +86,7 @@ ZOOM = """async () => {
   const cost = COST;
   const area = document.querySelector('.scroller');
   const box = area.getBoundingClientRect();
-  const turn = (deltaY) => area.dispatchEvent(new WheelEvent('wheel', {
+  const turn = (deltaY) => area.dispatchEvent(new WheelEvent('wheel', { ctrlKey: true,
     deltaY, clientX: box.left + box.width / 2, bubbles: true, cancelable: true,
   }));
   const costs = [];
