@@ -325,3 +325,22 @@ def test_the_sound_track_is_chosen_where_there_are_several(tab: Page, project: s
     for value in ("2", "mix", "auto"):
         select.select_option(value)
         eventually(tab, lambda value=value: truth(project).settings.audio_track == value)  # type: ignore[misc]
+
+
+def test_a_feeling_too_short_to_be_a_segment_is_a_mark_and_a_click_makes_it_one(
+    tab: Page, project: str, truth: Truth
+) -> None:
+    tab.locator(".settings summary").click()
+    shortest = tab.get_by_label("Shortest segment")
+    shortest.fill("30")
+    shortest.dispatch_event("change")
+    eventually(tab, lambda: truth(project).settings.min_segment == 30.0)
+    tab.locator("[data-step=analyze]").click()
+    eventually(tab, lambda: len(segments(truth, project)) == 1, 30)
+    expect(tab.locator(".progress")).to_be_hidden(timeout=30_000)
+    expect(tab.locator(".ignored-mark").first).to_be_visible(timeout=30_000)
+    told = tab.locator(".ignored-mark").first.get_attribute("aria-label") or ""
+    tab.locator(".ignored-mark").first.click()
+    eventually(tab, lambda: len(segments(truth, project)) > 1)
+    mine = [s for s in segments(truth, project) if s.source == "user"]
+    assert [told.startswith(str(s.emotion)) for s in mine] == [True]

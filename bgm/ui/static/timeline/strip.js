@@ -96,7 +96,7 @@ function makeBlock() {
 }
 
 function makeMark() {
-  const element = h('button', { type: 'button', class: 'mark' });
+  const element = h('button', { type: 'button', class: 'ignored-mark' });
   element.addEventListener('click', () => makeSegment(element.mark));
   return element;
 }
