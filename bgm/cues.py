@@ -40,7 +40,7 @@ class Moments:
         """Those that the analysis noted in ``file``; none where there is no file. Raises BadInput: damaged."""
         try:
             noted = _schema().validate_json(file.read_bytes())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return cls()
         except ValueError as error:
             raise BadInput(f"{file.name} is damaged; run the analysis again") from error

@@ -20,7 +20,7 @@ from bgm.engines import Choice, Stage
 from bgm.errors import BadInput
 from bgm.files import beside, sweep_target, write_text
 from bgm.media import audio
-from bgm.media.probe import probe
+from bgm.media.probe import MediaInfo, probe
 from bgm.media.remux import RemuxOptions, check_output, encode_audio, remux
 from bgm.mix.plan import MixPlan, MixReport, MixSettings, Placement
 from bgm.progress import Journey, Listener, silent, unheard
@@ -48,7 +48,7 @@ def open_video(video: Path, folder: Path, settings: Settings | None = None, *, o
     Raises BadInput when the video is not usable, or when the folder holds another video and ``overwrite`` is not set.
     """
     info = probe(video)
-    _check_named_engines(settings or Settings())
+    _check_choices(info, settings or Settings())
     if projects.exists(folder):
         there = projects.load(folder)
         known = there.state().get("video")
@@ -215,8 +215,19 @@ def _existing(project: Project, take: Take) -> Path:
     return path
 
 
+def _check_choices(info: MediaInfo, settings: Settings) -> None:
+    """What was named and isn't there is said so before any work, and before it is written into the project."""
+    from bgm.speech import subtitles
+
+    if info.sounds:
+        soundtrack.used_of(info, settings.audio_track)
+    if settings.subtitles is not None:
+        subtitles.find(info.path, settings.subtitles)
+    _check_named_engines(settings)
+
+
 def _check_named_engines(settings: Settings) -> None:
-    """An engine that was named and can't run is said so before any work. Subtitles are looked for by the analysis."""
+    """Those of a transcript by subtitles are looked for by the analysis."""
     named = {Stage.SEPARATE: settings.separator, Stage.CLASSIFY: settings.classifier, Stage.MUSIC: settings.music}
     if settings.transcriber != "subtitles":
         named[Stage.TRANSCRIBE] = settings.transcriber

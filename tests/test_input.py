@@ -124,3 +124,15 @@ def test_score_and_render_need_a_project(tmp_path: Path) -> None:
         done = bgm(*step)
         assert done.status == 2
         assert "there is no project" in done.err
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [(["--audio-track", "9"], "there is no sound track 9"), (["--subtitles", "none.srt"], "none.srt does not exist")],
+)
+def test_a_refused_choice_is_not_kept(cate_mp3: Path, tmp_path: Path, wrong: list[str], said: str) -> None:
+    """Else the same command without it would be refused too."""
+    folder = tmp_path / "p"
+    refused = bgm("analyze", cate_mp3, "--project", folder, "--offline", *wrong)
+    assert (refused.status, refused.err.count("\n")) == (2, 1) and said in refused.err
+    assert not folder.exists()

@@ -31,6 +31,8 @@ from bgm.timeline import Utterance
 
 WIDEST_GAP_S = 1.5
 """Speech with more than this between is decoded apart: Whisper invents words over silence and music."""
+MARGIN_S = 0.2
+"""Of the pause around speech that is heard with it: a word whose first sound is cut off is lost or misheard."""
 PAUSE_S = 0.5
 REPETITIVE = 2.4
 """Whisper's own threshold of the gzip ratio, above which it tries again."""
@@ -200,7 +202,7 @@ class Ear:
 
     def listen(self, speech: Spans, progress: Progress) -> Iterator[tuple[Spoken, Tick]]:
         """Each stretch with its language, and what to call while it is worked on."""
-        pieces = stretches.together(speech, WIDEST_GAP_S)
+        pieces = stretches.together(stretches.widened(speech, MARGIN_S), WIDEST_GAP_S)
         total, done = sum(end - start for start, end in pieces), 0.0
         first = partial(progress, 0.0, "hearing which language it is")
         for spoken in self._spoken(pieces, speech, first):
@@ -362,4 +364,5 @@ def _overlaps(u: Utterance, speech: Spans) -> bool:
 
 
 def _clock(seconds: float) -> str:
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+    whole = round(seconds)
+    return f"{whole // 60}:{whole % 60:02}"

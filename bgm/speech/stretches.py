@@ -36,6 +36,16 @@ def together(speech: Spans, widest_gap: float = math.inf) -> Spans:
     return tuple(part for start, end in out for part in _cut(start, end))
 
 
+def widened(speech: Spans, margin: float) -> Spans:
+    """Each region with up to ``margin`` seconds of the pauses around it: half of a pause at most, none before 0."""
+    starts = [start for start, _ in speech]
+    ends = [end for _, end in speech]
+    pauses = (max(0.0, start - end) / 2 for end, start in zip(ends, starts[1:], strict=False))
+    first = min(margin, starts[0]) if starts else 0.0
+    margins = [first, *(min(margin, half) for half in pauses), margin]
+    return tuple((start - margins[i], end + margins[i + 1]) for i, (start, end) in enumerate(speech))
+
+
 def wave(audio: Path, start: float, end: float) -> Mono:
     """The sound from ``start`` to ``end`` seconds of a stem (48 kHz), mixed to mono, at 16 kHz."""
     import soxr

@@ -171,11 +171,14 @@ def _counted(receive: Receive, limit: int, refusal: Exception) -> Receive:
 def _whole_upload(receive: Receive, limit: int) -> Receive:
     """The same for an upload; Gradio deletes what it has of one only if it ends with this kind of exception."""
     counted = _counted(receive, limit, MultiPartException("The upload exceeds the maximum allowed size."))
+    is_whole = False
 
     async def inner() -> Message:
+        nonlocal is_whole
         message = await counted()
-        if message["type"] == "http.disconnect":
+        if message["type"] == "http.disconnect" and not is_whole:  # afterwards it is only a browser that leaves
             raise MultiPartException("The upload was broken off.")
+        is_whole = is_whole or not message.get("more_body", False)
         return message
 
     return inner

@@ -105,7 +105,10 @@ STEPS: dict[str, tuple[Queue, Work]] = {
 def queue_of(kind: str, project: Project) -> Queue:
     """Where a step waits: with the composers whenever it makes music."""
     composes = kind == "render" or (kind == "preview" and is_quick(project))
-    return "music" if composes and stale(project) else STEPS[kind][0]
+    try:
+        return "music" if composes and stale(project) else STEPS[kind][0]
+    except OSError:  # the job will run into it too, and tells it under its reference
+        return STEPS[kind][0]
 
 
 def wish_of(segments: object, another: object) -> Wish:

@@ -11,7 +11,7 @@ import pytest
 from bgm.engines import EngineOptions
 from bgm.errors import BadInput
 from bgm.progress import Tick
-from bgm.speech.hearing import Model, Passage, Recogniser
+from bgm.speech.hearing import MARGIN_S, Model, Passage, Recogniser
 from bgm.speech.recording import Recording, Transcript
 from bgm.speech.stretches import RATE, Mono
 from bgm.speech.utterances import Timed
@@ -99,7 +99,8 @@ def test_a_change_inside_a_stretch_is_found(tmp_path: Path) -> None:
     model = Scripted()
     transcript = heard(model, recorded(tmp_path, ("en", 12), ("de", 12)))
     assert [u.text for u in transcript.utterances] == [SAID["en"], SAID["de"]]
-    assert model.asked == [("hear", "en", 13.0), ("hear", "de", 12.0), ("translate", "de", 12.0)]
+    reached = 12.0 + MARGIN_S  # behind the last speech
+    assert model.asked == [("hear", "en", 13.0), ("hear", "de", reached), ("translate", "de", reached)]
 
 
 def test_a_language_that_is_a_guess_is_said_to_be_one(tmp_path: Path) -> None:
