@@ -218,7 +218,7 @@ def _mixes(speech: Mono, music: Path | None, scratch: Path) -> dict[str, Path]:
 
 def _bed(folder: Path | None, frames: int) -> Mono:
     """Twenty seconds of each piece in turn, at the speech's level, from its fifth second on."""
-    sounds = [_at_48k(path) for path in _sounds(folder)] if folder else [s.mean(axis=1) for s in beds(30).values()]
+    sounds = [_at_48k(path) for path in _sounds(folder)] if folder else list(beds(30).values())
     parts: list[Mono] = []
     turn = 0
     while sum(map(len, parts)) < frames:
