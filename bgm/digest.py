@@ -44,7 +44,7 @@ def has_fingerprint(path: Path, known: str) -> bool:
     size, _, rest = known.partition(":")
     if not rest:
         return known == _fingerprint_of_ends(path)
-    return path.stat().st_size == int(size) and fingerprint(path) == known
+    return str(path.stat().st_size) == size and fingerprint(path) == known
 
 
 def _fingerprint_of_ends(path: Path) -> str:

@@ -202,6 +202,7 @@ def test_a_project_of_the_first_version_knows_its_video(tmp_path: Path) -> None:
     video.write_bytes(b"picture" * 1000)
     of_ends = hashlib.sha256(b"%d:" % 7000 + b"picture" * 2000).hexdigest()[:16]
     assert has_fingerprint(video, of_ends) and not has_fingerprint(video, "0" * 16)
+    assert not has_fingerprint(video, "70x00:damaged")
 
 
 def test_a_video_that_moved_along_is_found_by_what_it_is(tmp_path: Path) -> None:
