@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import threading
@@ -35,7 +36,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Environment:
 
 
 def files(folder: Path) -> set[Path]:
-    return {p for p in folder.rglob("*") if p.is_file()}
+    """All files below; folders may vanish meanwhile (rglob raises then on Python 3.11, os.walk does not)."""
+    return {Path(at, name) for at, _, names in os.walk(folder) for name in names}
 
 
 def soon(holds: Callable[[], bool]) -> bool:
