@@ -25,9 +25,9 @@ import soundfile
 from benchmarks.peers import JFK, Options, ffmpeg, ffmpeg_name
 from benchmarks.table import Row
 from benchmarks.timing import medians
-from bgm.mix.continuation import continued
 from bgm.mix.master import mix
 from bgm.mix.plan import MixPlan, MixSettings
+from bgm.mix.sound import continued
 from tests.mix.inputs import INPUTS, jfk
 from tests.mix.sounds import RATE, Sound, ebur128, frames, music, under_voice_lu, voice, write
 

@@ -127,6 +127,21 @@ def cancels(path: Path) -> bool:
     return sum(not np.array_equal(mix, _MIXES[0]) for mix in looks) > len(looks) / 10
 
 
+def peaks(path: Path, buckets: int) -> list[float]:
+    """The highest absolute sample, 0..1, in each of ``buckets`` equal parts of a file; 0.0 where a part is empty."""
+    if buckets < 1:
+        raise ValueError("a waveform needs at least one bucket")
+    frames, highest, done = length(path), np.zeros(buckets, np.float32), 0
+    for block in blocks(path):
+        position = np.arange(done, done + len(block), dtype=np.int64)
+        bucket = position * buckets // frames
+        starts = np.flatnonzero(np.diff(bucket, prepend=-1))
+        found = np.maximum.reduceat(np.abs(block).max(axis=1), starts)
+        highest[bucket[starts]] = np.maximum(highest[bucket[starts]], found)
+        done += len(block)
+    return [float(peak) for peak in highest]
+
+
 def _mix(block: Audio) -> Mono:
     """The row of ``_MIXES`` for a block of two channels.
 

@@ -1,19 +1,193 @@
-"""How loud the music is against the voice: one gain for each placement, and the ducking over time."""
+"""How loud the music is against the voice, from what was measured: its level in each placement, and its way down under
+speech and up in the gaps.
+
+1. ``survey`` reads everything once: how strong voice and music are, every 10 ms.
+2. ``active`` tells where somebody speaks: the spans that were given, refined by the voice's own energy.
+3. ``ducking`` turns that into curves: down before the word, slowly back after it, forward in long gaps.
+4. ``balance`` puts it together: one gain for each placement, and the curves at the depth that was asked for.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from bgm.mix.activity import active
-from bgm.mix.control import FRAME, Curve, Mask, amplitude, frames_in
-from bgm.mix.ducking import Ducking, ducking
-from bgm.mix.loudness import integrated
-from bgm.mix.plan import MixPlan, Placement
-from bgm.mix.survey import Survey
+from bgm.media.audio import SAMPLE_RATE, Audio
+from bgm.mix.loudness import (
+    FILTER_CONTEXT,
+    FRAME,
+    Curve,
+    Mask,
+    amplitude,
+    decibels,
+    filtered,
+    frame_power,
+    frames_in,
+    integrated,
+    k_weighting,
+    room_for_speech,
+    runs,
+    slew,
+    smooth,
+)
+from bgm.mix.placement import Sources
+from bgm.mix.plan import MixPlan, Placement, Spans
+from bgm.progress import Progress
+
+THREADS = 2
+Levels = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """One value for each control frame. Powers are K-weighted mean squares, peaks are of samples; full scale is 1."""
+
+    voice: Levels
+    voice_peak: Levels
+    music: Levels
+    """All placements at factor 1."""
+    filtered_music: Levels
+    """The same behind the speech filter."""
+    music_peak: Levels
+
+
+def survey(sources: Sources, block_frames: int, progress: Progress) -> Survey:
+    """Read everything once, two blocks at a time."""
+    levels = np.zeros((5, frames_in(sources.frames)), np.float32)
+    spans = list(sources.spans(block_frames))
+    with ThreadPoolExecutor(THREADS) as pool:
+        blocks = pool.map(lambda span: _block(sources, *span), spans)
+        try:
+            for (start, stop), block in zip(spans, blocks, strict=True):
+                progress(start / sources.frames, "measuring voice and music")
+                levels[:, start // FRAME : frames_in(stop)] = block
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return Survey(*levels)
+
+
+def _block(sources: Sources, start: int, stop: int) -> tuple[Levels, ...]:
+    """The five levels from frame ``start`` to ``stop``."""
+    voice = sources.read_voice(start - FILTER_CONTEXT, stop + FILTER_CONTEXT)
+    music = sources.read_music(start - FILTER_CONTEXT, stop + FILTER_CONTEXT, [1.0] * sources.music.placements)
+    heard = filtered(voice, k_weighting())[0]
+    plain, behind = filtered(music, k_weighting(), k_weighting() * room_for_speech())
+    return frame_power(heard), _peak(voice), frame_power(plain), frame_power(behind), _peak(music)
+
+
+def _peak(padded: Audio) -> Levels:
+    block = padded[FILTER_CONTEXT:-FILTER_CONTEXT]
+    whole = np.zeros((frames_in(len(block)) * FRAME, block.shape[1]), np.float32)
+    whole[: len(block)] = np.abs(block)
+    return np.asarray(whole.reshape(-1, FRAME * block.shape[1]).max(axis=1))
+
+
+MARGIN = 15
+"""Frames around a span in which a word's beginning or end is looked for."""
+RANGE_DB = 30.0
+"""Speech spans about 30 dB from its vowels down to its faintest consonants; below that is a pause."""
+HOLD = 70
+"""Frames: shorter pauses belong to the phrase, so the music doesn't pump between its words."""
+FAINTEST_LUFS = -60.0
+"""A voice below this can't be heard as one: what is left in a stem after separation."""
+
+
+def active(power: npt.NDArray[np.floating], spans: Spans) -> Mask:
+    """True in the control frames in which somebody speaks, short pauses inside a phrase included.
+
+    ``power`` is the voice's K-weighted power for each frame.
+    """
+    # 1. A detector's spans, a little wider: it may have cut into the first or the last sound of a word.
+    inside = _inside(spans, len(power))
+    # 2. What a separation leaves in a stem without a voice is no voice.
+    heard = power[inside]
+    loudness = integrated(heard)
+    if loudness is None or loudness < FAINTEST_LUFS:
+        return np.zeros(len(power), np.bool_)
+    # 3. Speech is what comes within its range of the loudest vowels. 4. Pauses inside a phrase belong to it.
+    vowels = float(np.percentile(decibels(heard), 95))
+    return _bridged(inside & (decibels(power) > vowels - RANGE_DB), HOLD)
+
+
+def _inside(spans: Spans, count: int) -> Mask:
+    mask = np.zeros(count, np.bool_)
+    per_second = SAMPLE_RATE / FRAME
+    for start, end in spans:
+        mask[max(0, int(start * per_second) - MARGIN) : max(0, int(end * per_second) + 1 + MARGIN)] = True
+    return mask
+
+
+def _bridged(mask: Mask, hold: int) -> Mask:
+    out = mask.copy()
+    for start, stop in runs(~mask):
+        if start > 0 and stop < len(mask) and stop - start < hold:
+            out[start:stop] = True
+    return out
+
+
+ROUNDING = 2
+"""Frames over which the curves' corners are rounded, to each side."""
+ATTACK = 15 - 2 * ROUNDING - 1
+"""Frames: with the rounding, the music starts down 150 ms before the word and is there when it starts."""
+RELEASE = 60
+"""Frames from the last sound of a phrase until the music is back."""
+LONG_GAP = 150
+"""Frames of silence from which on the music may come forward."""
+WHOLE_BOOST_GAP = 500
+"""Frames of silence that earn the whole boost; in between it grows with the gap."""
+MOST_BOOST_DB = 6.0
+BOOST_RISE = 150
+"""Frames that the whole boost takes to come in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ducking:
+    """What happens to the music over time."""
+
+    gain: Curve
+    """Factor for its samples."""
+    filtered: Curve
+    """0..1: how much of it goes through the speech filter."""
+
+    @classmethod
+    def none(cls, count: int) -> Ducking:
+        """Leave the music alone."""
+        return cls(np.ones(count), np.zeros(count))
+
+
+def ducking(speech: Mask, depth_db: float, music: Curve, voice_lufs: float) -> Ducking:
+    """``depth_db`` (negative) where ``speech`` holds; up to 6 dB in long gaps, but never louder than the voice.
+
+    ``music`` is the K-weighted power of the music in each frame before all this.
+    """
+    down = _down(speech)
+    return Ducking(amplitude(depth_db * down + _boost(speech, music, voice_lufs)), down)
+
+
+def _down(speech: Mask) -> Curve:
+    """0 in the open, 1 under speech: down before the word, slowly back after it."""
+    return -smooth(slew(-_widened(speech).astype(np.float64), 1 / RELEASE, 1 / ATTACK), ROUNDING)
+
+
+def _boost(speech: Mask, music: Curve, voice_lufs: float) -> Curve:
+    target = np.zeros(len(speech))
+    for start, stop in runs(~speech):
+        earned = MOST_BOOST_DB * (stop - start - LONG_GAP) / (WHOLE_BOOST_GAP - LONG_GAP)
+        loudness = integrated(music[start:stop])
+        if earned > 0 and loudness is not None:
+            target[start:stop] = min(earned, MOST_BOOST_DB, voice_lufs - loudness)
+    target[_widened(speech)] = np.minimum(target[_widened(speech)], 0.0)
+    return smooth(slew(target, MOST_BOOST_DB / BOOST_RISE, MOST_BOOST_DB / ATTACK), ROUNDING)
+
+
+def _widened(speech: Mask) -> Mask:
+    """Rounding reaches this far: what must hold at the edge of speech has to hold a little before and after."""
+    return np.convolve(speech, np.ones(2 * ROUNDING + 1), mode="same") > 0
+
 
 BED_LU = 12.0
 """The music lies this far under the voice where nobody speaks; a long gap may take half of it back."""
@@ -88,6 +262,7 @@ def _ducked(found: Survey, speech: Mask, bed: Curve, voice_lufs: float, depth_db
     in_gaps = found.music * bed**2
     if depth_db is not None:
         return ducking(speech, depth_db, in_gaps, voice_lufs)
+    # The curve has slopes, pauses and a filter, so what it leaves is measured, and the rest corrected once.
     near = ducking(speech, BED_LU - UNDER_SPEECH_LU, in_gaps, voice_lufs)
     reached = integrated(_power(found, bed * near.gain, near)[speech])
     missing = 0.0 if reached is None else voice_lufs - UNDER_SPEECH_LU - reached

@@ -1,7 +1,8 @@
 """A look-ahead true-peak limiter.
 
-The gain is found for cells of one millisecond: held at the lowest that any cell within the look-ahead needs, let go at
-a constant rate, rounded by a Hann window no longer than the look-ahead, and drawn as straight lines between the cells.
+True peak is the highest the sound rises between its samples (ITU-R BS.1770-4, annex 2: four times oversampling), found
+for cells of one millisecond. The gain is held at the lowest that any cell within the look-ahead needs, let go at a
+constant rate, rounded by a Hann window no longer than the look-ahead, and drawn as straight lines between the cells.
 """
 
 from __future__ import annotations
@@ -9,9 +10,58 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from bgm.media.audio import Audio
-from bgm.mix.control import Curve, climb_slowly, decibels, smooth, to_samples
-from bgm.mix.true_peak import CELL, MARGIN, cell_peaks_db
+from bgm.media.audio import SAMPLE_RATE, Audio
+from bgm.mix.loudness import NORM, Curve, climb_slowly, decibels, smooth, to_samples
+
+OVERSAMPLING = 4
+CELL = SAMPLE_RATE // 1000
+"""Samples (1 ms) for which one peak is found."""
+MARGIN = 20 * CELL
+"""Samples at both ends of a window that only serve as context."""
+WINDOW = 320 * CELL
+HOP = WINDOW - 2 * MARGIN
+INTERSAMPLE_DB = 8.0
+"""No real sound rises this far above its samples: a quieter window needs no oversampling."""
+
+
+def cell_peaks_db(padded: Audio, from_db: float) -> Curve:
+    """The peak of each cell of a block that brings MARGIN frames on both sides (whole cells), in dBTP.
+
+    What can't reach ``from_db`` is not looked at between its samples.
+    """
+    # 1. Cut the block into windows that overlap by their margins, where interpolation can't be trusted.
+    wanted = len(padded) - 2 * MARGIN
+    count = -(-wanted // HOP)
+    signal = np.zeros((padded.shape[1], (count - 1) * HOP + WINDOW), np.float32)
+    signal[:, : len(padded)] = padded.T
+    windows = np.lib.stride_tricks.sliding_window_view(signal, WINDOW, axis=1)[:, ::HOP]
+    # 2. The samples' own peaks tell which windows can matter,
+    peaks = _cell_peaks(windows, 1)
+    hot = peaks.max(axis=1) >= 10.0 ** ((from_db - INTERSAMPLE_DB) / 20.0)
+    # 3. and only those are looked at between the samples.
+    if hot.any():
+        peaks[hot] = np.maximum(peaks[hot], _cell_peaks(_oversampled(windows[:, hot]), OVERSAMPLING))
+    return decibels(peaks.reshape(-1)[: wanted // CELL].astype(np.float64) ** 2)
+
+
+def _oversampled(windows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    spectra = np.fft.rfft(windows, norm=NORM) * _below_nyquist()
+    finer = np.fft.irfft(spectra, OVERSAMPLING * WINDOW, norm=NORM)
+    return np.asarray(finer * np.float32(np.sqrt(OVERSAMPLING)), np.float32)
+
+
+def _below_nyquist() -> npt.NDArray[np.float32]:
+    """Roll off from 22 to 24 kHz: interpolation then depends on the samples around it only, not on the whole window."""
+    hz = np.fft.rfftfreq(WINDOW, 1.0 / SAMPLE_RATE)
+    return np.asarray(0.5 + 0.5 * np.cos(np.pi * np.clip((hz - 22_000.0) / 2_000.0, 0.0, 1.0)), np.float32)
+
+
+def _cell_peaks(windows: npt.NDArray[np.float32], factor: int) -> npt.NDArray[np.float32]:
+    """(channels, windows, samples) to (windows, cells)."""
+    inner = windows[:, :, factor * MARGIN : -factor * MARGIN]
+    highest = np.maximum(inner.max(axis=0), -inner.min(axis=0))
+    return np.asarray(highest.reshape(len(highest), -1, factor * CELL).max(axis=2))
+
 
 LOOK_AHEAD = 5
 """Cells; the gain also stays down that long after a peak."""
@@ -41,14 +91,24 @@ class Limiter:
         self._released = 0.0
 
     def gain(self, padded: Audio) -> npt.NDArray[np.float32]:
-        """One factor for each frame of a block that brings CONTEXT frames on both sides (whole cells)."""
+        """One factor for each frame of a block that brings CONTEXT frames on both sides (whole cells).
+
+        Release works on decibels, after the gain computer, as Giannoulis, Massberg and Reiss recommend ("Digital
+        Dynamic Range Compressor Design", JAES 60, 2012); look-ahead and hold make it safe for every peak.
+        """
+        # 1. What each cell needs, in dB; the context's cells are needed to see peaks that are still to come.
         highest = self.ceiling_db - SLACK_DB
         peaks = cell_peaks_db(padded, min(highest, max(self.peak_db, FAINTEST_DB)))
+        needed = np.minimum(highest - peaks, 0.0)
+        # 2. Hold the lowest within the look-ahead, of the block's cells and of those that rounding will look at.
         first, last = REACH - ROUNDING, len(peaks) - REACH + ROUNDING + 1
-        held = _lowest_nearby(np.minimum(highest - peaks, 0.0))[first:last]
+        held = _lowest_nearby(needed)[first:last]
+        # 3. Let go at a constant rate, from where the last block ended: the cell before the next block's first one.
         released = climb_slowly(held, RELEASE_DB, self._released)
         self._released = float(released[len(held) - 2 * ROUNDING - 2])
+        # 4. Round the corners. The window is shorter than the hold, so the gain is still low enough at the peak.
         gains = smooth(10.0 ** (released / 20.0), ROUNDING)[ROUNDING : len(released) - ROUNDING]
+        # 5. Note what passed, and draw straight lines between the cells.
         self._note_peak(peaks[REACH:-REACH], gains)
         return to_samples(gains, CELL)
 

@@ -6,23 +6,34 @@ limits, measures and writes. Where heavy limiting cost more loudness than was fo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import soundfile
 
 from bgm.errors import BgmError
 from bgm.files import beside
 from bgm.media.audio import SAMPLE_RATE, Audio, writer
-from bgm.mix.balance import balance
-from bgm.mix.forecast import HIGHEST_GAIN_DB, Forecast
-from bgm.mix.limiter import Limiter
-from bgm.mix.loudness import Meter
-from bgm.mix.plan import MixPlan, MixReport
-from bgm.mix.rendering import Rendering
-from bgm.mix.sources import Sources
-from bgm.mix.survey import survey
+from bgm.mix.balance import Balance, Survey, balance, survey
+from bgm.mix.limiter import CELL, CONTEXT, RELEASE_DB, SLACK_DB, Limiter
+from bgm.mix.loudness import (
+    FILTER_CONTEXT,
+    FRAME,
+    Curve,
+    Meter,
+    amplitude,
+    climb_slowly,
+    decibels,
+    filtered,
+    integrated,
+    room_for_speech,
+    to_samples,
+)
+from bgm.mix.placement import Sources
+from bgm.mix.plan import MixPlan, MixReport, MixSettings
 from bgm.progress import Progress, part, silent
 
 BLOCK_FRAMES = 5 * SAMPLE_RATE
@@ -31,6 +42,14 @@ CLOSE_ENOUGH_LU = 0.2
 """Half of what the loudness may be off."""
 MISSED_LU = 0.5
 """A mix that is further below its target has missed it (EBU R 128 allows as much)."""
+
+
+HIGHEST_GAIN_DB = 24.0
+"""More would only lift noise."""
+STEPS = 12
+NEAR_ENOUGH_DB = 0.0001
+LEAST_RETURN = 0.2
+"""LU that each further dB must bring; below that the limiter only makes the sound dense."""
 
 
 def mix(
@@ -43,15 +62,19 @@ def mix(
     be read and ValueError when the placements don't cover the plan; what ``progress`` raises passes through. In all
     these cases neither file is written.
     """
+    # 1. Read everything once: how strong voice and music are, every 10 ms.
     sources = Sources.of(plan)
     found = survey(sources, block_frames, part(progress, 0.0, 0.3))
+    # 2. From that follow the music's level and ducking, 3. and the gain that will reach the loudness asked for.
     levels = balance(plan, found)
     forecast = Forecast.of(plan.settings, found, levels)
     rendering = Rendering(sources, levels, forecast.gain_db(plan.settings.lufs), Limiter(plan.settings.true_peak_db))
     try:
         with beside(bgm) as bgm_part, beside(master) as master_part:
+            # 4. Render, limit, measure, write.
             output = Output(bgm_part, master_part, block_frames)
             lufs = output.write(rendering, part(progress, 0.3, 0.8))
+            # 5. Once more where the limiter took more than was foreseen.
             gain_db = _corrected_gain(forecast, rendering.gain_db, lufs)
             if gain_db is not None:
                 rendering = replace(rendering, gain_db=gain_db, limiter=Limiter(plan.settings.true_peak_db))
@@ -88,6 +111,89 @@ def _corrected_gain(forecast: Forecast, gain_db: float, lufs: float | None) -> f
         return None
     better = forecast.gain_db(target + foreseen - lufs)
     return better if abs(better - gain_db) > CLOSE_ENOUGH_LU / 2 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Before gain and limiter, per control frame: the mix's K-weighted power and the highest its samples can be."""
+
+    power: Curve
+    peak_db: Curve
+    settings: MixSettings
+
+    @classmethod
+    def of(cls, settings: MixSettings, found: Survey, levels: Balance) -> Forecast:
+        """Voice and music don't know of each other, so their powers add up."""
+        peak = found.voice_peak + levels.factor * found.music_peak
+        return cls(found.voice + levels.power, decibels(peak**2), settings)
+
+    def lufs(self, gain_db: float) -> float | None:
+        """Loudness of the master at a gain, after the limiter; None for silence."""
+        needed = np.minimum(self.settings.true_peak_db - SLACK_DB - self.peak_db - gain_db, 0.0)
+        limited = climb_slowly(needed, RELEASE_DB * FRAME / CELL)
+        return integrated(self.power * amplitude(gain_db + limited) ** 2)
+
+    def gain_db(self, target_lufs: float | None) -> float:
+        """The static gain that reaches a loudness, as far as HIGHEST_GAIN_DB and the limiter go; 0 for silence.
+
+        It stops rising where the limiter takes back nearly all of each step.
+        """
+        gain, loudness, slope = 0.0, self.lufs(0.0), 1.0
+        if target_lufs is None or loudness is None:
+            return 0.0
+        for _ in range(STEPS):
+            step = min((target_lufs - loudness) / slope, HIGHEST_GAIN_DB - gain)
+            reached = self.lufs(gain + step)
+            if reached is None or abs(step) < NEAR_ENOUGH_DB:
+                break
+            slope = (reached - loudness) / step
+            gain, loudness = gain + step, reached
+            if slope < LEAST_RETURN:
+                break
+        return gain
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """One way through the sound at one gain."""
+
+    sources: Sources
+    levels: Balance
+    gain_db: float
+    limiter: Limiter
+
+    def blocks(self, block_frames: int) -> Iterator[tuple[Audio, Audio]]:
+        """(bgm, master) for one block after the other."""
+        gain = np.float32(amplitude(self.gain_db))
+        for start, stop in self.sources.spans(block_frames):
+            whole = -(-(stop - start) // FRAME) * FRAME
+            first, last = start - CONTEXT, start + whole + CONTEXT
+            music = self._music(first, last)
+            mixed = music + self.sources.read_voice(first, last)
+            mixed *= gain
+            limit = self.limiter.gain(mixed)[: stop - start, None]
+            here = slice(CONTEXT, CONTEXT + stop - start)
+            yield music[here] * (limit * gain), mixed[here] * limit
+
+    def _music(self, start: int, stop: int) -> Audio:
+        """The music bus, levelled, ducked and filtered; ``start`` and ``stop`` are whole control frames."""
+        curves, last = self.levels.ducking, (stop - start) // FRAME
+        share = to_samples(_at(curves.filtered, start // FRAME, last), FRAME)[:, None]
+        factor = to_samples(_at(curves.gain, start // FRAME, last), FRAME)[:, None]
+        padded = self.sources.read_music(start - FILTER_CONTEXT, stop + FILTER_CONTEXT, self.levels.gains)
+        music = padded[FILTER_CONTEXT:-FILTER_CONTEXT]
+        if share.any():
+            change = filtered(padded, room_for_speech())[0]
+            change -= music
+            change *= share
+            music += change
+        music *= factor
+        return music
+
+
+def _at(curve: Curve, start: int, count: int) -> Curve:
+    """``count`` + 1 values from control frame ``start`` on; the curve goes on level beyond its ends."""
+    return curve[np.clip(np.arange(start, start + count + 1), 0, len(curve) - 1)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,7 +161,7 @@ def _missing() -> Response:
 
 @lru_cache(maxsize=512)
 def _peaks(path: Path, changed: int, buckets: int) -> list[float]:
-    from bgm.mix.waveform import peaks
+    from bgm.media.audio import peaks
 
     return [round(peak, 3) for peak in peaks(path, buckets)]
 

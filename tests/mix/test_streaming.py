@@ -13,10 +13,10 @@ import pytest
 import soundfile
 
 from bgm.errors import BgmError, Cancelled
-from bgm.mix import survey
+from bgm.mix import balance
 from bgm.mix.master import mix
+from bgm.mix.placement import Sources
 from bgm.mix.plan import MixPlan, MixSettings, Placement
-from bgm.mix.sources import Sources
 from tests.mix.inputs import plan
 from tests.mix.sounds import RATE, Sound, music, voice, write
 
@@ -71,7 +71,7 @@ def test_stopping_is_prompt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         time.sleep(0.02)
         return (0.0,) * 5
 
-    monkeypatch.setattr(survey, "_block", slow)
+    monkeypatch.setattr(balance, "_block", slow)
 
     def stop(fraction: float, note: str = "") -> None:
         raise Cancelled("stopped")
@@ -97,10 +97,10 @@ def test_a_file_that_may_not_grow_is_one_sentence_and_nothing_is_left(talk: MixP
 PEAK_MEMORY = """
 import sys
 from pathlib import Path
-from bgm.mix import survey
+from bgm.mix import balance
 from bgm.mix.master import mix
 from bgm.mix.plan import MixPlan, MixSettings, Placement
-from bgm.mix.sources import Sources
+from bgm.mix.placement import Sources
 folder, minutes = Path(sys.argv[1]), int(sys.argv[2])
 frames = 60 * 48_000
 placements = tuple(Placement(i * frames, frames, folder / "take.flac") for i in range(minutes))

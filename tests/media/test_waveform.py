@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bgm.mix.waveform import peaks
+from bgm.media.audio import peaks
 from tests.mix.sounds import RATE, write
 
 
