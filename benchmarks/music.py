@@ -23,12 +23,12 @@ from benchmarks.peers import Options, package
 from benchmarks.table import Row, not_run
 from benchmarks.timing import medians
 from bgm.media.audio import SAMPLE_RATE, Audio, length, read
-from bgm.music.composer import compose
+from bgm.music.composer.compose import compose
+from bgm.music.composer.features import Features, distance, features, repeats
+from bgm.music.composer.moods import CIRCUMPLEX
 from bgm.music.cue import Cue, Piece
 from bgm.music.embedded import render
-from bgm.music.features import Features, distance, features, repeats
 from bgm.music.level import loudness
-from bgm.music.moods import CIRCUMPLEX
 from bgm.music.score import Role, Score
 from bgm.music.soundfont import find_font, library
 from bgm.progress import silent

@@ -270,7 +270,7 @@ def _segment(project: Project, journey: Journey) -> Project:
     return _once(project, journey, _Step("timeline", key), work)
 
 
-def _with_decisions(fresh: Timeline, old: tuple[Segment, ...], seed: int) -> Timeline:
+def _with_decisions(fresh: Timeline, old: tuple[Segment, ...], seed: int | str) -> Timeline:
     """The new timeline with the creator's segments on top, and the takes of those that did not move."""
     seeded = tuple(replace(s, seed=seed_of(seed, s.id)) for s in fresh.segments)
     timeline = Timeline(fresh.duration, seeded)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bgm.export import SUFFIXES
+from bgm.timeline import Style
 
 _PATH_OPTIONS = {"-o", "--output", "--project", "--subtitles"}
 
@@ -129,11 +130,18 @@ def _seconds_or_auto(text: str) -> float | str:
     return text if text == "auto" else float(text)
 
 
+def _seed_or_auto(text: str) -> int | str:
+    return text if text == "auto" else int(text)
+
+
 def _music_options(p: argparse.ArgumentParser) -> None:
     p.add_argument("--music", metavar="ENGINE[:MODEL]", help="auto, riffusion, embedded")
     p.add_argument("--lora", metavar="ID|FILE|none", help="for riffusion, @WEIGHT may follow")
     p.add_argument("--takes", type=int, metavar="N", help="takes per segment (default 1)")
-    p.add_argument("--seed", type=int, metavar="N", help="another seed, another piece (default 0)")
+    p.add_argument("--style", metavar="NAME", help=f"auto (default), {', '.join(Style)}")
+    p.add_argument(
+        "--seed", type=_seed_or_auto, metavar="N", help="another seed, another piece; auto (default): the video's own"
+    )
     p.add_argument("--cuts", action="store_true", default=None, help="let the music land on the picture's cuts")
     p.add_argument("--device", metavar="NAME", help="auto, cpu, cuda or mps")
     p.add_argument("--offline", action="store_true", default=None, help="make no network call")

@@ -35,6 +35,7 @@ _SETTINGS = [
     "lora",
     "takes",
     "seed",
+    "style",
     "cuts",
     "device",
     "offline",

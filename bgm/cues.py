@@ -18,9 +18,10 @@ from bgm.engines import Choice, Stage
 from bgm.errors import BadInput
 from bgm.files import write_text
 from bgm.media.audio import frames_of
+from bgm.music.composer.styles import auto_style
 from bgm.music.cue import Cue, Piece
 from bgm.project import Project
-from bgm.timeline import MAX_SECONDS, Segment, Take
+from bgm.timeline import EMOTIONS, MAX_SECONDS, Emotion, Segment, Style, Take
 
 _SPEECH_GRID_S = 0.05
 Spans = tuple[tuple[float, float], ...]
@@ -86,7 +87,7 @@ class Music:
         """The digest of what decides how a take sounds; context (the neighbours) is left out on purpose."""
         c, engine = cue, (self.choice.label, self.revision, self.choice.options.lora)
         brief = (c.frames, c.emotion, c.confidence, c.prompt, c.seed, c.opening, c.ending, c.speech, c.hits)
-        return digest(engine, c.piece.seed, brief)
+        return digest(engine, (c.piece.seed, c.piece.style, c.style), brief)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +117,10 @@ def cue_of(project: Project, segment: Segment, seed: int, moments: Moments) -> C
     segments, i = project.segments, project.segments.index(segment)
     before = segments[i - 1] if i else None
     after = segments[i + 1] if i + 1 < len(segments) else None
+    piece = piece_of(project)
     return Cue(
-        piece=Piece(project.settings.seed, project.duration),
+        piece=piece,
+        style=segment.style or piece.style,
         frames=frames_of(segment.end) - frames_of(segment.start),
         emotion=segment.emotion,
         confidence=round(segment.confidence, 3),
@@ -133,6 +136,24 @@ def cue_of(project: Project, segment: Segment, seed: int, moments: Moments) -> C
         before_take=_chosen_path(project, before),
         after_take=_chosen_path(project, after),
     )
+
+
+def piece_of(project: Project) -> Piece:
+    """What all cues of the video share; a seed and a style that are ``auto`` follow from the video and its speech."""
+    seed, style = project.settings.seed, project.settings.style
+    if seed == "auto":
+        seed = seed_of("piece", project.state().get("video", ""))
+    chosen = auto_style(seed, _spoken(project)) if style == "auto" else Style(style)
+    return Piece(seed, project.duration, chosen)
+
+
+def _spoken(project: Project) -> Emotion:
+    """The emotion that the speech has most of; as heard, so that an edit of one segment changes no other's music."""
+    totals = dict.fromkeys(EMOTIONS, 0.0)
+    for utterance in project.utterances:
+        for emotion, score in (utterance.scores or {}).items():
+            totals[emotion] += score * (utterance.end - utterance.start)
+    return max(totals, key=lambda emotion: (totals[emotion], emotion is Emotion.NEUTRAL))
 
 
 def _inside(segment: Segment, speech: Spans) -> Spans:

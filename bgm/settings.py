@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Literal
 
 from bgm.errors import BadInput
+from bgm.timeline import Style
 
 LOUDNESS_PRESETS = {"youtube": -14.0, "apple": -16.0, "ebu": -23.0}
 """Integrated loudness that the platforms aim at, LUFS (EBU R 128; Apple Podcasts; YouTube's normalisation)."""
@@ -31,7 +32,10 @@ class Settings:
     min_segment: float | Literal["auto"] = "auto"
     """Shortest emotion that counts, in seconds; auto follows the length of the phrases."""
     takes: int = 1
-    seed: int = 0
+    seed: int | Literal["auto"] = "auto"
+    """Of the piece that the video gets; auto follows from the video itself, so that no two videos share one."""
+    style: str = "auto"
+    """One of ``bgm.timeline.Style``; auto chooses by the video."""
     lora: str | None = None
     cuts: bool = False
     """Let the music land on the picture's cuts."""
@@ -66,6 +70,10 @@ def is_audio_track(text: str) -> bool:
     return text in ("auto", EVERY_TRACK) or (numbered and 1 <= int(text) <= MOST_TRACKS and text[0] != "0")
 
 
+def _is_seed(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**32
+
+
 def _problem(settings: Settings) -> str | None:
     s = settings
     checks = (
@@ -74,7 +82,8 @@ def _problem(settings: Settings) -> str | None:
             "min-segment must be auto or 0 to 3600 seconds",
         ),
         (1 <= s.takes <= 16, "takes must be 1 to 16"),
-        (0 <= s.seed < 2**32, "seed must be 0 to 4294967295"),
+        (s.seed == "auto" or _is_seed(s.seed), "seed must be auto or 0 to 4294967295"),
+        (s.style in ("auto", *Style), f"there is no style {str(s.style)[:40]!r}; choose auto, {', '.join(Style)}"),
         (is_audio_track(s.audio_track), f"audio-track must be auto, mix or a number from 1 to {MOST_TRACKS}"),
         (s.lufs is None or -60 <= s.lufs <= -5, "lufs must be between -60 and -5"),
         (s.duck_depth_db is None or -40 <= s.duck_depth_db <= 0, "the ducking depth must be -40 to 0 dB"),

@@ -32,6 +32,21 @@ class Emotion(StrEnum):
     SURPRISE = "surprise"
 
 
+class Style(StrEnum):
+    """How the music is played, whatever it feels: the cards are in ``bgm.music.composer.styles``."""
+
+    LOFI = "lofi"
+    ACOUSTIC = "acoustic"
+    CORPORATE = "corporate"
+    AMBIENT = "ambient"
+    CINEMATIC_PIANO = "cinematic-piano"
+    TRAILER = "trailer"
+    QUIRKY = "quirky"
+    JAZZ = "jazz"
+    ELECTRONIC = "electronic"
+    ORCHESTRAL = "orchestral"
+
+
 EMOTIONS: tuple[Emotion, ...] = tuple(Emotion)
 Scores = Mapping[Emotion, float]
 """One probability for each of the seven emotions; they sum to 1."""
@@ -84,6 +99,8 @@ class Segment:
     silent: bool = False
     chosen: str | None = None
     takes: tuple[Take, ...] = ()
+    style: Style | None = None
+    """Of the music here; None is the whole video's."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 

@@ -61,7 +61,7 @@ def test_the_schema_has_the_promised_fields(project: Project) -> None:
     document = json.loads(projects.dumps(project))
     assert set(document) == set("version video duration language utterances segments engines settings notes".split())
     assert set(document["segments"][0]) == set(
-        "id start end emotion confidence source prompt seed gain_db locked silent chosen takes".split()
+        "id start end emotion confidence source prompt seed gain_db locked silent chosen takes style".split()
     )
     assert set(document["segments"][0]["takes"][0]) == set("id engine seed file".split())
     assert set(document["utterances"][0]) == set("start end text english scores unsure".split())
@@ -84,7 +84,12 @@ def test_the_schema_has_the_promised_fields(project: Project) -> None:
         (("segments", 0, "gain_db"), 99, "gain outside"),
         (("utterances", 0, "end"), 0.1, "must end after it starts"),
         (("utterances", 0, "scores"), {"joy": 1.0}, "seven emotions"),
+        (("segments", 0, "style"), "polka", "segments.0.style"),
         (("settings", "takes"), 99, "takes must be"),
+        (("settings", "seed"), "dice", "settings.seed"),
+        (("settings", "seed"), -1, "seed must be auto or"),
+        (("settings", "seed"), True, "settings.seed"),
+        (("settings", "style"), "polka", "there is no style 'polka'; choose auto, lofi, acoustic"),
         (("settings", "volume"), 9, "volume"),
         (("duration",), -1, "duration"),
         (("extra",), 1, "extra"),

@@ -15,7 +15,7 @@ from bgm import project as projects
 from bgm.errors import BadInput
 from bgm.project import EngineUse, Project
 from bgm.settings import Settings
-from bgm.timeline import EMOTIONS, MIN_LENGTH, Segment, Take, Timeline, Utterance
+from bgm.timeline import EMOTIONS, MIN_LENGTH, Segment, Style, Take, Timeline, Utterance
 
 FOLDER = Path("/srv/project")
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -53,7 +53,8 @@ SETTINGS = st.builds(
     subtitles=st.none() | TEXT,
     min_segment=st.just("auto") | st.floats(0, 3600),
     takes=st.integers(1, 16),
-    seed=st.integers(0, 2**32 - 1),
+    seed=st.just("auto") | st.integers(0, 2**32 - 1),
+    style=st.sampled_from(["auto", *Style]),
     lufs=st.none() | st.floats(-60, -5),
     duck=st.booleans(),
     duck_depth_db=st.none() | st.floats(-40, 0),

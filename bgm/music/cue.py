@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from bgm.timeline import Emotion
+from bgm.timeline import Emotion, Style
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,8 @@ class Piece:
 
     seed: int
     duration: float
+    style: Style = Style.ACOUSTIC
+    """How the whole is played; a segment may have its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class Cue:
     """Picture cuts to land on where it is musical, seconds from the cue's start."""
     start: float = 0.0
     """Where the cue starts in the video, seconds."""
+    style: Style | None = None
+    """Of this segment; None is the piece's."""
     before: Emotion | None = None
     after: Emotion | None = None
     before_take: Path | None = None

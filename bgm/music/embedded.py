@@ -13,7 +13,7 @@ from bgm.engines import EngineOptions
 from bgm.errors import BadInput, EngineUnavailable
 from bgm.files import beside
 from bgm.media.audio import SAMPLE_RATE, Audio, writer
-from bgm.music.composer import compose
+from bgm.music.composer.compose import compose
 from bgm.music.cue import Cue
 from bgm.music.level import gain_for, softened
 from bgm.music.score import Score

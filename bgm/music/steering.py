@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from bgm.music.ensembles import Ensemble
-from bgm.music.moods import Character
+from bgm.music.composer.ensembles import Ensemble
+from bgm.music.composer.moods import Character
 from bgm.music.score import Role
 from bgm.timeline import Emotion
 

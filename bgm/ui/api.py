@@ -87,8 +87,8 @@ class Endpoints:
         """Edit the timeline. Each edit is an object such as ``{"op": "emotion", "id": "s2", "emotion": "joy"}``;
 
         ``op`` is one of move (id, time), split (id, time), merge (id), emotion (id, emotion), insert (start, end,
-        emotion), choose (id, take), set (id, field, value) with the fields prompt, seed, gain_db, locked and silent,
-        undo and redo.
+        emotion), choose (id, take), set (id, field, value) with the fields prompt, seed, style, gain_db, locked and
+        silent, undo and redo.
         """
         if not isinstance(edits, list):
             raise BadInput("edits must be a list of objects")

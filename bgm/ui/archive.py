@@ -48,6 +48,7 @@ _SAFE_SETTINGS = (
     "min_segment",
     "takes",
     "seed",
+    "style",
     "language",
     "lufs",
     "duck",

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from bgm.errors import BadInput
-from bgm.timeline import Emotion, Timeline
+from bgm.timeline import Emotion, Style, Timeline
 
 Gesture = Mapping[str, Any]
 UNDO_DEPTH = 200
@@ -157,6 +157,15 @@ def _seed(value: object) -> int:
     return int(seed)
 
 
+def _style(value: object) -> Style | None:
+    if value is None or value == "":
+        return None
+    try:
+        return Style(str(value))
+    except ValueError as error:
+        raise BadInput(f"there is no style {str(value)[:40]!r}; there are {', '.join(Style)}") from error
+
+
 def _gain(value: object) -> float:
     gain = _finite(value, "the gain")
     if not -24 <= gain <= 12:
@@ -181,6 +190,7 @@ _EDITS: dict[str, Callable[[Timeline, Gesture], Timeline]] = {
 _FIELDS: dict[str, Callable[[object], Any]] = {
     "prompt": _prompt,
     "seed": _seed,
+    "style": _style,
     "gain_db": _gain,
     "locked": _flag,
     "silent": _flag,

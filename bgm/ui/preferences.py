@@ -48,6 +48,19 @@ def _takes(name: str, value: object) -> int:
     return int(takes)
 
 
+def _seed(name: str, value: object) -> int | str:
+    if value == "auto":
+        return "auto"
+    seed = _number(name, value)
+    if not (seed.is_integer() and 0 <= seed < 2**32):
+        raise BadInput("seed must be auto, or a whole number from 0 to 4294967295")
+    return int(seed)
+
+
+def _style(name: str, value: object) -> str:
+    return str(value)  # Settings knows the styles
+
+
 def _loudness(name: str, value: object) -> float | None:
     return None if value is None else _number(name, value)
 
@@ -87,6 +100,8 @@ def _engine(stage: Stage) -> Callable[[str, object], str]:
 _CHECKS: dict[str, Callable[[str, object], Any]] = {
     "min_segment": _seconds,
     "takes": _takes,
+    "seed": _seed,
+    "style": _style,
     "lufs": _loudness,
     "duck": _switch,
     "keep_original": _switch,

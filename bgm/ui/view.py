@@ -163,6 +163,7 @@ def _segment(project: Project, files: Files, segment: Segment, marks: Sequence[I
         "prompt": segment.prompt,
         "understood": _understood(project, segment.prompt),
         "seed": segment.seed,
+        "style": segment.style,
         "gain_db": segment.gain_db,
         "locked": segment.locked,
         "silent": segment.silent,

@@ -8,17 +8,17 @@ from dataclasses import replace
 
 import pytest
 
-from bgm.music.composer import compose
+from bgm.music.composer.compose import compose
+from bgm.music.composer.features import distance, repeats
+from bgm.music.composer.form import NUDGE, Kind, grid, sections
+from bgm.music.composer.instruments import GENERAL_MIDI
+from bgm.music.composer.keys import home, key_for
+from bgm.music.composer.motif import motif_for
+from bgm.music.composer.plan import plan_for
+from bgm.music.composer.seeds import stream
+from bgm.music.composer.sketch import sketch
 from bgm.music.embedded import EmbeddedComposer
-from bgm.music.features import distance, repeats
-from bgm.music.form import NUDGE, Kind, grid, sections
-from bgm.music.instruments import GENERAL_MIDI
-from bgm.music.keys import home, key_for
-from bgm.music.motif import motif_for
-from bgm.music.plan import plan_for
 from bgm.music.score import Role, Score
-from bgm.music.seeds import stream
-from bgm.music.sketch import sketch
 from bgm.timeline import EMOTIONS, Emotion
 from tests.music.composing import cue
 

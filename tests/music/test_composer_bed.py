@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bgm.music.composer import compose
+from bgm.music.composer.compose import compose
 from bgm.music.score import Note, Role, Score
 from bgm.timeline import EMOTIONS, Emotion
 from tests.music.composing import cue

@@ -7,11 +7,11 @@ from statistics import mean
 
 import pytest
 
-from bgm.music.composer import compose
+from bgm.music.composer.compose import compose
+from bgm.music.composer.form import NUDGE, SHORTEST_INTRO, SHORTEST_SECTION, Kind, grid
+from bgm.music.composer.sketch import Sketch, sketch
+from bgm.music.composer.sync import landmarks
 from bgm.music.cue import Cue
-from bgm.music.form import NUDGE, SHORTEST_INTRO, SHORTEST_SECTION, Kind, grid
-from bgm.music.sketch import Sketch, sketch
-from bgm.music.sync import landmarks
 from bgm.timeline import EMOTIONS, Emotion
 from tests.music.composing import cue
 

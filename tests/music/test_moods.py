@@ -7,9 +7,9 @@ import itertools
 import numpy as np
 import pytest
 
-from bgm.music.composer import compose
-from bgm.music.features import Features, features
-from bgm.music.moods import CIRCUMPLEX, NEUTRAL, character
+from bgm.music.composer.compose import compose
+from bgm.music.composer.features import Features, features
+from bgm.music.composer.moods import CIRCUMPLEX, NEUTRAL, character
 from bgm.timeline import EMOTIONS, Emotion
 from tests.music.composing import cue
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bgm.music.composer import compose
+from bgm.music.composer.compose import compose
 from bgm.music.score import Role, Score
 from bgm.music.steering import Wishes, understood, wishes
 from bgm.timeline import Emotion

@@ -13,7 +13,7 @@ from bgm.engines import EngineOptions
 from bgm.errors import BadInput, Cancelled
 from bgm.media.audio import SAMPLE_RATE, Audio, read
 from bgm.music import embedded, soundfont, synth
-from bgm.music.composer import compose
+from bgm.music.composer.compose import compose
 from bgm.music.cue import Cue
 from bgm.music.embedded import EmbeddedComposer, render
 from bgm.music.level import loudness

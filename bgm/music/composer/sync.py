@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from bgm.music.composer.form import SHORTEST_INTRO, SHORTEST_SECTION, Grid, Kind, Section
 from bgm.music.cue import Cue
-from bgm.music.form import SHORTEST_INTRO, SHORTEST_SECTION, Grid, Kind, Section
 
 GAP_SECONDS = 1.5
 """Pauses at least this long are the music's."""

@@ -8,17 +8,17 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from bgm.media.audio import SAMPLE_RATE
+from bgm.music.composer.ensembles import Ensemble, ensemble_for
+from bgm.music.composer.form import BAR, Grid, Kind, Section, grid, sections
+from bgm.music.composer.harmony import TRIAD, Chord, chord, pivot_chord, progression, tonic_chord
+from bgm.music.composer.keys import Key, key_for
+from bgm.music.composer.moods import Character, character, strength
+from bgm.music.composer.plan import Plan, plan_for
+from bgm.music.composer.seeds import stream
+from bgm.music.composer.styles import STYLES, Card
+from bgm.music.composer.sync import aligned, landmarks
 from bgm.music.cue import Cue
-from bgm.music.ensembles import Ensemble, ensemble_for
-from bgm.music.form import BAR, Grid, Kind, Section, grid, sections
-from bgm.music.harmony import TRIAD, Chord, chord, pivot_chord, progression, tonic_chord
-from bgm.music.keys import Key, key_for
-from bgm.music.moods import Character, character, strength
-from bgm.music.plan import Plan, plan_for
-from bgm.music.seeds import stream
 from bgm.music.steering import wishes
-from bgm.music.styles import STYLES, Style
-from bgm.music.sync import aligned, landmarks
 from bgm.timeline import Emotion
 
 _DOMINANT = 4
@@ -35,7 +35,7 @@ class Sketch:
     emotion: Emotion
     strength: float
     character: Character
-    style: Style
+    style: Card
     key: Key
     ensemble: Ensemble
     grid: Grid

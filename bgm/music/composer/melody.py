@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
-from bgm.music.form import BAR, Kind, Section
-from bgm.music.instruments import GENERAL_MIDI, in_range
-from bgm.music.motif import Line, Tone, head, in_mood, inverted, moved, ornamented
+from bgm.music.composer.form import BAR, Kind, Section
+from bgm.music.composer.instruments import GENERAL_MIDI, in_range
+from bgm.music.composer.motif import Line, Tone, head, in_mood, inverted, moved, ornamented
+from bgm.music.composer.sketch import Sketch
 from bgm.music.score import Event, Role
-from bgm.music.sketch import Sketch
 
 Cell = tuple[float, Line]
 """A start in beats from the section's first, and the tones counted from there."""

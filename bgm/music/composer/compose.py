@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from bgm.music.arrange import arrange
-from bgm.music.bed import make_room
+from bgm.music.composer.arrange import arrange
+from bgm.music.composer.bed import make_room
+from bgm.music.composer.ending import final_chord, sting
+from bgm.music.composer.form import BAR, STING_SECONDS, tail_seconds
+from bgm.music.composer.humanize import perform
+from bgm.music.composer.instruments import GENERAL_MIDI
+from bgm.music.composer.rhythm import CRASH
+from bgm.music.composer.sketch import Sketch, sketch
 from bgm.music.cue import Cue
-from bgm.music.ending import final_chord, sting
-from bgm.music.form import BAR, STING_SECONDS, tail_seconds
-from bgm.music.humanize import perform
-from bgm.music.instruments import GENERAL_MIDI
-from bgm.music.rhythm import CRASH
 from bgm.music.score import Control, Note, Part, Role, Score
-from bgm.music.sketch import Sketch, sketch
 
 _PLACE = {
     Role.LEAD: (92, 60, 46),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bgm.music.seeds import stream
+from bgm.music.composer.seeds import stream
 from bgm.timeline import Emotion
 
 MAJOR = (0, 2, 4, 5, 7, 9, 11)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from random import Random
 
-from bgm.music.seeds import stream
+from bgm.music.composer.seeds import stream
 from bgm.timeline import Emotion
 
 _RHYTHMS = (

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bgm.music.form import tail_seconds
-from bgm.music.harmony import tonic_chord, voiced
-from bgm.music.instruments import in_range
-from bgm.music.keys import Key
-from bgm.music.rhythm import CRASH, KICK
+from bgm.music.composer.form import tail_seconds
+from bgm.music.composer.harmony import tonic_chord, voiced
+from bgm.music.composer.instruments import in_range
+from bgm.music.composer.keys import Key
+from bgm.music.composer.rhythm import CRASH, KICK
+from bgm.music.composer.sketch import Sketch
 from bgm.music.score import Event, Note, Role
-from bgm.music.sketch import Sketch
 
 _RING = 0.62
 """Share of the tail in which the last notes are held; the rest belongs to the room."""

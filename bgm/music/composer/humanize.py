@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable
 from random import Random
 
-from bgm.music.form import BAR, Grid
+from bgm.music.composer.form import BAR, Grid
+from bgm.music.composer.sketch import Sketch
 from bgm.music.score import Event, Note, Role
-from bgm.music.sketch import Sketch
 
 _SPREAD = 0.007
 """Standard deviation of a note's time, seconds; never more than three of them."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from bgm.music.keys import Key
+from bgm.music.composer.keys import Key
 
 Progression = tuple[int, ...]
 """Degrees (0 is the tonic), one a bar."""

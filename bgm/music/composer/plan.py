@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bgm.music.motif import Line, motif_for
-from bgm.music.seeds import stream
+from bgm.music.composer.motif import Line, motif_for
+from bgm.music.composer.seeds import stream
 
 
 class Palette(StrEnum):

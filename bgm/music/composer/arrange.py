@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from bgm.music.form import BAR, Kind, Section
-from bgm.music.harmony import Chord, voiced
-from bgm.music.instruments import DISTORTED, in_range
-from bgm.music.melody import countermelody, theme
-from bgm.music.rhythm import ACCENTS, ARP, BASS, COMP, CRASH, FILLS, GROOVES, SOFT_FILLS, Groove
+from bgm.music.composer.form import BAR, Kind, Section
+from bgm.music.composer.harmony import Chord, voiced
+from bgm.music.composer.instruments import DISTORTED, in_range
+from bgm.music.composer.melody import countermelody, theme
+from bgm.music.composer.rhythm import ACCENTS, ARP, BASS, COMP, CRASH, FILLS, GROOVES, SOFT_FILLS, Groove
+from bgm.music.composer.sketch import Sketch
 from bgm.music.score import Event, Role
-from bgm.music.sketch import Sketch
 
 
 def arrange(sketch: Sketch) -> list[Event]:

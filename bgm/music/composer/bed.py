@@ -10,11 +10,11 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from bgm.music.melody import answer
-from bgm.music.rhythm import KICK, SHAKER
+from bgm.music.composer.melody import answer
+from bgm.music.composer.rhythm import KICK, SHAKER
+from bgm.music.composer.sketch import Sketch
+from bgm.music.composer.sync import GAP_SECONDS
 from bgm.music.score import Event, Role
-from bgm.music.sketch import Sketch
-from bgm.music.sync import GAP_SECONDS
 
 Spans = tuple[tuple[float, float], ...]
 

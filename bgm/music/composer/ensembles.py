@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from random import Random
 
-from bgm.music.plan import Palette
+from bgm.music.composer.plan import Palette
 from bgm.music.score import Role
 from bgm.timeline import Emotion
 

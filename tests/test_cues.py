@@ -1,0 +1,57 @@
+"""Which piece a video gets, and what makes a take out of date."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bgm import project as projects
+from bgm.cues import Moments, Music, order, piece_of
+from bgm.engines import Choice, EngineOptions, Stage
+from bgm.project import Project
+from bgm.settings import Settings
+from bgm.timeline import EMOTIONS, Emotion, Segment, Style, Timeline, Utterance
+
+MUSIC = Music.of(Choice(Stage.MUSIC, "embedded", "", EngineOptions()), Moments())
+
+
+def project(folder: Path, fingerprint: str = "9:abc", **settings: object) -> Project:
+    made = projects.create(folder, folder / "talk.mp4", 30.0, Settings(**settings))  # type: ignore[arg-type]
+    made.mark("video", fingerprint)
+    parts = [Segment(f"s{i}", 10.0 * i, 10.0 * i + 10, Emotion.JOY) for i in range(3)]
+    return replace(made, timeline=Timeline(30.0, tuple(parts)))
+
+
+def ids(project: Project) -> list[str]:
+    return [order(project, segment, 0, MUSIC).take.id for segment in project.segments]
+
+
+def test_two_videos_have_two_pieces_and_one_video_always_the_same(tmp_path: Path) -> None:
+    one, again, other = (project(tmp_path / name, print_) for name, print_ in (("a", "1"), ("b", "1"), ("c", "2")))
+    assert piece_of(one) == piece_of(again)
+    assert piece_of(one).seed != piece_of(other).seed
+    assert ids(one) == ids(again) != ids(other)
+
+
+def test_a_typed_seed_and_style_are_taken_as_they_are(tmp_path: Path) -> None:
+    piece = piece_of(project(tmp_path / "a", seed=7, style="jazz"))
+    assert (piece.seed, piece.style) == (7, Style.JAZZ)
+
+
+def test_auto_chooses_by_what_is_said_and_not_by_an_edited_segment(tmp_path: Path) -> None:
+    angry = {emotion: float(emotion is Emotion.ANGER) for emotion in EMOTIONS}
+    said = replace(project(tmp_path / "a"), utterances=(Utterance(0.0, 9.0, "No!", "No!", angry),))
+    assert piece_of(said).style in (Style.TRAILER, Style.ELECTRONIC, Style.ORCHESTRAL)
+    assert said.timeline is not None
+    edited = replace(said, timeline=said.timeline.set_emotion("s1", Emotion.SADNESS))
+    assert piece_of(edited) == piece_of(said)
+
+
+@pytest.mark.parametrize("change", [{"style": Style.JAZZ}, {"seed": 5}, {"prompt": "piano"}])
+def test_only_the_edited_segment_is_made_again(tmp_path: Path, change: dict[str, object]) -> None:
+    before = project(tmp_path / "a", style="lofi")
+    assert before.timeline is not None
+    after = replace(before, timeline=before.timeline.update("s1", **change))
+    assert [a == b for a, b in zip(ids(before), ids(after), strict=True)] == [True, False, True]
