@@ -64,6 +64,8 @@ class Part:
     pan: int
     reverb: int
     chorus: int = 0
+    pedal: bool = False
+    """Played with the sustain pedal: let it ring from chord to chord (``Score.changes``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,13 @@ class Score:
     parts: tuple[Part, ...]
     notes: tuple[Note, ...]
     controls: tuple[Control, ...] = ()
+    kit: int = 0
+    """Program of the drums (Roland GS): 0 standard, 8 room, 16 power, 24 electronic, 25 TR-808, 32 jazz, 40 brush,
+    48 orchestra. A font without it plays its standard kit."""
+    changes: tuple[float, ...] = ()
+    """When the harmony changes, seconds: a sustain pedal is lifted and pressed again there."""
+    level: float = 0.0
+    """LU over (below) the loudness that all takes share: where this cue stands on the video's curve of energy."""
 
     @property
     def bars(self) -> float:
