@@ -46,5 +46,16 @@ NOT_IN_THE_TABLE = {
     "heard": "makes what the emotion engines are judged on",
     "picture": "draws a result, measures nothing",
 }
-PARTS = ("__main__", "catalogue", "inputs", "machine", "peers", "spleeter_reference", "table", "timing")
+PARTS = (
+    "__main__",
+    "catalogue",
+    "circumplex",
+    "features",
+    "inputs",
+    "machine",
+    "peers",
+    "spleeter_reference",
+    "table",
+    "timing",
+)
 """What the benchmarks share."""

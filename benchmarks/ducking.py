@@ -24,7 +24,7 @@ from benchmarks.peers import Options, ffmpeg, ffmpeg_name
 from benchmarks.table import Row, show
 from bgm.mix.master import mix
 from bgm.mix.plan import MixPlan, MixSettings, Spans
-from tests.mix.sounds import RATE, Sound, ebur128, frames, under_voice_lu
+from testing.mix_sounds import RATE, Sound, ebur128, frames, under_voice_lu
 
 VOICE_LUFS, MUSIC_LUFS = -20.0, -20.0
 COMPRESSOR = "ratio=8:attack=20:release=1000:detection=rms"

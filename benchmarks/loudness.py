@@ -20,7 +20,7 @@ from benchmarks.timing import medians
 from bgm.media import audio
 from bgm.mix.loudness import Meter
 from bgm.mix.master import BLOCK_FRAMES, mix
-from tests.mix.sounds import RATE, Sound, ebur128, frames, music, write
+from testing.mix_sounds import RATE, Sound, ebur128, frames, music, write
 
 MINUTES = 3
 REPEATS = 3

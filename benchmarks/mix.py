@@ -28,8 +28,8 @@ from benchmarks.timing import medians
 from bgm.mix.master import mix
 from bgm.mix.plan import MixPlan, MixSettings
 from bgm.mix.sound import continued
-from tests.mix.inputs import INPUTS, jfk
-from tests.mix.sounds import RATE, Sound, ebur128, frames, music, under_voice_lu, voice, write
+from testing.mix_inputs import INPUTS, jfk
+from testing.mix_sounds import RATE, Sound, ebur128, frames, music, under_voice_lu, voice, write
 
 ONE_MIX = """
 import os, sys

@@ -19,13 +19,13 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.circumplex import CIRCUMPLEX
+from benchmarks.features import Features, distance, features, repeats
 from benchmarks.peers import Options, package
 from benchmarks.table import Row, not_run
 from benchmarks.timing import medians
 from bgm.media.audio import SAMPLE_RATE, Audio, length, read
 from bgm.music.composer.compose import compose
-from bgm.music.composer.features import Features, distance, features, repeats
-from bgm.music.composer.moods import CIRCUMPLEX
 from bgm.music.cue import Cue, Piece
 from bgm.music.embedded import render
 from bgm.music.level import loudness

@@ -28,7 +28,7 @@ from benchmarks.make import bgm
 from bgm.music.multidiffusion import Canvas, DenoiseSettings, denoise, scheduler_for, window_starts
 from bgm.music.riffusion_model import freeze
 from bgm.music.riffusion_paint import decoded, encoded
-from tests.music.riffusion_checkpoint import write_checkpoint
+from testing.riffusion_checkpoint import write_checkpoint
 
 CLIP_S = 5.11
 COLUMN_S = 0.08

@@ -33,7 +33,7 @@ from bgm.speech.activity import speech_spans
 from bgm.timeline import Emotion
 from bgm.voice import background, streaming
 from bgm.voice.spleeter import Spleeter
-from tests.voice.sounds import RATE, Sound, level_db, load, mixed, music, read, si_sdr, write
+from testing.voice_sounds import RATE, Sound, level_db, load, mixed, music, read, si_sdr, write
 
 WORDS = (
     "I can hardly believe what happened this morning. The train was late again, and the whole platform was angry. "

@@ -102,8 +102,6 @@ class Journey:
         self._listen = listen
         self._done = 0.0
         self._remaining = Remaining()
-        self.seconds: dict[str, float] = {}
-        """How long each finished stage took."""
 
     def skip(self, stage: str) -> None:
         """``stage`` needs no work."""
@@ -116,12 +114,10 @@ class Journey:
         def progress(fraction: float, note: str = "") -> None:
             self._listen(self._step(stage, min(1.0, max(0.0, fraction)), note))
 
-        self.seconds[stage] = -time.monotonic()
         return progress
 
     def finish(self, stage: str) -> None:
         """``stage`` is done."""
-        self.seconds[stage] += time.monotonic()
         self._done += self._weights[stage]
         self._weights[stage] = 0.0
         self._listen(self._step(stage, 1.0, ""))

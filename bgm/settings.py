@@ -14,7 +14,6 @@ LOUDNESS_PRESETS = {"youtube": -14.0, "apple": -16.0, "ebu": -23.0}
 EVERY_TRACK = "mix"
 MOST_TRACKS = 64
 """Sound tracks that a number can name: more streams are refused in a file."""
-DUCK_DEPTHS_DB = (-4.0, -8.0, -14.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from bgm.media import audio
+from testing.riffusion_checkpoint import write_checkpoint, write_lora
 from tests.emotion import tiny_roberta
-from tests.music.riffusion_checkpoint import write_checkpoint, write_lora
 from tests.shell import bgm
 from tests.speech import tiny_whisper
 

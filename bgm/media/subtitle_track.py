@@ -30,15 +30,6 @@ Style: Default,Arial,16,&Hffffff,&H0,0,0,2
 Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
 """
 """What FFmpeg's subtitle encoders read their default style from (Sub Station Alpha v4+)."""
-_THREE_LETTERS = dict(
-    pair.split("=")
-    for pair in (
-        "ar=ara bg=bul bn=ben ca=cat cs=ces da=dan de=deu el=ell en=eng es=spa et=est fa=fas fi=fin fr=fra he=heb "
-        "hi=hin hr=hrv hu=hun id=ind it=ita ja=jpn ko=kor lt=lit lv=lav ms=msa nl=nld no=nor pl=pol pt=por ro=ron "
-        "ru=rus sk=slk sl=slv sr=srp sv=swe sw=swa ta=tam te=tel th=tha tl=tgl tr=tur uk=ukr ur=urd vi=vie zh=zho"
-    ).split()
-)
-"""ISO 639-1 to 639-2/T: mp4 knows only three letters. A code that isn't here is written as it came."""
 _OVERRIDES = re.compile(r"\{[^}]*\}")
 _DRAWING = re.compile(r"\\p[1-9]")
 
@@ -91,8 +82,18 @@ def add_text_track(target: OutputContainer, codec: str, language: str | None) ->
     stream.codec_context.subtitle_header = _ASS_HEADER
     stream.codec_context.time_base = Fraction(1, 1000)
     if language:
-        stream.metadata["language"] = _THREE_LETTERS.get(language, language)
+        stream.metadata["language"] = _three_letters(language)
     return stream
+
+
+def _three_letters(language: str) -> str:
+    """ISO 639-2/T, the only codes that mp4 knows; what has none is written as it came."""
+    import langcodes
+
+    try:
+        return langcodes.Language.get(language, normalize=False).to_alpha3()
+    except (LookupError, ValueError):
+        return language
 
 
 def text_packet(stream: SubtitleStream, cue: Cue) -> Packet[Any]:

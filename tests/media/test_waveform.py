@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bgm.media.audio import peaks
-from tests.mix.sounds import RATE, write
+from testing.mix_sounds import RATE, write
 
 
 def test_each_bucket_holds_its_highest_sample(tmp_path: Path) -> None:

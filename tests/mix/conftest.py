@@ -12,7 +12,7 @@ import soundfile
 
 from bgm.mix.master import mix
 from bgm.mix.plan import MixPlan, MixReport
-from tests.mix.sounds import Sound
+from testing.mix_sounds import Sound
 
 
 @dataclass(frozen=True)

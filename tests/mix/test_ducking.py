@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from bgm.mix.plan import MixPlan, MixSettings, Spans
-from tests.mix.conftest import Mixer
-from tests.mix.inputs import jfk as jfk_plan
-from tests.mix.inputs import plan
-from tests.mix.sounds import (
+from testing.mix_inputs import jfk as jfk_plan
+from testing.mix_inputs import plan
+from testing.mix_sounds import (
     Sound,
     ebur128,
     frames,
@@ -23,6 +22,7 @@ from tests.mix.sounds import (
     under_voice_lu,
     voice,
 )
+from tests.mix.conftest import Mixer
 
 PHRASES: Spans = ((3.0, 7.0), (12.0, 16.0), (16.4, 19.0))
 """A gap of 5 s, and a pause of 0.4 s inside a phrase."""

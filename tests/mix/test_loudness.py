@@ -11,10 +11,10 @@ import pytest
 
 from bgm.mix.loudness import Meter
 from bgm.mix.plan import MixPlan, MixSettings
+from testing.mix_inputs import INPUTS, hot_voice, loud_music, plan
+from testing.mix_inputs import jfk as jfk_plan
+from testing.mix_sounds import RATE, ebur128, frames, music, shaped_noise
 from tests.mix.conftest import Mixer
-from tests.mix.inputs import INPUTS, hot_voice, loud_music, plan
-from tests.mix.inputs import jfk as jfk_plan
-from tests.mix.sounds import RATE, ebur128, frames, music, shaped_noise
 
 METER_TOLERANCE_DB = 0.1
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bgm.mix.master import mix
 from bgm.mix.placement import MusicBus
 from bgm.mix.plan import MixPlan, MixSettings, Placement
-from tests.mix.sounds import RATE, shaped_noise, write
+from testing.mix_sounds import RATE, shaped_noise, write
 
 LENGTHS = (1, 700, 24_000, 70_000)
 """Of the takes, in frames: too short to repeat, short, and longer than most segments."""

@@ -17,8 +17,8 @@ from bgm.mix import balance
 from bgm.mix.master import mix
 from bgm.mix.placement import Sources
 from bgm.mix.plan import MixPlan, MixSettings, Placement
-from tests.mix.inputs import plan
-from tests.mix.sounds import RATE, Sound, music, voice, write
+from testing.mix_inputs import plan
+from testing.mix_sounds import RATE, Sound, music, voice, write
 
 SPANS = ((2.0, 5.0), (8.0, 11.0))
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
+from benchmarks.features import distance, repeats
 from bgm.music.composer.compose import compose
-from bgm.music.composer.features import distance, repeats
 from bgm.music.composer.form import NUDGE, Kind, grid, sections
 from bgm.music.composer.instruments import GENERAL_MIDI
 from bgm.music.composer.keys import home, key_for

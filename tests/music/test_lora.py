@@ -15,8 +15,8 @@ from bgm.music import lora, riffusion_model
 from bgm.music.lora import LoraChoice
 from bgm.music.riffusion_model import ModelKey
 from bgm.progress import silent
+from testing.riffusion_checkpoint import write_checkpoint, write_lora
 from tests.fake_hub import put_in_cache
-from tests.music.riffusion_checkpoint import write_checkpoint, write_lora
 from tests.music.riffusion_sounds import one_thread
 
 __all__ = ["one_thread"]

@@ -7,9 +7,10 @@ import itertools
 import numpy as np
 import pytest
 
+from benchmarks.circumplex import CIRCUMPLEX
+from benchmarks.features import Features, features
 from bgm.music.composer.compose import compose
-from bgm.music.composer.features import Features, features
-from bgm.music.composer.moods import CIRCUMPLEX, NEUTRAL, character
+from bgm.music.composer.moods import NEUTRAL, character
 from bgm.timeline import EMOTIONS, Emotion
 from tests.music.composing import cue
 

@@ -20,7 +20,7 @@ from bgm.music.multidiffusion import (
 )
 from bgm.music.riffusion_model import ModelKey, shared
 from bgm.progress import silent
-from tests.music.riffusion_checkpoint import write_checkpoint
+from testing.riffusion_checkpoint import write_checkpoint
 from tests.music.riffusion_sounds import one_thread
 
 __all__ = ["one_thread"]

@@ -23,8 +23,8 @@ from bgm.music.multidiffusion import DenoiseSettings
 from bgm.music.riffusion import Riffusion
 from bgm.progress import Progress, silent
 from bgm.timeline import Emotion
+from testing.riffusion_checkpoint import write_checkpoint, write_lora
 from tests.fake_hub import put_in_cache
-from tests.music.riffusion_checkpoint import write_checkpoint, write_lora
 from tests.music.riffusion_sounds import Sound, music, one_thread
 
 __all__ = ["one_thread"]

@@ -19,7 +19,7 @@ from bgm.music.riffusion_batches import Batches
 from bgm.music.riffusion_model import Model, ModelKey, shared
 from bgm.music.riffusion_paint import HEADROOM, WINDOW_BYTES, decoded, encoded
 from bgm.progress import silent
-from tests.music.riffusion_checkpoint import write_checkpoint
+from testing.riffusion_checkpoint import write_checkpoint
 from tests.music.riffusion_sounds import one_thread
 
 __all__ = ["one_thread"]

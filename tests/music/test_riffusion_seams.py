@@ -22,7 +22,7 @@ from bgm.music.prompts import WeightedPrompt
 from bgm.music.riffusion_model import ModelKey, shared
 from bgm.music.riffusion_paint import PIXELS_PER_COLUMN, VAE_STRIDE, Region, decoded, window_shares
 from bgm.progress import silent
-from tests.music.riffusion_checkpoint import write_checkpoint
+from testing.riffusion_checkpoint import write_checkpoint
 from tests.music.riffusion_sounds import one_thread
 
 __all__ = ["one_thread"]

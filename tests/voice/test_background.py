@@ -12,7 +12,7 @@ from bgm.progress import silent
 from bgm.voice.background import measure
 from bgm.voice.gate import PAD_SECONDS, opening
 from bgm.voice.original import Original
-from tests.voice.sounds import JFK_SPEECH, RATE, level_db, read, talk, write
+from testing.voice_sounds import JFK_SPEECH, RATE, level_db, read, talk, write
 
 ROOT = Path(__file__).resolve().parents[2]
 

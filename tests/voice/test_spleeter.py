@@ -19,7 +19,7 @@ from bgm.progress import Progress, silent
 from bgm.voice import streaming, unet
 from bgm.voice.separation import Separation, Spans
 from bgm.voice.spleeter import Spleeter, converted
-from tests.voice.sounds import JFK_SPEECH, RATE, Sound, level_db, load, mixed, music, read, si_sdr, talk, write
+from testing.voice_sounds import JFK_SPEECH, RATE, Sound, level_db, load, mixed, music, read, si_sdr, talk, write
 
 ENGINE = Spleeter(EngineOptions(offline=True))
 
