@@ -9,11 +9,12 @@ from pathlib import Path
 from bgm.export import SUFFIXES
 from bgm.timeline import Style
 
-_PATH_OPTIONS = {"-o", "--output", "--project", "--subtitles"}
+_PATH_OPTIONS = {"-o", "--output", "--out", "--project", "--subtitles"}
 
 EPILOG = """\
 examples:
   python -m bgm make talk.mp4 -o talk-scored.mp4
+  python -m bgm batch videos --out scored
   python -m bgm analyze talk.mp4 --project talk.bgm
   python -m bgm score talk.bgm --segments s2,s3
   python -m bgm render talk.bgm -o talk-scored.mp4
@@ -32,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
     )
     steps = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _make(steps.add_parser("make", help="everything: VIDEO in, VIDEO with its own music out"))
+    _batch(steps.add_parser("batch", help="the same for many videos, here or on a Ray cluster"))
     _analyze(steps.add_parser("analyze", help="transcript and emotion timeline into a project folder"))
     _score(steps.add_parser("score", help="generate the music of the segments that changed"))
     _render(steps.add_parser("render", help="mix the music under the voice and write the video"))
@@ -64,6 +66,22 @@ def _make(p: argparse.ArgumentParser) -> None:
     _output(p)
     p.add_argument("--project", type=Path, metavar="DIR", help="project folder (default: OUT.bgm)")
     _analysis_options(p)
+    _music_options(p)
+    _mix_options(p)
+    _common(p)
+
+
+def _batch(p: argparse.ArgumentParser) -> None:
+    p.add_argument("videos", help="a folder (or s3://…) of videos, or a text file with one path or address a line")
+    p.add_argument("--out", required=True, metavar="DIR", help="folder (or s3://…) of the results and their projects")
+    p.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="local (this machine, several at a time), auto, HOST:PORT or ray://HOST:10001; default: one by one",
+    )
+    p.add_argument("--cpus", type=float, default=1.0, metavar="N", help="processors that one video claims (default 1)")
+    p.add_argument("--gib", type=float, default=2.0, metavar="N", help="memory that one video claims (default 2)")
+    _analysis_options(p, subtitles=False)
     _music_options(p)
     _mix_options(p)
     _common(p)
@@ -106,8 +124,9 @@ def _output(p: argparse.ArgumentParser) -> None:
     p.add_argument("--overwrite", action="store_true", help="replace OUT, and the project of another video")
 
 
-def _analysis_options(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--subtitles", metavar="FILE", help="an .srt or .vtt to use as the transcript")
+def _analysis_options(p: argparse.ArgumentParser, *, subtitles: bool = True) -> None:
+    if subtitles:
+        p.add_argument("--subtitles", metavar="FILE", help="an .srt or .vtt to use as the transcript")
     p.add_argument(
         "--transcriber", metavar="ENGINE[:MODEL]", help="auto, subtitles, faster-whisper[:SIZE], whisper[:…]"
     )

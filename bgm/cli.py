@@ -6,15 +6,15 @@ import argparse
 import contextlib
 import sys
 import traceback
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bgm import console
 from bgm.arguments import guard_dashes, parser
 from bgm.errors import BadInput
-from bgm.progress import Listener, Remaining, Step
+from bgm.progress import Listener
 from bgm.settings import LOUDNESS_PRESETS, Settings
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         with contextlib.redirect_stdout(sys.stderr), console.stoppable(), console.shown(arguments.quiet) as listen:
             result, text = COMMANDS[arguments.command](arguments, listen)
         print(console.as_json(result) if arguments.json else text)
+        if isinstance(result, list) and any(one["status"] == "failed" for one in result):
+            return 1
     except BrokenPipeError:
         return 1
     except BaseException as error:
@@ -76,11 +78,21 @@ def _make(arguments: argparse.Namespace, listen: Listener) -> tuple[Result, str]
     keep_original = bool(arguments.keep_original)
     check_output(probe(arguments.video), arguments.output, arguments.overwrite, keep_original=keep_original)
     folder = arguments.project or arguments.output.with_name(f"{arguments.output.name}.bgm")
-    journey = _Overall(listen)
     project = studio.open_video(arguments.video, folder, _settings(arguments, folder), overwrite=arguments.overwrite)
-    project = studio.analyze(project, journey.over(0.0, 0.7))
-    project = studio.score(project, journey.over(0.7, 0.85))
-    return _rendered(studio.render(project, arguments.output, journey.over(0.85, 1.0), overwrite=arguments.overwrite))
+    return _rendered(studio.make(project, arguments.output, listen, overwrite=arguments.overwrite))
+
+
+def _batch(arguments: argparse.Namespace, listen: Listener) -> tuple[list[Result], str]:
+    from bgm.batch import work
+
+    work.one_thread()
+    from bgm import environment
+    from bgm.batch import run
+
+    cluster = run.Cluster(arguments.cluster, arguments.cpus, arguments.gib) if arguments.cluster else None
+    settings = _changed(environment.read().settings(), arguments)
+    outcomes = run.run(arguments.videos, arguments.out, settings, listen, cluster)
+    return [asdict(outcome) for outcome in outcomes], run.table(outcomes)
 
 
 def _analyze(arguments: argparse.Namespace, listen: Listener) -> tuple[Result, str]:
@@ -150,8 +162,9 @@ def _environment(arguments: argparse.Namespace, listen: Listener) -> tuple[Resul
     )
 
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[[argparse.Namespace, Listener], tuple[Result | list[Result], str]]] = {
     "make": _make,
+    "batch": _batch,
     "analyze": _analyze,
     "score": _score,
     "render": _render,
@@ -160,20 +173,6 @@ COMMANDS = {
     "fetch": _fetch,
     "environment": _environment,
 }
-
-
-class _Overall:
-    """Show several calls of the studio as one."""
-
-    def __init__(self, listen: Listener) -> None:
-        self._listen, self._remaining = listen, Remaining()
-
-    def over(self, start: float, end: float) -> Listener:
-        def inner(step: Step) -> None:
-            overall = start + (end - start) * step.overall
-            self._listen(replace(step, overall=overall, remaining=self._remaining(overall)))
-
-        return inner
 
 
 def _opened(arguments: argparse.Namespace) -> Project:

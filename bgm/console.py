@@ -45,14 +45,15 @@ class Lines:
     """Progress as plain lines: ``separate 40 % (12 % of all, 0:31 left)``."""
 
     def __init__(self) -> None:
-        self._last = ("", 0.0)
+        self._last: dict[str, tuple[str, float]] = {}
 
     def __call__(self, step: Step) -> None:
-        stage, when = self._last
+        stage, when = self._last.get(step.of, ("", 0.0))
         now = time.monotonic()
-        if step.stage == stage and now - when < _LINE_EVERY_S and step.fraction < 1:
+        soon = step.of or (now - when < _LINE_EVERY_S and step.fraction < 1)  # of one of many: each stage once
+        if step.stage == stage and soon:
             return
-        self._last = (step.stage, now)
+        self._last[step.of] = (step.stage, now)
         print(line(step), file=sys.stderr, flush=True)
 
 
@@ -60,25 +61,33 @@ def line(step: Step) -> str:
     """One step in words."""
     left = f", {_clock(step.remaining)} left" if step.remaining is not None else ""
     note = f" · {step.note}" if step.note else ""
-    return f"{step.stage} {step.fraction:.0%} ({step.overall:.0%} of all{left}){note}"
+    told = f"{step.stage} {step.fraction:.0%} ({step.overall:.0%} of all{left}){note}"
+    return f"{step.of}: {told}" if step.of else told
 
 
 @contextmanager
 def _bar() -> Iterator[Listener]:
     from rich.console import Console
     from rich.logging import RichHandler
-    from rich.progress import BarColumn, Progress, TextColumn
+    from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
     console = Console(stderr=True)
     handler = RichHandler(console=console, show_time=False, show_level=False, show_path=False, markup=False)
     logging.basicConfig(format="%(message)s", handlers=[handler], level=logging.WARNING, force=True)
     columns = (TextColumn("{task.description:<11}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
     with Progress(*columns, TextColumn("{task.fields[left]}"), console=console, transient=True) as progress:
-        task = progress.add_task("", total=1.0, left="")
+        tasks: dict[str, TaskID] = {"": progress.add_task("", total=1.0, left="")}
 
         def listen(step: Step) -> None:
-            left = f"{_clock(step.remaining)} left  {step.note}" if step.remaining is not None else step.note
-            progress.update(task, completed=step.overall, description=step.stage, left=left)
+            if step.of and step.overall >= 1:
+                if step.of in tasks:
+                    progress.remove_task(tasks.pop(step.of))
+                return
+            if step.of not in tasks:
+                tasks[step.of] = progress.add_task("", total=1.0, left="")
+            left = f"{_clock(step.remaining)} left" if step.remaining is not None else ""
+            told = "  ".join(part for part in (left, step.of, step.note) if part)
+            progress.update(tasks[step.of], completed=step.overall, description=step.stage, left=told)
 
         yield listen
 
@@ -145,8 +154,9 @@ def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or ["no message"])[0][:200]
 
 
-def as_json(result: dict[str, Any]) -> str:
-    """One JSON object on one line."""
+def as_json(result: dict[str, Any] | list[dict[str, Any]]) -> str:
+    """One JSON object on one line; of several, each on its own."""
     import json
 
-    return json.dumps(result, ensure_ascii=False, allow_nan=False)
+    several = result if isinstance(result, list) else [result]
+    return "\n".join(json.dumps(one, ensure_ascii=False, allow_nan=False) for one in several)

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn, Protocol, TypeVar
 
 TICK_S = 0.2
@@ -53,6 +53,8 @@ class Step:
     remaining: float | None
     """Seconds, as far as can be told from what was done; None at the start."""
     note: str = ""
+    of: str = ""
+    """The video that it is about, where a call works on several; empty: the whole. Over when ``overall`` is 1."""
 
 
 Listener = Callable[[Step], None]
@@ -92,6 +94,22 @@ class Remaining:
 
 def unheard(step: Step) -> None:
     """Listen to nothing."""
+
+
+class Whole:
+    """Several calls of the studio shown as one."""
+
+    def __init__(self, listen: Listener) -> None:
+        self._listen, self._remaining = listen, Remaining()
+
+    def over(self, start: float, end: float) -> Listener:
+        """For the call that takes the whole from ``start`` to ``end`` (0..1)."""
+
+        def inner(step: Step) -> None:
+            overall = start + (end - start) * step.overall
+            self._listen(replace(step, overall=overall, remaining=self._remaining(overall)))
+
+        return inner
 
 
 class Journey:

@@ -39,6 +39,10 @@ NOTED: tuple[Noted, ...] = get_args(Noted)
 log = logging.getLogger("bgm")
 
 
+class Busy(BadInput):
+    """Another run is working on the project; it can be waited for."""
+
+
 @dataclass(frozen=True, slots=True)
 class EngineUse:
     """The engine that did a stage, and why it was that one."""
@@ -122,7 +126,7 @@ class Project:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep a second run out of the folder; the lock goes with the process. Raises BadInput when it is taken."""
+        """Keep a second run out of the folder; the lock goes with the process. Raises Busy when it is taken."""
         from filelock import FileLock, Timeout
 
         try:
@@ -132,7 +136,7 @@ class Project:
                     sweep(folder)
                 yield
         except Timeout as error:
-            raise BadInput(f"another run is working on the project {self.folder}") from error
+            raise Busy(f"another run is working on the project {self.folder}") from error
 
 
 def create(folder: Path, video: Path, duration: float, settings: Settings) -> Project:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from bgm.media import audio
 from bgm.media.probe import MediaInfo, probe
 from bgm.media.remux import RemuxOptions, check_output, encode_audio, remux
 from bgm.mix.plan import MixPlan, MixReport, MixSettings, Placement
-from bgm.progress import Journey, Listener, silent, unheard
+from bgm.progress import Journey, Listener, Whole, silent, unheard
 from bgm.project import Project
 from bgm.settings import Settings
 from bgm.timeline import Segment, Take, Timeline
@@ -171,6 +171,23 @@ def render(project: Project, out: Path, listen: Listener = unheard, *, overwrite
         project = projects.update(project, lambda p: analysis.noted(p, "kept", written.kept))
         journey.finish("remux")
     return Rendered(project, out, report.lufs, report.true_peak_db, report.under_speech_lu)
+
+
+def make(
+    project: Project,
+    out: Path,
+    listen: Listener = unheard,
+    *,
+    overwrite: bool = False,
+    saved: Callable[[], object] = lambda: None,
+) -> Rendered:
+    """Analyze, score and render as one call; ``saved`` is called when the project has all of another step's work."""
+    whole = Whole(listen)
+    project = analyze(project, whole.over(0.0, 0.7))
+    saved()
+    project = score(project, whole.over(0.7, 0.85))
+    saved()
+    return render(project, out, whole.over(0.85, 1.0), overwrite=overwrite)
 
 
 def mix_preview(project: Project, listen: Listener = unheard) -> Path:

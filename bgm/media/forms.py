@@ -52,12 +52,14 @@ VIDEO_BIT_RATE = 256_000
 
 _MP4_OPTIONS = {"movflags": "+faststart", "movie_timescale": "48000"}
 """The index first. Edit lists count in the movie's time scale: FFmpeg's default moves late sound by up to 1 ms."""
+_SAME_BYTES = {"fflags": "+bitexact"}
+"""Matroska and Ogg number streams by chance unless told so: the same work shall give the same file."""
 VIDEO_FORMS: Mapping[str, VideoForm] = {
     ".mp4": VideoForm("mp4", "aac", "mov_text", edit_lists=True, options=_MP4_OPTIONS),
     ".m4v": VideoForm("mp4", "aac", "mov_text", edit_lists=True, options=_MP4_OPTIONS),
     ".mov": VideoForm("mov", "aac", "mov_text", edit_lists=True, options=_MP4_OPTIONS),
-    ".mkv": VideoForm("matroska", "aac", "subrip"),
-    ".webm": VideoForm("webm", "libopus", "webvtt"),
+    ".mkv": VideoForm("matroska", "aac", "subrip", options=_SAME_BYTES),
+    ".webm": VideoForm("webm", "libopus", "webvtt", options=_SAME_BYTES),
     ".avi": VideoForm("avi", "aac", None, trims_priming=False),
 }
 _M4A = AudioForm("mp4", "aac", 256_000, {**_MP4_OPTIONS, "brand": "M4A "})
@@ -68,8 +70,8 @@ AUDIO_FORMS: Mapping[str, AudioForm] = {
     ".m4a": _M4A,
     ".m4b": _M4A,
     ".flac": AudioForm("flac", "flac"),
-    ".ogg": AudioForm("ogg", "libopus", 192_000, cover="tag"),
-    ".opus": AudioForm("opus", "libopus", 192_000, cover="tag"),
+    ".ogg": AudioForm("ogg", "libopus", 192_000, _SAME_BYTES, cover="tag"),
+    ".opus": AudioForm("opus", "libopus", 192_000, _SAME_BYTES, cover="tag"),
 }
 
 

@@ -1,0 +1,124 @@
+"""Do all units, in this process one after the other or on a Ray cluster; tell how far they are and how they ended."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+from bgm.batch import storage, work
+from bgm.batch.units import Outcome, Plan, Status, Unit, plan
+from bgm.errors import Cancelled
+from bgm.progress import Listener, Remaining, Step
+from bgm.settings import Settings
+
+REPORT = "batch.jsonl"
+"""In the results' folder: a line for each unit that has ended."""
+REPORT_EVERY_S = 10.0
+STATUSES: tuple[Status, ...] = ("made", "already there", "failed", "stopped")
+
+log = logging.getLogger("bgm")
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Where units run, and what each of them claims there."""
+
+    address: str
+    """``local``, ``auto``, ``HOST:PORT`` or ``ray://HOST:10001``."""
+    cpus: float = 1.0
+    gib: float = 2.0
+
+
+def run(source: str, out: str, settings: Settings, listen: Listener, cluster: Cluster | None) -> list[Outcome]:
+    """All videos of ``source`` (see :func:`bgm.batch.units.plan`) into ``out``; ``cluster`` None is a plain loop.
+
+    A stop (Ctrl-C, Cancelled) passes through when the report is written. Raises BadInput where nothing can be begun.
+    """
+    planned = plan(source, out)
+    storage.check_writable(out)
+    for note in planned.notes:
+        log.warning("%s", note)
+    return _Batch(planned, storage.join(out, REPORT), listen).do(settings, cluster)
+
+
+class _Batch:
+    """What has ended, what is at work, and who is told."""
+
+    def __init__(self, planned: Plan, report: str, listen: Listener) -> None:
+        self._units, self._report, self._listen = planned.units, report, listen
+        self._sizes = {unit.name: max(1, storage.size(unit.video)) for unit in planned.units}
+        self._open: dict[str, float] = {}
+        self._ended: dict[str, Outcome] = {}
+        self._remaining, self._written = Remaining(), 0.0
+
+    def do(self, settings: Settings, cluster: Cluster | None) -> list[Outcome]:
+        units = sorted(self._units, key=lambda unit: -self._sizes[unit.name])  # the longest first: none is left alone
+        try:
+            for outcome in _outcomes(units, settings, self.heard, cluster):
+                self._end(outcome)
+        except (KeyboardInterrupt, Cancelled):
+            for unit in units:
+                self._ended.setdefault(unit.name, Outcome(unit.name, "stopped"))
+            log.warning("%s", table(self.outcomes()))
+            raise
+        finally:
+            self._write()
+        return self.outcomes()
+
+    def outcomes(self) -> list[Outcome]:
+        """In the order in which the videos were given."""
+        return [self._ended[unit.name] for unit in self._units if unit.name in self._ended]
+
+    def heard(self, step: Step) -> None:
+        """A step of one unit; what a worker says may arrive after its result."""
+        if step.of not in self._ended:
+            self._open[step.of] = step.overall
+            self._listen(step)
+            self._tell()
+
+    def _end(self, outcome: Outcome) -> None:
+        self._open.pop(outcome.name, None)
+        self._ended[outcome.name] = outcome
+        self._listen(Step(outcome.status, 1.0, 1.0, None, outcome.why, of=outcome.name))
+        self._tell()
+        if time.monotonic() - self._written > REPORT_EVERY_S:
+            self._write()
+
+    def _tell(self) -> None:
+        """Of the whole. A unit weighs what its file does; those that were there already say nothing of the speed."""
+        there = sum(self._sizes[n] for n, o in self._ended.items() if o.status == "already there")
+        done = sum(self._sizes[name] for name in self._ended) - there
+        done_in_part = sum(self._sizes[name] * overall for name, overall in self._open.items())
+        total = sum(self._sizes.values()) - there
+        overall = (done + done_in_part) / total if total else 1.0
+        failed = sum(outcome.status == "failed" for outcome in self._ended.values())
+        note = f"{len(self._ended)} of {len(self._units)} videos" + (f", {failed} failed" if failed else "")
+        self._listen(Step("batch", overall, overall, self._remaining(overall), note))
+
+    def _write(self) -> None:
+        lines = [json.dumps(asdict(outcome), ensure_ascii=False) + "\n" for outcome in self.outcomes()]
+        storage.write(self._report, "".join(lines))
+        self._written = time.monotonic()
+
+
+def _outcomes(
+    units: Sequence[Unit], settings: Settings, listen: Listener, cluster: Cluster | None
+) -> Iterator[Outcome]:
+    for unit in units:
+        yield work.make(unit, settings, listen)
+
+
+def table(outcomes: Iterable[Outcome]) -> str:
+    """Every unit on a line, what failed last, and the sum."""
+    rows = sorted(outcomes, key=lambda outcome: (outcome.status == "failed", outcome.name))
+    width = max([len(row.name) for row in rows], default=0)
+    lines = [f"{'video':<{width}}  {'':13}  {'seconds':>7}  {'LUFS':>6}"]
+    for row in rows:
+        lufs = f"{row.lufs:6.1f}" if row.lufs is not None else f"{'–':>6}"
+        lines.append(f"{row.name:<{width}}  {row.status:13}  {row.seconds:7.1f}  {lufs}  {row.why}".rstrip())
+    counts = {status: sum(row.status == status for row in rows) for status in STATUSES}
+    told = ", ".join(f"{count} {status}" for status, count in counts.items() if count)
+    return "\n".join([*lines, f"{len(rows)} videos: {told}"])
