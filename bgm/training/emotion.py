@@ -24,8 +24,9 @@ from bgm.emotion.words import Words, WordsHead, softmax, terms
 from bgm.engines import EngineOptions
 from bgm.files import beside, write_text
 from bgm.timeline import EMOTIONS
-from bgm.training import corpora, lora
+from bgm.training import corpora, emotion_lora
 from bgm.training.corpora import Corpus, Labels, unpunctuated
+from bgm.training.emotion_lora import Learner, Source, States
 from bgm.training.judging import figures, table, test_sets
 
 OURS = 2.0
@@ -67,23 +68,23 @@ def measure(data: Path, weights: Path = WEIGHTS) -> dict[str, dict[str, Any]]:
 
 def train_minilm(ours: Corpus, film: Corpus, reddit: Corpus, dev: Corpus, words: dict[str, Any]) -> dict[str, Any]:
     """The arrays of minilm.npz; ``words``: those of words.npz."""
-    learner = lora.Learner()
+    learner = Learner()
     sources = [
-        lora.Source(ours, _read(learner, ours, twice=True), weight=OURS),
-        lora.Source(film, _read(learner, film), cap=FILM_CAP),
-        lora.Source(reddit, _read(learner, reddit), cap=REDDIT_CAP),
+        Source(ours, _read(learner, ours, twice=True), weight=OURS),
+        Source(film, _read(learner, film), cap=FILM_CAP),
+        Source(reddit, _read(learner, reddit), cap=REDDIT_CAP),
     ]
-    lora.fit(learner, sources)
+    emotion_lora.fit(learner, sources)
     weights = learner.weights()
     return {**weights, "shares": fitting_shares(weights, words, dev)}
 
 
-def _read(learner: lora.Learner, corpus: Corpus, *, twice: bool = False) -> tuple[lora.States, lora.States]:
+def _read(learner: Learner, corpus: Corpus, *, twice: bool = False) -> tuple[States, States]:
     """What the lower layers say of the texts as they are and unpunctuated; unless ``twice``, of each text either."""
     if twice:
         return learner.lower(corpus.texts), learner.lower([unpunctuated(text) for text in corpus.texts])
-    chance = random.Random(lora.SEED)
-    states = learner.lower([unpunctuated(t) if chance.random() < lora.BARE else t for t in corpus.texts])
+    chance = random.Random(emotion_lora.SEED)
+    states = learner.lower([unpunctuated(t) if chance.random() < emotion_lora.BARE else t for t in corpus.texts])
     return states, states
 
 

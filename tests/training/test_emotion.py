@@ -12,7 +12,7 @@ from benchmarks import emotion as benchmark
 from bgm.emotion import shipped
 from bgm.errors import BadInput
 from bgm.timeline import EMOTIONS, Emotion
-from bgm.training import corpora, emotion, lora
+from bgm.training import corpora, emotion, emotion_lora
 from bgm.training.corpora import Corpus, unpunctuated
 from bgm.training.judging import calibration_error, judge
 
@@ -92,7 +92,7 @@ def test_one_command_makes_weights_that_serve(
 
     monkeypatch.setattr(corpora, "spoken", some)
     monkeypatch.setattr(corpora, "heard", lambda writer: some((writer,)).texts)
-    monkeypatch.setattr(lora, "EPOCHS", 1)
+    monkeypatch.setattr(emotion_lora, "EPOCHS", 1)
     out = data / "weights"
     emotion.main([str(data), "-o", str(out)])
     found = json.loads((out / "metrics.json").read_text())
