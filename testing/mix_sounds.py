@@ -89,6 +89,11 @@ def level_db(sound: Sound, start: float, end: float) -> float:
     return float(10 * np.log10(np.mean(np.square(sound[frames(start) : frames(end)], dtype=np.float64)) + 1e-12))
 
 
+def level_lufs(sound: Sound, start: float, end: float) -> float:
+    """Loudness between two times, by ffmpeg."""
+    return ebur128(sound[frames(start) : frames(end)]).lufs
+
+
 def stretches(sound: Sound, spans: Spans) -> Sound:
     """The spans, one after the other."""
     return np.concatenate([sound[frames(start) : frames(end)] for start, end in spans])

@@ -3,8 +3,9 @@ speech and up in the gaps.
 
 1. ``survey`` reads everything once: how strong voice and music are, every 10 ms.
 2. ``active`` tells where somebody speaks: the spans that were given, refined by the voice's own energy.
-3. ``ducking`` turns that into curves: down before the word, slowly back after it, forward in long gaps.
-4. ``balance`` puts it together: one gain for each placement, and the curves at the depth that was asked for.
+3. ``balance`` sets one level for each placement and the depth under speech,
+4. and ``_opened`` how far the music comes up in each gap: by what it then measures, not by a fixed number of dB, since
+   an arrangement that thins out under speech would add its own swing to it.
 """
 
 from __future__ import annotations
@@ -90,8 +91,8 @@ MARGIN = 15
 """Frames around a span in which a word's beginning or end is looked for."""
 RANGE_DB = 30.0
 """Speech spans about 30 dB from its vowels down to its faintest consonants; below that is a pause."""
-HOLD = 70
-"""Frames: shorter pauses belong to the phrase, so the music doesn't pump between its words."""
+HOLD = 100
+"""Frames: shorter pauses belong to the phrase. The music could not come up and go down again in them; it would pump."""
 FAINTEST_LUFS = -60.0
 """A voice below this can't be heard as one: what is left in a stem after separation."""
 
@@ -129,19 +130,13 @@ def _bridged(mask: Mask, hold: int) -> Mask:
     return out
 
 
-ROUNDING = 2
+ROUNDING = 5
 """Frames over which the curves' corners are rounded, to each side."""
-ATTACK = 15 - 2 * ROUNDING - 1
-"""Frames: with the rounding, the music starts down 150 ms before the word and is there when it starts."""
-RELEASE = 60
+FALL = 40 - 2 * ROUNDING - 1
+"""Frames: with the rounding, the music starts down 400 ms before the word and is there when it starts. A fall that is
+much faster is heard as a gate, and a slower one as another fade."""
+RISE = 60
 """Frames from the last sound of a phrase until the music is back."""
-LONG_GAP = 150
-"""Frames of silence from which on the music may come forward."""
-WHOLE_BOOST_GAP = 500
-"""Frames of silence that earn the whole boost; in between it grows with the gap."""
-MOST_BOOST_DB = 6.0
-BOOST_RISE = 150
-"""Frames that the whole boost takes to come in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,29 +154,9 @@ class Ducking:
         return cls(np.ones(count), np.zeros(count))
 
 
-def ducking(speech: Mask, depth_db: float, music: Curve, voice_lufs: float) -> Ducking:
-    """``depth_db`` (negative) where ``speech`` holds; up to 6 dB in long gaps, but never louder than the voice.
-
-    ``music`` is the K-weighted power of the music in each frame before all this.
-    """
-    down = _down(speech)
-    return Ducking(amplitude(depth_db * down + _boost(speech, music, voice_lufs)), down)
-
-
 def _down(speech: Mask) -> Curve:
     """0 in the open, 1 under speech: down before the word, slowly back after it."""
-    return -smooth(slew(-_widened(speech).astype(np.float64), 1 / RELEASE, 1 / ATTACK), ROUNDING)
-
-
-def _boost(speech: Mask, music: Curve, voice_lufs: float) -> Curve:
-    target = np.zeros(len(speech))
-    for start, stop in runs(~speech):
-        earned = MOST_BOOST_DB * (stop - start - LONG_GAP) / (WHOLE_BOOST_GAP - LONG_GAP)
-        loudness = integrated(music[start:stop])
-        if earned > 0 and loudness is not None:
-            target[start:stop] = min(earned, MOST_BOOST_DB, voice_lufs - loudness)
-    target[_widened(speech)] = np.minimum(target[_widened(speech)], 0.0)
-    return smooth(slew(target, MOST_BOOST_DB / BOOST_RISE, MOST_BOOST_DB / ATTACK), ROUNDING)
+    return -smooth(slew(-_widened(speech).astype(np.float64), 1 / RISE, 1 / FALL), ROUNDING)
 
 
 def _widened(speech: Mask) -> Mask:
@@ -190,7 +165,7 @@ def _widened(speech: Mask) -> Mask:
 
 
 BED_LU = 12.0
-"""The music lies this far under the voice where nobody speaks; a long gap may take half of it back."""
+"""The music lies this far under the voice where nobody speaks, unless it then swings too little or too much."""
 UNDER_SPEECH_LU = 19.0
 """And this far while somebody does, when the depth is left to us."""
 MOST_LIFT_DB = 24.0
@@ -201,6 +176,17 @@ ENOUGH_SPEECH = 100
 """Frames of speech in a placement that its levels may be measured by."""
 MOST_CORRECTION_DB = 4.0
 """Of the depth, for what the placements' levels leave to be desired over the whole."""
+SWING_LU = (7.0, 9.0)
+"""Least and most of what the music's loudness may rise from the bed to a gap. Less is no breath, and more makes two
+pieces of one; in between the score's own curve is left alone."""
+MOST_OPENING_DB = 6.0
+"""A gap whose music is that much too soft has a rest in it; lifting it further would lift noise."""
+LONG_GAP = 400
+"""Frames; in a shorter gap the ear is still with the sentence."""
+BELOW_PHRASE_LU = 4.5
+"""In a short gap the music's loudest moment stays this far below the phrases beside it."""
+MOMENT = 40
+"""Frames of a momentary loudness (400 ms, EBU Tech 3341)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +216,7 @@ def balance(plan: MixPlan, found: Survey) -> Balance:
             curves = _ducked(found, speech, bed, voice_lufs, plan.settings.depth_db)
     gains = amplitude(levelling + [p.gain_db for p in plan.placements])
     factor = per_frame(plan.placements, gains, len(speech)) * curves.gain
-    power = _power(found, factor, curves)
+    power = _power(found, factor, curves.filtered)
     music_lufs = integrated(power[speech])
     under = None if voice_lufs is None or music_lufs is None else voice_lufs - music_lufs
     return Balance(tuple(gains.tolist()), curves, factor, power, under)
@@ -258,19 +244,59 @@ def _levelling(placement: Placement, found: Survey, speech: Mask, voice_lufs: fl
 
 
 def _ducked(found: Survey, speech: Mask, bed: Curve, voice_lufs: float, depth_db: float | None) -> Ducking:
-    """At a given depth, or at the one that leaves the music UNDER_SPEECH_LU below the voice."""
-    in_gaps = found.music * bed**2
-    if depth_db is not None:
-        return ducking(speech, depth_db, in_gaps, voice_lufs)
-    # The curve has slopes, pauses and a filter, so what it leaves is measured, and the rest corrected once.
-    near = ducking(speech, BED_LU - UNDER_SPEECH_LU, in_gaps, voice_lufs)
-    reached = integrated(_power(found, bed * near.gain, near)[speech])
-    missing = 0.0 if reached is None else voice_lufs - UNDER_SPEECH_LU - reached
-    correction = float(np.clip(missing, -MOST_CORRECTION_DB, MOST_CORRECTION_DB))
-    return ducking(speech, BED_LU - UNDER_SPEECH_LU + correction, in_gaps, voice_lufs)
+    """At a given depth, or at the one that leaves the music UNDER_SPEECH_LU below the voice.
+
+    ``bed`` is the placements' gain for each frame.
+    """
+    down, depth = _down(speech), depth_db
+    if depth is None:
+        # The curve has slopes, pauses and a filter, so what it leaves is measured, and the rest corrected once.
+        near = BED_LU - UNDER_SPEECH_LU
+        reached = integrated(_power(found, bed * amplitude(near * down), down)[speech])
+        missing = 0.0 if reached is None else voice_lufs - UNDER_SPEECH_LU - reached
+        depth = near + float(np.clip(missing, -MOST_CORRECTION_DB, MOST_CORRECTION_DB))
+    under = _power(found, bed * amplitude(depth * down), down)
+    opened = np.zeros(len(speech))
+    for start, stop in runs(~speech):
+        gap, beside = slice(start, stop), _beside(speech, start, stop)
+        swing = 0.0 if depth_db is not None else _opened(under[beside], (found.music * bed**2)[gap], down[gap])
+        opened[gap] = min(swing, _room(found.voice[beside], (found.music * bed**2)[gap], voice_lufs))
+    return Ducking(amplitude(depth * down + opened * (1.0 - down)), down)
 
 
-def _power(found: Survey, factor: Curve, curves: Ducking) -> Curve:
-    """What is left of the music's power; plain and filtered music are in phase, so their amplitudes add up."""
+def _beside(speech: Mask, start: int, stop: int) -> npt.NDArray[np.intp]:
+    """The frames of the phrases before and after a gap."""
+    phrases = runs(speech)
+    return np.concatenate([np.arange(a, b) for a, b in phrases if b == start or a == stop])
+
+
+def _opened(bed: Curve, open_: Curve, down: Curve) -> float:
+    """dB for a gap's music: none where it swings as it should of itself.
+
+    ``bed`` is its power under the phrases beside the gap, ``open_`` its power in it at the placement's level.
+    """
+    level, heard = integrated(bed), integrated(open_[down < 0.1] if (down < 0.1).sum() >= MOMENT else open_)
+    if level is None or heard is None:
+        return 0.0
+    return min(float(np.clip(heard - level, *SWING_LU)) - (heard - level), MOST_OPENING_DB)
+
+
+def _room(voice: Levels, open_: Curve, voice_lufs: float) -> float:
+    """dB that a gap's music may rise at most: by its loudest moment against the phrases, in long gaps the voice."""
+    window = np.ones(min(MOMENT, len(open_)))
+    loudest = integrated(np.full(MOMENT, np.convolve(open_, window / len(window), mode="valid").max()))
+    if loudest is None:
+        return np.inf
+    long = len(open_) >= LONG_GAP
+    phrases = integrated(voice)
+    near = voice_lufs if phrases is None else float(np.clip(phrases, voice_lufs - VOICE_RANGE_LU, voice_lufs))
+    return (voice_lufs if long else near - BELOW_PHRASE_LU) - loudest
+
+
+def _power(found: Survey, factor: Curve, share: Curve) -> Curve:
+    """What is left of the music's power with a ``share`` of it behind the speech filter.
+
+    Plain and filtered music are in phase, so their amplitudes add up.
+    """
     plain, behind = np.sqrt(found.music), np.sqrt(found.filtered_music)
-    return np.asarray((factor * (plain + curves.filtered * (behind - plain))) ** 2)
+    return np.asarray((factor * (plain + share * (behind - plain))) ** 2)
