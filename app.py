@@ -30,6 +30,10 @@ def main() -> int:
     try:
         operator = environment.read()
         configure(operator.log_level, operator.log_format)
+        if operator.painter:  # who needs none doesn't pay for it
+            from bgm.painter import client
+
+            client.employ(operator)
         _say_what_is_damaged()
         # On the disk of the projects, so that taking an upload over is a link and not a copy.
         os.environ.setdefault("GRADIO_TEMP_DIR", str(operator.uploads))

@@ -54,6 +54,13 @@ def _pair(auth: SecretStr) -> SecretStr:
     return auth
 
 
+def _address(address: str) -> str:
+    scheme, _, rest = address.partition("://")
+    if scheme not in ("http", "https") or not rest.strip("/"):
+        raise ValueError("an address is written as http://host:8000")
+    return address.rstrip("/")
+
+
 Folder = Annotated[Path, AfterValidator(_expanded)]
 File = Annotated[Path, AfterValidator(_file)]
 
@@ -75,6 +82,7 @@ class Environment(BaseSettings):
     max_projects: int = Field(500, gt=0, description="projects on disk at one time")
     max_project_mb: int = Field(20480, gt=0, description="files of one project, MiB: no step starts beyond it")
     workers: int = Field(2, gt=0, le=64, description="analyses and renders at one time; music has a queue of its own")
+    music_workers: int = Field(1, gt=0, le=64, description="music jobs at one time: as many as GPUs paint")
 
     auth: Annotated[SecretStr, AfterValidator(_pair)] | None = Field(
         None, description="`name:password` that the page asks for"
@@ -95,6 +103,10 @@ class Environment(BaseSettings):
     music: Annotated[str, _engine(Stage.MUSIC)] = Field("auto", description="… music")
     lora: str | None = Field(None, description="Riffusion's LoRA: hub id, file or `none`; `@0.8` may follow")
     compile: bool = Field(False, description="torch.compile for Riffusion on a GPU: a slow start, then faster steps")
+    painter: Annotated[str, AfterValidator(_address)] | None = Field(
+        None, description="a painter elsewhere that has the GPU, as `http://host:8000` (`python -m bgm.painter`)"
+    )
+    painter_token: SecretStr | None = Field(None, description="the token that the painter asks for, on both sides")
     soundfont: File | None = Field(None, description="a `.sf2` or `.sf3` for the composer (else the best installed)")
     weights: Folder = Field(
         default_factory=lambda: user_cache() / "weights",

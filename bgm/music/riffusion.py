@@ -16,16 +16,14 @@ from typing import ClassVar
 import numpy as np
 
 from bgm.engines import EngineOptions
-from bgm.errors import BgmError
 from bgm.media.audio import Audio
-from bgm.music import riffusion_model
+from bgm.music import painting, riffusion_model
 from bgm.music.cue import Cue
 from bgm.music.multidiffusion import DenoiseSettings
 from bgm.music.riffusion_layer import Layer, SeedRenderer, composed, plan_of
-from bgm.music.riffusion_paint import PaintJob, paint
+from bgm.music.riffusion_paint import PaintJob
 from bgm.music.riffusion_sound import Picture, Recorder, faded_out, to_picture, to_sound
 from bgm.music.riffusion_strands import Strand, neighbours, parts, regions, strands
-from bgm.music.spectrogram import Pixels
 from bgm.progress import Progress
 from bgm.progress import part as share
 
@@ -59,6 +57,8 @@ class Riffusion:
     @classmethod
     def missing(cls, options: EngineOptions) -> str | None:
         """Why it can't run here. On a bare CPU it runs only when the user names the device or a folder of weights."""
+        if painting.is_elsewhere():
+            return None  # what the painter lacks it says itself
         absent = [package for package in _PACKAGES if find_spec(package) is None]
         if absent:
             return f"not installed: {', '.join(absent)}"
@@ -72,14 +72,13 @@ class Riffusion:
 
         Cues that touch become one seamless piece; a cue whose neighbour isn't among them joins to the neighbour's take.
         """
-        model = riffusion_model.shared(self._key, share(progress, 0.0, _LOADED))
-        self.notes = model.notes
+        self.notes, device = painting.ready(self._key, share(progress, 0.0, _LOADED))
         total = sum(cue.frames for cue in cues)
         done = 0
         for strand in strands(cues):
             frames = sum(cues[i].frames for indices in strand.segments for i in indices)
             own = share(share(progress, _LOADED, 1.0), done / total, (done + frames) / total)
-            yield from self._strand(strand, cues, targets, model.sound_device, own)
+            yield from self._strand(strand, cues, targets, device, own)
             done += frames
         progress(1.0, "music is ready")
 
@@ -115,7 +114,7 @@ class Riffusion:
             regions=regions(plan, [layer.cues for layer in layers]),
             settings=self._settings,
         )
-        painted = _painted(job, share(progress, _DRAWN, _PAINTED))
+        painted = painting.paint(job, share(progress, _DRAWN, _PAINTED))
         bodies = []
         for take, (sound, own) in enumerate(_each(sounds, progress, _PAINTED, 1.0)):
             body = to_sound(Picture(painted[take], drawn[take].maximum), sound, plan, device, own)
@@ -123,17 +122,6 @@ class Riffusion:
             ends = closing.ending and stretch[1] == layers[take].total
             bodies.append(faded_out(body, closing.frames) if ends else body)
         return bodies
-
-
-def _painted(job: PaintJob, progress: Progress) -> Pixels:
-    """Wait for the GPU, paint, and let every step tell how far it is; an exception from ``progress`` stops it."""
-    with riffusion_model.gpu_turn(progress):
-        painting = paint(job)
-        for result in painting:
-            if not isinstance(result, float):
-                return np.asarray(result)
-            progress(result, "painting the music")
-    raise BgmError("the GPU's time ran out before the music was painted")
 
 
 def _each(sounds: Sequence[Audio], progress: Progress, start: float, stop: float) -> Iterator[tuple[Audio, Progress]]:

@@ -26,10 +26,10 @@ REMEMBERED = 500
 
 
 class Jobs:
-    """Two queues: music (one job at a time, the GPU's) and all else. One job of a project at a time."""
+    """Two queues: music (as many jobs at a time as GPUs paint) and all else. One job of a project at a time."""
 
-    def __init__(self, workers: int, max_waiting: int) -> None:
-        self._workers: dict[Queue, int] = {"studio": workers, "music": 1}
+    def __init__(self, workers: int, max_waiting: int, music_workers: int = 1) -> None:
+        self._workers: dict[Queue, int] = {"studio": workers, "music": music_workers}
         self._pools = {queue: ThreadPoolExecutor(count, f"bgm-{queue}") for queue, count in self._workers.items()}
         self._max_waiting = max_waiting
         self._jobs: dict[str, Job] = {}

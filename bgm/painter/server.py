@@ -1,0 +1,212 @@
+"""The painter as a web application: ``python -m bgm.painter`` on one machine, any ASGI server elsewhere.
+
+POST /ready loads the model, POST /paint paints. Both answer with lines of JSON, ``{"done": 0.4, "note": "…"}``, at
+least one a second, at last ``{"notes": […]}``, the picture, or ``{"error": "one sentence"}``. Who hangs up stops the
+work. Jobs are painted one after the other in the order in which they came, whoever asks. The operator says which model
+it is: nobody can make the painter fetch or open another.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import logging
+import queue
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from bgm.errors import BadInput, BgmError, Cancelled
+from bgm.music import painting, riffusion_model
+from bgm.music.lora import DEFAULT
+from bgm.music.riffusion_model import ModelKey
+from bgm.painter import wire
+from bgm.painter.metrics import Metrics
+from bgm.progress import Progress
+
+MOST_INSIDE = 32
+HEARTBEAT_S = 1.0
+UNEXPECTED = "something went wrong in the painter; its log has the reason"
+Work = Callable[[Progress], bytes]
+
+log = logging.getLogger("bgm")
+
+
+class Server:
+    """``key`` is the model that it has; ``token`` what callers must know, None for a network that is trusted."""
+
+    def __init__(self, key: ModelKey, token: str | None = None) -> None:
+        self._key, self._token = key, token
+        self._inside = 0
+        self._line = Line()
+        self._metrics = Metrics(self._line.length)
+
+    def app(self) -> Starlette:
+        """The application."""
+        return Starlette(
+            routes=[
+                Route("/healthz", self._healthz),
+                Route("/metrics", self._metrics.answer),
+                Route("/ready", self._ready, methods=["POST"]),
+                Route("/paint", self._paint, methods=["POST"]),
+            ]
+        )
+
+    def _healthz(self, request: Request) -> Response:
+        return JSONResponse({"status": "ok", "jobs": self._line.length()}, headers={"Cache-Control": "no-store"})
+
+    async def _ready(self, request: Request) -> Response:
+        return await self._answered(request, self._loading)
+
+    async def _paint(self, request: Request) -> Response:
+        return await self._answered(request, self._painting)
+
+    def _loading(self, body: bytes) -> Work:
+        key = self._allowed(wire.unpack_key(body))
+        return lambda progress: _line(notes=riffusion_model.shared(key, progress).notes)
+
+    def _painting(self, body: bytes) -> Work:
+        job = wire.unpack_job(body)
+        job = replace(job, key=self._allowed(job.key))
+
+        def work(progress: Progress) -> bytes:
+            with self._line.turn(progress), self._metrics.painting():
+                return wire.pack_picture(painting.here(job, progress))
+
+        return work
+
+    async def _answered(self, request: Request, understood: Callable[[bytes], Work]) -> Response:
+        refused = self._refused(request)
+        if refused:
+            return refused
+        try:
+            work = understood(await request.body())
+        except BgmError as error:
+            return _problem(str(error), 400)
+        return StreamingResponse(self._lines(work), media_type="application/octet-stream")
+
+    async def _lines(self, work: Work) -> AsyncIterator[bytes]:
+        from anyio import to_thread
+
+        call = Call(work)
+        self._inside += 1
+        try:
+            while (said := await to_thread.run_sync(call.next)) is not None:
+                yield said
+        finally:  # the end, or the caller hung up
+            self._inside -= 1
+            call.left.set()
+
+    def _refused(self, request: Request) -> Response | None:
+        given = request.headers.get("authorization", "")
+        if self._token and not hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode()):
+            return _problem("it asks for a token: set BGM_PAINTER_TOKEN to the painter's", 401)
+        if self._inside >= MOST_INSIDE:
+            return _problem("too many are waiting for it; try again in a few minutes", 503)
+        length = request.headers.get("content-length", "")
+        if not length.isdecimal() or int(length) > wire.MOST_BYTES:
+            return _problem("the job is too large, or its size isn't told", 413)
+        return None
+
+    def _allowed(self, wanted: ModelKey) -> ModelKey:
+        """The painter's own model, if that is what the caller names, or the caller leaves it open."""
+        if wanted.source not in (None, self._key.source):
+            raise BadInput(f"it has another model than {wanted.source}")
+        if wanted.lora.source not in (None, DEFAULT, self._key.lora.source):
+            raise BadInput(f"it has another LoRA than {wanted.lora.source}")
+        if wanted.lora.source is None:
+            return replace(self._key, lora=replace(self._key.lora, source=None))
+        if wanted.lora.source == self._key.lora.source:
+            return replace(self._key, lora=wanted.lora)
+        return self._key
+
+
+class Line:
+    """Who is painted for next: in the order of asking."""
+
+    def __init__(self) -> None:
+        self._waiting: list[object] = []
+        self._changed = threading.Condition()
+
+    def length(self) -> int:
+        """Jobs inside: the one at work and those that wait."""
+        return len(self._waiting)
+
+    @contextmanager
+    def turn(self, progress: Progress) -> Iterator[None]:
+        """Wait, telling how many are before; ``progress`` may raise to leave the line."""
+        ticket = object()
+        with self._changed:
+            self._waiting.append(ticket)
+        try:
+            while before := self._before(ticket):
+                progress(0.0, f"waiting for the GPU, {before} before this")
+                self._wait(ticket)
+            yield
+        finally:
+            with self._changed:
+                self._waiting.remove(ticket)
+                self._changed.notify_all()
+
+    def _before(self, ticket: object) -> int:
+        with self._changed:
+            return self._waiting.index(ticket)
+
+    def _wait(self, ticket: object) -> None:
+        with self._changed:
+            if self._waiting[0] is not ticket:
+                self._changed.wait(HEARTBEAT_S)
+
+
+class Call:
+    """One caller's work in a thread of its own; :meth:`next` gives what it says, None when that was all."""
+
+    def __init__(self, work: Work) -> None:
+        self.left = threading.Event()
+        """Nobody listens any more: the work ends at its next step."""
+        self._said: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        threading.Thread(target=self._run, args=(work,), name="painter", daemon=True).start()
+
+    def next(self) -> bytes | None:
+        """A line; an empty one when there is nothing to say, so that the caller knows that we live."""
+        try:
+            return self._said.get(timeout=HEARTBEAT_S)
+        except queue.Empty:
+            return _line()
+
+    def _progress(self, fraction: float, note: str = "") -> None:
+        if self.left.is_set():
+            raise Cancelled("the caller hung up")
+        self._said.put(_line(done=fraction, note=note))
+
+    def _run(self, work: Work) -> None:
+        started = time.monotonic()
+        try:
+            self._said.put(work(self._progress))
+            log.info("painter: done in %.1f s", time.monotonic() - started)
+        except Cancelled:
+            log.info("painter: stopped after %.1f s", time.monotonic() - started)
+        except BgmError as error:
+            log.info("painter: failed: %s", error)
+            self._said.put(_line(error=str(error)))
+        except Exception:
+            log.exception("painter: failed")
+            self._said.put(_line(error=UNEXPECTED))
+        finally:
+            self._said.put(None)
+
+
+def _problem(sentence: str, status: int) -> Response:
+    return JSONResponse({"error": sentence}, status)
+
+
+def _line(**values: Any) -> bytes:
+    return json.dumps(values).encode() + b"\n"
