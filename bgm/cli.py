@@ -227,7 +227,8 @@ def _rendered(rendered: Any) -> tuple[Result, str]:
     measured = {name: getattr(rendered, name) for name in ("lufs", "true_peak_db", "under_speech_lu")}
     loudness = f", {rendered.lufs:.1f} LUFS" if rendered.lufs is not None else ""
     result = {"output": str(rendered.out), **_described(rendered.project), **measured}
-    return result, f"{rendered.out}{loudness}\nproject: {rendered.project.folder}"
+    lines = [f"{rendered.out}{loudness}", *_words(rendered.project), f"project: {rendered.project.folder}"]
+    return result, "\n".join(lines)
 
 
 def _described(project: Project) -> Result:
@@ -252,4 +253,11 @@ def _described(project: Project) -> Result:
 
 def _table(project: Project) -> str:
     rows = [f"{s.id:<5} {s.start:8.2f} – {s.end:8.2f}  {s.emotion:<9} {s.confidence:4.0%}" for s in project.segments]
-    return "\n".join([*rows, f"project: {project.folder}"])
+    return "\n".join([*rows, *_words(project), f"project: {project.folder}"])
+
+
+def _words(project: Project) -> list[str]:
+    """What the composer made nothing of: the log doesn't tell it."""
+    from bgm import studio
+
+    return [note for note in project.notes.get("score", ()) if note.startswith(studio.WORDS)]

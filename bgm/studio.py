@@ -10,6 +10,7 @@ import logging
 import shutil
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from bgm import analysis, engines, soundtrack, takes
@@ -23,11 +24,14 @@ from bgm.media import audio
 from bgm.media.probe import MediaInfo, probe
 from bgm.media.remux import RemuxOptions, check_output, encode_audio, remux
 from bgm.mix.plan import MixPlan, MixReport, MixSettings, Placement
+from bgm.music import direction
 from bgm.progress import Journey, Listener, Whole, silent, unheard
 from bgm.project import Project
 from bgm.settings import Settings
 from bgm.timeline import Segment, Take, Timeline
 
+WORDS = "words of segment "
+"""How a note on the creator's own words begins."""
 log = logging.getLogger("bgm")
 
 
@@ -138,8 +142,19 @@ def score(
         if todo:
             notes = getattr(engines.load(choice), "notes", ())
             project = projects.update(project, lambda p: analysis.noted(p, "score", notes))
+        project = projects.update(project, partial(_with_words_noted, choice=choice))
         journey.finish("music")
         return project
+
+
+def _with_words_noted(project: Project, choice: Choice) -> Project:
+    """Note which of the creator's words nothing was made of. They are the creator's own, so no log repeats them."""
+    others = tuple(note for note in project.notes.get("score", ()) if not note.startswith(WORDS))
+    if choice.name == "riffusion":  # it reads whole sentences
+        return project.noted("score", others)
+    played = [segment for segment in project.segments if not segment.silent and not segment.locked]
+    words = tuple(f"{WORDS}{s.id}: {note}" for s in played for note in direction.notes(s.prompt))
+    return project.noted("score", (*others, *words))
 
 
 def is_stale(project: Project, segment: Segment) -> bool:

@@ -75,9 +75,13 @@ def test_after_a_hand_edit_only_that_segment_is_made_again(made: tuple[Path, Don
     document = json.loads((project / "project.json").read_text(encoding="utf-8"))
     segment = document["segments"][1]
     segment["emotion"] = "joy" if segment["emotion"] != "joy" else "fear"
+    segment["prompt"] = "no brass, purple elephants"
     (project / "project.json").write_text(json.dumps(document), encoding="utf-8")
     scored = bgm("score", project, "--json", "--offline")
     assert scored.status == 0, scored.err
+    told = f"words of segment {segment['id']}: not understood: “purple elephants”"
+    assert scored.result["notes"]["score"] == [told]
+    assert told in bgm("score", project, "--offline").out
     after = {f.name: f.read_bytes() for f in (project / "takes").glob("*.flac")}
     assert {name: after.get(name) for name in before} == before
     assert len(after) == len(before) + 1

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from bgm import soundtrack, studio
 from bgm.emotion.smoothing import Ignored, heard, ignored
 from bgm.engines import Stage
-from bgm.music.steering import understood
+from bgm.music.direction import read
 from bgm.project import Project
 from bgm.timeline import EMOTIONS, Segment, Take, Utterance
 from bgm.ui import preferences, records
@@ -161,7 +161,7 @@ def _segment(project: Project, files: Files, segment: Segment, marks: Sequence[I
         "ignored": [] if is_own else [asdict(mark) for mark in marks],
         "source": segment.source,
         "prompt": segment.prompt,
-        "understood": _understood(project, segment.prompt),
+        **_reading(project, segment.prompt),
         "seed": segment.seed,
         "style": segment.style,
         "gain_db": segment.gain_db,
@@ -173,11 +173,16 @@ def _segment(project: Project, files: Files, segment: Segment, marks: Sequence[I
     }
 
 
-def _understood(project: Project, prompt: str) -> list[str] | None:
-    """The words that the composer acts on; None for a diffusion model, which reads them all."""
+def _reading(project: Project, prompt: str) -> View:
+    """The words that the composer acts on, those it makes nothing of, and what it plays in the place of others.
+
+    ``understood`` is None for a diffusion model, which reads them all.
+    """
     used = project.engines.get(Stage.MUSIC)
     reads_freely = project.settings.music == "riffusion" or (used is not None and used.name.startswith("riffusion"))
-    return None if reads_freely else list(understood(prompt))
+    asked = read(prompt)
+    unread = [] if reads_freely else list(asked.unread)
+    return {"understood": None if reads_freely else list(asked.understood), "unread": unread, "instead": asked.instead}
 
 
 def _take(project: Project, files: Files, take: Take) -> View:

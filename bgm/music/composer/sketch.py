@@ -63,7 +63,7 @@ def sketch(cue: Cue) -> Sketch:
     """Take all decisions for a cue from its deciding fields."""
     names = (cue.piece.seed, cue.seed, cue.emotion.value)
     wanted = wishes(cue.prompt)
-    emotion = wanted.emotion or cue.emotion
+    emotion = wanted.feeling(cue.emotion)
     felt = strength(cue.confidence)
     plan, key = plan_for(cue.piece.seed), key_for(cue.piece.seed, emotion, felt)
     mood = _placed(wanted.applied(character(emotion, cue.confidence)), stream(*names, "place"))

@@ -120,11 +120,17 @@ function fields() {
     labelled(t('gain'), h('span', { class: 'row' }, gain, decibels)), h('div', { class: 'row wide' }, silent, locked));
 }
 
-// What the composer makes of the creator's own words.
-function reading({ prompt, understood }) {
+// What the composer makes of the creator's own words, and what it makes nothing of.
+function reading({ prompt, understood, unread, instead }) {
   if (!prompt || understood === undefined) return '';
   if (understood === null) return t('understood_all');
-  return understood.length ? t('understood', { words: understood.join(' · ') }) : t('understood_nothing');
+  const said = [
+    understood.length ? t('understood', { words: understood.join(' · ') }) : '',
+    unread.length ? t('not_understood', { words: unread.join(' · ') }) : '',
+    ...instead.map(([words, played]) => t('played_instead', { words, played })),
+    understood.length ? '' : t('understood_nothing'),
+  ];
+  return said.filter(Boolean).join(' ');
 }
 
 const inDecibels = (value) => `${value > 0 ? '+' : ''}${value.toFixed(1)} dB`;

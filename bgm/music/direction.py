@@ -1,0 +1,301 @@
+"""What the creator's own words ask of the music, as one value that every music engine reads.
+
+The words are those of :mod:`bgm.music.vocabulary`, read by :mod:`bgm.music.grammar`. Whatever no rule reads is kept in
+``unread``, to be said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import pairwise, takewhile
+from typing import Any
+
+from bgm.music.grammar import Kind, Phrase, Token, phrases, tokens
+from bgm.music.score import Role
+from bgm.music.vocabulary import Meter, Mode, Word
+from bgm.timeline import Emotion, Style
+
+_TURNED = -0.5
+"""What "not" makes of a lean: "not fast" is half of "slow"."""
+_CONTRASTING = (Role.LEAD, Role.COUNTER, Role.ARP, Role.DRUMS, Role.BOOM)
+"""What is left out where "calm under speech" is asked for."""
+_UNDER_DIRECTION = (Role.DRUMS, Role.BOOM, Role.BASS)
+"""Sections that "soft" or "heavy" before them speaks of, and not of the whole piece."""
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """What was asked for; the empty one changes nothing. Leans: 1 more, 1.5 much more, 0.5 a bit, negative less."""
+
+    style: Style | None = None
+    tempo: float | None = None
+    """Beats per minute (quarters), as typed or as a genre is usually played."""
+    tempo_factor: float = 1.0
+    """For words like "slow" and "faster": 0.75 and 1.333."""
+    tonic: int | None = None
+    """Pitch class, 0 = C."""
+    mode: Mode | None = None
+    meter: Meter | None = None
+    """One of :data:`bgm.music.grammar.METERS`."""
+    instruments: tuple[tuple[Role, int], ...] = ()
+    """Who plays what: role and General MIDI program; no role comes twice, the dearest instrument first."""
+    wanted: tuple[Role, ...] = ()
+    """Sections that were asked for by name ("with drums"): they play even where the mood has none."""
+    without: tuple[Role, ...] = ()
+    without_programs: tuple[int, ...] = ()
+    without_keys: tuple[int, ...] = ()
+    """General MIDI percussion keys that stay silent ("no cymbals")."""
+    without_under_speech: tuple[Role, ...] = ()
+    without_styles: tuple[Style, ...] = ()
+    without_emotions: tuple[Emotion, ...] = ()
+    balance: tuple[tuple[Role, float], ...] = ()
+    """Roles that shall stand out (1) or step back (-1)."""
+    density: float = 0.0
+    loudness: float = 0.0
+    register: float = 0.0
+    intensity: float = 0.0
+    """How strongly the mood is felt."""
+    build_up: bool = False
+    soft_ending: bool | None = None
+    """True ends softly, False ends big, None as the composer likes."""
+    emotion: Emotion | None = None
+    solo: bool = False
+    """Only the wished instruments play."""
+    understood: tuple[str, ...] = ()
+    """The words that count, as they stand in the text and in its order."""
+    unread: tuple[str, ...] = ()
+    """The words that nothing was made of."""
+    instead: tuple[tuple[str, str], ...] = ()
+    """What can't be played as asked, and what is played in its place: ("7/8", "4/4")."""
+
+    def feeling(self, emotion: Emotion) -> Emotion:
+        """The mood to play where the video's is ``emotion``: the wished one, or neutral where that one is refused."""
+        felt = self.emotion or emotion
+        return Emotion.NEUTRAL if felt in self.without_emotions else felt
+
+
+@lru_cache(maxsize=512)
+def read(text: str) -> Direction:
+    """Read the creator's words; never fails, and keeps in ``unread`` what it could not use."""
+    found = tuple(tokens(text))
+    said = phrases(found)
+    direction = _directed([p for p in said if not p.under_speech], found)
+    quiet = _quiet_under_speech([p for p in said if p.under_speech], found)
+    direction = replace(direction, without_under_speech=quiet, instead=_instead(text, said))
+    idle = [p for p in said if not _counts(p, direction)]
+    return replace(
+        direction,
+        understood=_understood(text, [p for p in said if p not in idle], found),
+        unread=_unread(text, found, idle, said),
+    )
+
+
+def notes(prompt: str) -> tuple[str, ...]:
+    """Sentences of what the composer makes nothing of, or something else."""
+    asked = read(prompt)
+    unread = ", ".join(f"“{words}”" for words in asked.unread)
+    said = [f"not understood: {unread}"] if unread else []
+    return (*said, *(f"“{words}” is played as {played}" for words, played in asked.instead))
+
+
+def _directed(said: Sequence[Phrase], found: Sequence[Token]) -> Direction:
+    """All but what is asked for under speech only."""
+    kept = [p for p in said if not p.negated and p.factor > 0]
+    refused = [p for p in said if (p.negated or (p.factor < 0 and p.word.style)) and not _spared(p)]
+    without = _once(role for p in refused if p.word.program is None for role in p.word.roles)
+    is_typed = any(p.word.bpm and not p.word.style for p in kept)
+    overall = [p for p in said if p not in [adjective for adjective, _ in _of_sections(said)]]
+    return Direction(
+        style=_style(kept),
+        tempo=_named(kept, "bpm"),
+        tempo_factor=1.0 if is_typed else round((4 / 3) ** _lean(said, "tempo"), 3),
+        tonic=next((p.token.tonic for p in kept if p.token.tonic is not None), None),
+        mode=_named(kept, "mode"),
+        meter=_named(kept, "meter") or ((4, 4) if any(p.word.meter for p in refused) else None),
+        instruments=_cast([p for p in kept if p.word.program is not None], without, _refused_programs(refused)),
+        wanted=_once(role for p in kept if p.word.program is None and not p.is_of_instrument for role in p.word.roles),
+        without=without,
+        without_programs=tuple(sorted(_refused_programs(refused))),
+        without_keys=tuple(sorted({key for p in refused for key in p.word.keys})),
+        without_styles=_once(p.word.style for p in refused if p.word.style and not p.word.usual),
+        without_emotions=_once(p.word.emotion for p in refused if p.word.emotion),
+        balance=_balance(said),
+        density=_lean(said, "density"),
+        loudness=_lean(overall, "loudness"),
+        register=_lean(said, "register"),
+        intensity=_clipped(_lean(said, "intensity") + _felt(said)),
+        build_up=any(p.word.build_up for p in kept),
+        soft_ending=next((p.word.soft_ending != p.negated for p in said if p.word.soft_ending is not None), None),
+        emotion=next((p.word.emotion for p in kept if p.word.emotion), None),
+        solo=any(p.word.solo for p in kept) or _only(found, kept),
+    )
+
+
+def _spared(phrase: Phrase) -> bool:
+    """ "No loud drums" refuses what is loud, not the drums."""
+    return phrase.negated and phrase.word.is_noun and phrase.adjective_before
+
+
+def _style(kept: Sequence[Phrase]) -> Style | None:
+    """The first style that is named, or else the first that a word usually goes with."""
+    by_weight = sorted((p.word for p in kept if p.word.style), key=lambda word: word.usual)
+    return by_weight[0].style if by_weight else None
+
+
+def _named(kept: Sequence[Phrase], field: str) -> Any:
+    """What is said of ``field``: as a number or name of its own first, then what a genre usually has."""
+    words = [p.word for p in kept if getattr(p.word, field) is not None]
+    words.sort(key=lambda word: word.style is not None)
+    return getattr(words[0], field) if words else None
+
+
+def _lean(said: Sequence[Phrase], field: str) -> float:
+    return _clipped(sum(getattr(p.word, field) * _weight(p) for p in said))
+
+
+def _weight(phrase: Phrase) -> float:
+    """How far and which way a lean goes."""
+    if phrase.negated:
+        return _TURNED
+    return phrase.factor
+
+
+def _clipped(lean: float) -> float:
+    return min(2.5, max(-2.5, lean))
+
+
+def _felt(said: Sequence[Phrase]) -> float:
+    """ "Very sad" is sadder, "a bit sad" less so, "less sad" fainter still."""
+    graded = [p.factor for p in said if p.word.emotion and p.graded and not p.negated]
+    return sum(factor - 1 if 0 < factor < 1 else factor / 2 if factor > 0 else factor for factor in graded)
+
+
+def _of_sections(said: Sequence[Phrase]) -> list[tuple[Phrase, Phrase]]:
+    """Pairs of a word for soft or loud and the drums or bass right behind it: "heavy bass", "soft drums"."""
+    return [
+        (adjective, noun)
+        for adjective, noun in pairwise(said)
+        if adjective.word.loudness and not adjective.word.is_noun and adjective.group == noun.group
+        if noun.word.program is None and set(noun.word.roles) & set(_UNDER_DIRECTION)
+    ]
+
+
+def _balance(said: Sequence[Phrase]) -> tuple[tuple[Role, float], ...]:
+    """Which parts stand out or step back: of "less drums", "more piano", "soft drums"."""
+    asked: dict[Role, float] = {}
+    for p in said:
+        if p.word.is_noun and p.graded and not p.negated:
+            asked |= dict.fromkeys(p.word.roles, p.factor)
+    for adjective, noun in _of_sections(said):
+        asked |= dict.fromkeys(noun.word.roles, adjective.word.loudness * _weight(adjective))
+    return tuple(asked.items())
+
+
+def _refused_programs(refused: Iterable[Phrase]) -> set[int]:
+    words = [p.word for p in refused if p.word.program is not None and p.word.style is None]
+    return {program for word in words for program in (word.family or (word.program or 0,))}
+
+
+def _cast(asked: Sequence[Phrase], without: Sequence[Role], refused: set[int]) -> tuple[tuple[Role, int], ...]:
+    """Every instrument gets a role of its own, in the order of the words; what is left goes to whoever likes it."""
+    players = list({p.word.program: p for p in asked if p.word.program not in refused}.values())
+    cast: dict[Role, int] = {}
+    for p in players:
+        wishes = p.section or (*p.word.roles, Role.LEAD, Role.COUNTER, Role.ARP)
+        role = next((role for role in wishes if role not in cast and role not in without), None)
+        if role:
+            cast[role] = p.word.program or 0
+    for p in players:
+        if not p.word.style and not p.section:
+            for role in p.word.roles:
+                if role not in without:
+                    cast.setdefault(role, p.word.program or 0)
+    return tuple(cast.items())
+
+
+def _only(found: Sequence[Token], kept: Sequence[Phrase]) -> bool:
+    return any(token.kind is Kind.ONLY for token in found) and any(p.word.program is not None for p in kept)
+
+
+def _quiet_under_speech(said: Sequence[Phrase], found: Sequence[Token]) -> tuple[Role, ...]:
+    """The roles that rest while somebody speaks."""
+    refused = [role for p in said if p.negated or p.factor < 0 for role in p.word.roles]
+    calm = any((p.word.density + p.word.loudness) * _weight(p) < 0 for p in said if not p.word.is_noun)
+    kept = {role for p in said if not p.negated for role in p.word.roles}
+    only = kept and any(token.kind is Kind.ONLY for token in found)
+    others = [role for role in Role if role not in kept] if only else []
+    return _once([*refused, *(_CONTRASTING if calm else ()), *others])
+
+
+def _instead(text: str, said: Sequence[Phrase]) -> tuple[tuple[str, str], ...]:
+    """What was asked for and is not ours to play."""
+    from bgm.music.composer.instruments import GENERAL_MIDI
+
+    found = []
+    for p in (p for p in said if not p.negated):
+        asked = text[p.token.start : p.token.end]
+        if p.token.instead:
+            found.append((asked, p.token.instead))
+        elif p.word.stands_for and p.word.program is not None:
+            found.append((asked, GENERAL_MIDI[p.word.program].name))
+    return tuple(found)
+
+
+def _counts(phrase: Phrase, direction: Direction) -> bool:
+    """Does anything come of the word?"""
+    word = phrase.word
+    if phrase.under_speech:
+        return bool(direction.without_under_speech)
+    if word.voice:
+        return phrase.negated or phrase.factor < 0  # there never is any singing
+    if word.solo:
+        return direction.solo and bool(direction.instruments)
+    if phrase.negated and not word.is_noun:
+        return word != Word(bpm=word.bpm, mode=word.mode)
+    return True
+
+
+def _understood(text: str, said: Sequence[Phrase], found: Sequence[Token]) -> tuple[str, ...]:
+    """Each word with its refusal and degree, up to its last letter; what one refusal takes is said with it."""
+    scopes = [t for t in found if t.kind is Kind.SPEECH and any(p.under_speech for p in said)]
+    scopes += [t for t in found if t.kind is Kind.ONLY and any(p.word.is_noun and not p.negated for p in said)]
+    spans: list[tuple[int, int]] = []
+    for start, end in sorted([*((p.start, p.token.end) for p in said), *((t.start, t.end) for t in scopes)]):
+        if spans and start <= spans[-1][0]:
+            spans[-1] = (spans[-1][0], end)
+        elif not spans or start >= spans[-1][1]:
+            spans.append((start, end))
+    return tuple(text[start:end] + _rest_of_word(text, end) for start, end in spans)
+
+
+def _rest_of_word(text: str, end: int) -> str:
+    """The ending of a Korean word."""
+    return (
+        "".join(takewhile(lambda letter: "가" <= letter <= "힣", text[end:])) if "가" <= text[end - 1] <= "힣" else ""
+    )
+
+
+def _unread(text: str, found: Sequence[Token], idle: Sequence[Phrase], said: Sequence[Phrase]) -> tuple[str, ...]:
+    """What nothing was made of: unknown words in a row, with the small words between them, are one."""
+    lost = {(p.token.start, p.token.end) for p in idle}
+    if not any(p.under_speech for p in said if p not in idle):
+        lost |= {(t.start, t.end) for t in found if t.kind is Kind.SPEECH}
+    spans: list[tuple[int, int]] = []
+    running: int | None = None
+    for token in found:
+        if token.kind is Kind.UNKNOWN or (token.start, token.end) in lost:
+            start = token.start if running is None else running
+            spans = [span for span in spans if span[0] != start] + [(start, token.end)]
+            running = start
+        elif token.kind in (Kind.NOT, Kind.DEGREE):
+            running = token.start if running is None else running
+        elif token.kind is not Kind.FILLER:
+            running = None
+    return tuple(text[start:end] for start, end in spans)
+
+
+def _once(items: Iterable[Any]) -> tuple[Any, ...]:
+    """Each once, in order."""
+    return tuple(dict.fromkeys(items))

@@ -1,0 +1,158 @@
+"""The creator's own words are read as a person would mean them, and what is not understood is told."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bgm.music import vocabulary
+from bgm.music.composer.compose import compose
+from bgm.music.composer.instruments import GENERAL_MIDI
+from bgm.music.direction import Direction, notes, read
+from bgm.music.score import Role, Score
+from bgm.music.vocabulary import Word
+from bgm.timeline import Emotion, Style
+from tests.music.composing import cue
+
+TABLE = tomllib.loads(Path(__file__).with_name("directions.toml").read_text(encoding="utf-8"))
+
+
+def program(score: Score, role: Role) -> int | None:
+    return next((part.program for part in score.parts if part.role is role), None)
+
+
+def listed(expected: dict[str, Any]) -> dict[str, Any]:
+    """A row of the table as fields of a Direction."""
+    return {name: as_tuple(value) for name, value in expected.items()}
+
+
+def as_tuple(value: Any) -> Any:
+    return tuple(as_tuple(item) for item in value) if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize(("phrase", "expected"), TABLE["asked"].items())
+def test_a_phrase_asks_for_just_this(phrase: str, expected: dict[str, Any]) -> None:
+    asked = read(phrase)
+    assert asked.understood
+    assert replace(asked, understood=()) == Direction(**listed(expected))
+
+
+@pytest.mark.parametrize(("phrase", "unread"), TABLE["nonsense"].items())
+def test_nonsense_changes_nothing_and_is_told(phrase: str, unread: list[str]) -> None:
+    asked = read(phrase)
+    assert unread
+    assert asked == Direction(unread=tuple(unread))
+    assert notes(phrase) == (f"not understood: {', '.join(f'“{words}”' for words in unread)}",)
+
+
+@pytest.mark.parametrize(
+    "phrase", ["", "  ", "some music please", "with a nice feel for my video", "음악 좀 넣어 주세요"]
+)
+def test_small_words_are_neither_understood_nor_told(phrase: str) -> None:
+    assert read(phrase) == Direction()
+    assert notes(phrase) == ()
+
+
+@pytest.mark.parametrize(
+    ("phrase", "understood"),
+    [
+        ("Warm STRINGS, slow, hopeful", ("Warm", "STRINGS", "slow", "hopeful")),
+        ("electric piano without any drums", ("electric piano", "without any drums")),
+        ("no drums, bass or brass", ("no drums, bass or brass",)),
+        ("a bit less busy", ("a bit less busy",)),
+        ("느린 피아노로, 드럼 없이", ("느린", "피아노로", "드럼 없이")),
+        ("purple strings", ("strings",)),
+    ],
+)
+def test_what_was_understood_is_told_in_the_creators_own_words(phrase: str, understood: tuple[str, ...]) -> None:
+    assert read(phrase).understood == understood
+
+
+def test_what_is_played_in_the_place_of_something_else_is_told() -> None:
+    assert notes("saxophone in 7/8") == ("“saxophone” is played as clarinet", "“7/8” is played as 4/4")
+
+
+def test_a_refused_mood_is_not_played_even_where_the_speech_has_it() -> None:
+    assert read("not sad").feeling(Emotion.SADNESS) is Emotion.NEUTRAL
+    assert read("not sad").feeling(Emotion.ANGER) is Emotion.ANGER
+    assert read("scary").feeling(Emotion.JOY) is Emotion.FEAR
+
+
+def test_every_style_can_be_asked_for_by_its_name_and_every_mood_by_its_label() -> None:
+    for style in Style:
+        assert read(style.value).style == style
+    for emotion in Emotion:
+        assert read(emotion.value).emotion == emotion
+
+
+def test_no_word_of_the_vocabulary_stands_twice_and_all_instruments_can_be_played() -> None:
+    rows = list(vocabulary.rows())
+    english = [phrase for words, _, _ in rows for phrase in words.split("|") if phrase]
+    korean = [phrase for _, words, _ in rows for phrase in words.split("|") if phrase]
+    assert sorted(set(english)) == sorted(english)
+    assert sorted(set(korean)) == sorted(korean)
+    assert {word.program for _, _, word in rows} - {None} <= set(GENERAL_MIDI)
+
+
+def test_any_text_is_read() -> None:
+    for text in (
+        "no",
+        "no no no",
+        "and, or but",
+        "/ / 3/",
+        "very",
+        "under speech",
+        "♭♭♭",
+        "없이",
+        "a" * 500,
+        "\n\t,,,",
+    ):
+        read(text)
+
+
+def test_each_word_of_the_vocabulary_is_understood_alone() -> None:
+    for english, korean, word in vocabulary.rows():
+        assert word != Word()
+        for phrase in (*english.split("|"), *korean.split("|")):
+            if phrase and not word.voice and not word.solo:
+                assert read(phrase).understood, phrase
+                assert not read(phrase).unread, phrase
+
+
+@pytest.mark.parametrize("words", ["Slow piano, no drums", "느린 피아노, 드럼 없이"])
+def test_the_words_reach_the_players(words: str) -> None:
+    plain, asked = (compose(cue(Emotion.JOY, 30, prompt=prompt)) for prompt in ("", words))
+    assert program(asked, Role.COMP) == 0
+    assert not [note for note in asked.notes if note.role is Role.DRUMS]
+    assert asked.tempo < 0.9 * plain.tempo
+
+
+@pytest.mark.parametrize("words", ["strings", "with a string orchestra", "현악 오케스트라로"])
+def test_strings(words: str) -> None:
+    assert program(compose(cue(Emotion.NEUTRAL, 30, prompt=words)), Role.PAD) == 48
+
+
+def test_solo_leaves_one_instrument() -> None:
+    score = compose(cue(Emotion.SADNESS, 30, prompt="solo piano"))
+    assert {part.program for part in score.parts} == {0}
+    assert Role.DRUMS not in {note.role for note in score.notes}
+
+
+def test_a_refused_instrument_does_not_play() -> None:
+    takes = [(compose(cue(Emotion.SADNESS, 30, seed=seed, prompt=p)) for p in ("", "no piano")) for seed in range(8)]
+    had = [asked for plain, asked in takes if 0 in {part.program for part in plain.parts}]
+    assert had
+    assert not [score for score in had if 0 in {part.program for part in score.parts}]
+
+
+def test_mood_words_change_the_mode() -> None:
+    assert compose(cue(Emotion.NEUTRAL, 30, prompt="something sad and quiet")).mode == "aeolian"
+    assert compose(cue(Emotion.NEUTRAL, 30, prompt="신나는 음악")).mode == "ionian"
+
+
+def test_words_that_say_nothing_change_nothing() -> None:
+    assert compose(cue(prompt="my cat's birthday video")) == compose(cue())
