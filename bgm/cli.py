@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import logging
 import os
 import sys
 import traceback
@@ -14,36 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from bgm import console
 from bgm.arguments import guard_dashes, parser
-from bgm.errors import BadInput
 from bgm.progress import Listener
-from bgm.settings import LOUDNESS_PRESETS, Settings
+from bgm.settings import SETTINGS, Settings
 
 if TYPE_CHECKING:
     from bgm.engines import EngineOptions
     from bgm.project import Project
 
+log = logging.getLogger("bgm")
 Result = dict[str, Any]
-_SETTINGS = [
-    "subtitles",
-    "transcriber",
-    "classifier",
-    "separator",
-    "language",
-    "audio_track",
-    "initial_prompt",
-    "min_segment",
-    "music",
-    "lora",
-    "takes",
-    "seed",
-    "style",
-    "cuts",
-    "device",
-    "offline",
-    "duck",
-    "duck_depth_db",
-    "keep_original",
-]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -86,10 +66,11 @@ def _make(arguments: argparse.Namespace, listen: Listener) -> tuple[Result, str]
     from bgm.media.probe import probe
     from bgm.media.remux import check_output
 
-    keep_original = bool(arguments.keep_original)
-    check_output(probe(arguments.video), arguments.output, arguments.overwrite, keep_original=keep_original)
     folder = arguments.project or arguments.output.with_name(f"{arguments.output.name}.bgm")
-    project = studio.open_video(arguments.video, folder, _settings(arguments, folder), overwrite=arguments.overwrite)
+    settings = _settings(arguments, folder)
+    keep_original = settings.keep_original
+    check_output(probe(arguments.video), arguments.output, arguments.overwrite, keep_original=keep_original)
+    project = studio.open_video(arguments.video, folder, settings, overwrite=arguments.overwrite)
     return _rendered(studio.make(project, arguments.output, listen, overwrite=arguments.overwrite))
 
 
@@ -157,8 +138,8 @@ def _options(arguments: argparse.Namespace) -> EngineOptions:
     from bgm import environment
     from bgm.engines import EngineOptions
 
-    operator = environment.read()
-    return EngineOptions(offline=bool(arguments.offline) or operator.offline, device=operator.device)
+    here = _changed(environment.read().settings(), arguments)
+    return EngineOptions(offline=here.offline, device=here.device)
 
 
 def _environment(arguments: argparse.Namespace, listen: Listener) -> tuple[Result, str]:
@@ -187,9 +168,12 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Listener], tuple[Result | list
 
 
 def _opened(arguments: argparse.Namespace) -> Project:
+    from bgm import environment
     from bgm import project as projects
 
-    project = projects.load(arguments.project)
+    operator = environment.read().settings()
+    project = projects.load(arguments.project, operator)
+    _say_what_is_kept(project.settings, operator, arguments)
     return projects.update(project, lambda p: replace(p, settings=_changed(p.settings, arguments)))
 
 
@@ -197,24 +181,32 @@ def _settings(arguments: argparse.Namespace, folder: Path) -> Settings:
     from bgm import environment
     from bgm import project as projects
 
-    there = projects.load(folder).settings if projects.exists(folder) else environment.read().settings()
-    return _changed(there, arguments)
+    operator = environment.read().settings()
+    if not projects.exists(folder):
+        return _changed(operator, arguments)
+    there = projects.load(folder, operator).settings
+    changed = _changed(there, arguments)
+    _say_what_is_kept(there, operator, arguments)
+    return changed
+
+
+def _say_what_is_kept(there: Settings, operator: Settings, arguments: argparse.Namespace) -> None:
+    """Options of an earlier run hold on in its project: nobody shall wonder where they come from."""
+    kept = [
+        f"{setting.flag} {getattr(there, name)}"
+        for name, setting in SETTINGS.items()
+        if not hasattr(arguments, name) and getattr(there, name) != getattr(operator, name)
+    ]
+    if kept:
+        log.info("from the project, as an earlier run set it: %s", ", ".join(kept))
 
 
 def _changed(settings: Settings, arguments: argparse.Namespace) -> Settings:
-    given = {name: getattr(arguments, name, None) for name in _SETTINGS}
-    if given["subtitles"]:
-        given["subtitles"] = str(Path(given["subtitles"]).resolve())
-    lufs = getattr(arguments, "lufs", None)
-    return settings.changed(**given) if lufs is None else replace(settings.changed(**given), lufs=_lufs(lufs))
-
-
-def _lufs(text: str) -> float | None:
-    if text == "none":
-        return None
-    with contextlib.suppress(ValueError):
-        return LOUDNESS_PRESETS[text] if text in LOUDNESS_PRESETS else float(text)
-    raise BadInput(f"--lufs takes a number, none, {', '.join(LOUDNESS_PRESETS)}; not {text!r}")
+    given = {name: getattr(arguments, name) for name in SETTINGS if hasattr(arguments, name)}
+    read = {n: SETTINGS[n].read(value) if isinstance(value, str) else value for n, value in given.items()}
+    if read.get("subtitles"):
+        read["subtitles"] = str(Path(read["subtitles"]).resolve())
+    return replace(settings, **read)
 
 
 def _folders(arguments: argparse.Namespace) -> list[Path]:

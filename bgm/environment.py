@@ -19,7 +19,7 @@ from bgm import engines
 from bgm.engines import Stage
 from bgm.errors import BadInput
 from bgm.files import user_cache, user_folder
-from bgm.settings import Settings
+from bgm.settings import Device, Settings
 
 PREFIX = "BGM_"
 
@@ -95,7 +95,7 @@ class Environment(BaseSettings):
         "this machine's own when it listens on 127.0.0.1",
     )
 
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="where models run")
+    device: Device = Field("auto", description="where models run")
     offline: bool = Field(False, description="make no network call at all")
     separator: Annotated[str, _engine(Stage.SEPARATE)] = Field("auto", description="engine of new projects: voice")
     transcriber: Annotated[str, _engine(Stage.TRANSCRIBE)] = Field("auto", description="… transcript")

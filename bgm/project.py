@@ -22,8 +22,8 @@ from typing import Any, ClassVar, Literal, get_args
 from bgm.digest import has_fingerprint
 from bgm.errors import BadInput
 from bgm.files import sweep, write_text
-from bgm.settings import Settings
-from bgm.timeline import EMOTIONS, MAX_SECONDS, Segment, Take, Timeline, Utterance
+from bgm.settings import SETTINGS, Settings
+from bgm.timeline import BOUNDED, EMOTIONS, MAX_SECONDS, Segment, Take, Timeline, Utterance
 
 VERSION = 1
 MAX_BYTES = 32_000_000
@@ -32,6 +32,8 @@ _NAME_BYTES = 255
 """The longest name that the usual file systems take."""
 FILE = "project.json"
 LANGUAGE_UNKNOWN = "und"
+_WRITTEN = [name for name, setting in SETTINGS.items() if setting.card.group != "machine"]
+"""Settings in project.json. The first releases wrote those of the machine too: they are read, and not heeded."""
 Noted = Literal["kept", "source", "decode", "separate", "transcribe", "score", "mix", "render"]
 NOTED: tuple[Noted, ...] = get_args(Noted)
 """What may have left notes, in the order in which they are read: the finished file, then each step on the way."""
@@ -181,8 +183,11 @@ def exists(folder: Path) -> bool:
     return (folder / FILE).is_file()
 
 
-def load(folder: Path) -> Project:
-    """Read project.json strictly. Raises BadInput with the place and the trouble in one sentence."""
+def load(folder: Path, here: Settings | None = None) -> Project:
+    """Read project.json strictly. Raises BadInput with the place and the trouble in one sentence.
+
+    What is the machine's and not the project's (where models run, whether the network may be used) comes from ``here``.
+    """
     file = folder / FILE
     try:
         too_big = file.stat().st_size > MAX_BYTES
@@ -195,7 +200,7 @@ def load(folder: Path) -> Project:
         raise BadInput(f"{file} can't be read: {error.strerror or error}") from error
     if too_big:
         raise BadInput(f"{file} is too big for a project: {MAX_BYTES // 1_000_000} MB are the most")
-    return loads(text, folder)
+    return loads(text, folder, here)
 
 
 def dumps(project: Project) -> str:
@@ -209,12 +214,12 @@ def dumps(project: Project) -> str:
         "segments": [asdict(s) for s in project.segments],
         "engines": {stage: asdict(use) for stage, use in project.engines.items()},
         "notes": {step: list(notes) for step, notes in project.notes.items()},
-        "settings": asdict(project.settings),
+        "settings": {name: getattr(project.settings, name) for name in _WRITTEN},
     }
     return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
-def loads(text: str, folder: Path) -> Project:
+def loads(text: str, folder: Path, here: Settings | None = None) -> Project:
     """Read project.json's text; see :func:`load`."""
     from pydantic import ValidationError
 
@@ -228,7 +233,7 @@ def loads(text: str, folder: Path) -> Project:
     except BadInput as error:
         raise BadInput(f"{name}: settings: {error}") from error
     try:
-        return _from_document(document, folder)
+        return _from_document({**document, "settings": document["settings"].on_machine(here or Settings())}, folder)
     except ValueError as error:
         raise BadInput(f"{name}: segments: {error}") from error
 
@@ -296,12 +301,10 @@ def _checked_segments(segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
             raise ValueError(
                 f"the segment id {reprlib.repr(segment.id)} may have letters, digits, - and _ only, at most 64"
             )
-        if not 0 <= segment.confidence <= 1:
-            raise ValueError(f"segment {segment.id} has a confidence outside 0 to 1")
-        if not -60 <= segment.gain_db <= 24:
-            raise ValueError(f"segment {segment.id} has a gain outside -60 to 24 dB")
-        if not 0 <= segment.seed < 2**32:
-            raise ValueError(f"segment {segment.id} has a seed outside 0 to 4294967295")
+        for name, known in BOUNDED.items():
+            low, high = known["bounds"]
+            if not low <= getattr(segment, name) <= high:
+                raise ValueError(f"segment {segment.id} has a {known['called']} outside {low} to {high}")
         if segment.chosen is not None and segment.chosen_take is None:
             raise ValueError(f"segment {segment.id} has no take {reprlib.repr(segment.chosen)} to choose")
         for take in segment.takes:
@@ -328,4 +331,4 @@ def update(project: Project, change: Callable[[Project], Project]) -> Project:
     from filelock import FileLock
 
     with FileLock(project.folder / ".edit-lock", timeout=30):
-        return change(load(project.folder)).save()
+        return change(load(project.folder, project.settings)).save()

@@ -1,91 +1,294 @@
-"""What a creator may set for a project; the same fields stand under ``settings`` in project.json."""
+"""What a creator may set for a project; the same fields stand under ``settings`` in project.json.
+
+Each field carries its card: what the value may be, how the shell names it, who may change it. The shell's options, the
+page's controls and checks, what a project file may bring along and the table of docs/project.md follow from the cards,
+so a new setting is a field here and the place that reads it.
+"""
 
 from __future__ import annotations
 
+import json
 import math
-from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, Literal
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, ClassVar, Literal, get_args, get_type_hints
 
 from bgm.errors import BadInput
-from bgm.timeline import Style
+from bgm.timeline import SEEDS, Style
 
 LOUDNESS_PRESETS = {"youtube": -14.0, "apple": -16.0, "ebu": -23.0}
 """Integrated loudness that the platforms aim at, LUFS (EBU R 128; Apple Podcasts; YouTube's normalisation)."""
+AUTO = "auto"
 EVERY_TRACK = "mix"
 MOST_TRACKS = 64
 """Sound tracks that a number can name: more streams are refused in a file."""
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Group = Literal["analysis", "music", "mix", "machine"]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What is known of a setting beside its name, type and default."""
+
+    help: str
+    """For the shell and the docs."""
+    group: Group
+    """The step that it belongs to; ``machine``: of where a project is worked on, never written to the project."""
+    metavar: str = ""
+    """How the shell calls the value; a switch has none."""
+    flag: str = ""
+    """The shell's name for it, if another than the field's."""
+    words: tuple[str, ...] = ()
+    """Beside a number: words that may stand in its place. Else: all that it may be."""
+    named: Mapping[str, float | None] = field(default_factory=dict)
+    """Names that the shell takes for numbers."""
+    bounds: tuple[float, float] | None = None
+    """Least and most of a number."""
+    page_bounds: tuple[float, float] | None = None
+    """The same for a stranger on the page, where that is less: what one user may ask of a server."""
+    unit: str = ""
+    pattern: str = ""
+    """Of a text."""
+    called: str = ""
+    """What a text must be, for whoever wrote another."""
+    engine: str = ""
+    """The stage whose engine it names, as ``auto`` or ``NAME[:MODEL]``."""
+    on_page: bool = False
+    """Whether the page and the API may change it."""
+    portable: bool = True
+    """Whether a project file may bring it along. What names files, models and devices is the server's to say."""
+
+
+def _card(default: Any, **known: Any) -> Any:
+    return field(default=default, metadata={"card": Card(**known)})
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Engines as ``auto`` or ``NAME[:MODEL]``; times in seconds; loudness in LUFS (None: as it comes)."""
+    """Times in seconds; loudness in LUFS. Raises BadInput, in one sentence, for an impossible value."""
 
-    separator: str = "auto"
-    transcriber: str = "auto"
-    classifier: str = "auto"
-    music: str = "auto"
-    subtitles: str | None = None
-    language: str | None = None
-    initial_prompt: str | None = None
-    """For Whisper: names and words to expect."""
-    min_segment: float | Literal["auto"] = "auto"
-    """Shortest emotion that counts, in seconds; auto follows the length of the phrases."""
-    takes: int = 1
-    seed: int | Literal["auto"] = "auto"
-    """Of the piece that the video gets; auto follows from the video itself, so that no two videos share one."""
-    style: str = "auto"
-    """One of ``bgm.timeline.Style``; auto chooses by the video."""
-    lora: str | None = None
-    cuts: bool = False
-    """Let the music land on the picture's cuts."""
-    audio_track: str = "auto"
-    """Which of the video's sound tracks: a number from 1 in the order of the file, ``mix`` (all) or ``auto``."""
-    lufs: float | None = -14.0
-    duck: bool = True
-    duck_depth_db: float | None = None
-    keep_original: bool = False
-    device: str = "auto"
-    offline: bool = False
+    separator: str = _card(AUTO, help="who parts the voice", group="analysis", engine="separate", portable=False)
+    transcriber: str = _card(
+        AUTO, help="who hears the words", group="analysis", engine="transcribe", on_page=True, portable=False
+    )
+    classifier: str = _card(AUTO, help="who reads the emotions", group="analysis", engine="classify", portable=False)
+    music: str = _card(AUTO, help="who makes the music", group="music", engine="music", on_page=True, portable=False)
+    subtitles: str | None = _card(
+        None, help="an .srt or .vtt to use as the transcript", group="analysis", metavar="FILE", portable=False
+    )
+    language: str | None = _card(
+        None,
+        help="of the speech (default: detected)",
+        group="analysis",
+        metavar="CODE",
+        pattern="[a-z]{2,3}",
+        called="a code of two or three letters, such as en or ko",
+        on_page=True,
+    )
+    initial_prompt: str | None = _card(
+        None, help="names and words that Whisper should expect", group="analysis", metavar="WORDS", portable=False
+    )
+    min_segment: float | Literal["auto"] = _card(
+        AUTO,
+        help="shortest emotion that counts (ET-BGM's rule); auto is half the usual phrase, from 2 to 5",
+        group="analysis",
+        metavar="SECONDS",
+        words=(AUTO,),
+        bounds=(0, 3600),
+        page_bounds=(0, 30),
+        unit="seconds",
+        on_page=True,
+    )
+    takes: int = _card(
+        1, help="takes per segment", group="music", metavar="N", bounds=(1, 16), page_bounds=(1, 4), on_page=True
+    )
+    seed: int | Literal["auto"] = _card(
+        AUTO,
+        help="another seed, another piece; auto: the video's own",
+        group="music",
+        metavar="N",
+        words=(AUTO,),
+        bounds=SEEDS,
+        on_page=True,
+    )
+    style: str = _card(
+        AUTO,
+        help="of the music; auto chooses by the video",
+        group="music",
+        metavar="NAME",
+        words=(AUTO, *Style),
+        on_page=True,
+    )
+    lora: str | None = _card(
+        None, help="for riffusion, @WEIGHT may follow", group="music", metavar="ID|FILE|none", portable=False
+    )
+    cuts: bool = _card(False, help="let the music land on the picture's cuts", group="music")
+    audio_track: str = _card(
+        AUTO,
+        help="which sound track, from 1 in the file's order; mix: all; auto: one with speech",
+        group="analysis",
+        metavar="N|mix",
+        words=(AUTO, EVERY_TRACK),
+        bounds=(1, MOST_TRACKS),
+        on_page=True,
+    )
+    lufs: float | None = _card(
+        LOUDNESS_PRESETS["youtube"],
+        help="loudness of the finished sound",
+        group="mix",
+        metavar="N",
+        named={**LOUDNESS_PRESETS, "none": None},
+        bounds=(-60, -5),
+        unit="LUFS",
+        on_page=True,
+    )
+    duck: bool = _card(True, help="lower the music under speech", group="mix", on_page=True)
+    duck_depth_db: float | None = _card(
+        None,
+        help="how far it is lowered (default: as far as this voice needs)",
+        group="mix",
+        metavar="DB",
+        flag="duck-depth",
+        bounds=(-40, 0),
+        unit="dB",
+    )
+    keep_original: bool = _card(False, help="keep the old sound as a second track", group="mix", on_page=True)
+    device: str = _card(
+        AUTO,
+        help="where models run",
+        group="machine",
+        metavar="NAME",
+        words=get_args(Device),
+        portable=False,
+    )
+    offline: bool = _card(False, help="make no network call", group="machine", portable=False)
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
 
     def __post_init__(self) -> None:
-        problem = _problem(self)
-        if problem:
-            raise BadInput(problem)
+        for setting in SETTINGS.values():
+            setting.check(getattr(self, setting.name))
 
-    def changed(self, **changes: Any) -> Settings:
-        """The same with every change that is not None; raises BadInput, in one sentence, for an impossible value."""
-        known = {f.name for f in fields(self)}
-        unknown = set(changes) - known
-        if unknown:
-            raise BadInput(f"there is no setting {', '.join(sorted(unknown))}")
-        return replace(self, **{name: value for name, value in changes.items() if value is not None})
+    def on_machine(self, here: Settings) -> Settings:
+        """The same where ``here`` is worked: with its device, and as offline as it is."""
+        return replace(self, **{name: getattr(here, name) for name in _OF_MACHINE})
 
 
-def is_audio_track(text: str) -> bool:
-    """Is it ``auto``, ``mix`` or a number of a sound track?"""
-    numbered = text.isascii() and text.isdecimal() and len(text) < 4
-    return text in ("auto", EVERY_TRACK) or (numbered and 1 <= int(text) <= MOST_TRACKS and text[0] != "0")
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A field of Settings: its card, and what its annotation says."""
+
+    name: str
+    default: Any
+    card: Card
+    types: frozenset[Any]
+    """Of ``bool``, ``int``, ``float``, ``str`` and ``NoneType``."""
+
+    @property
+    def flag(self) -> str:
+        """``min-segment``, as the shell and the messages call it."""
+        return self.card.flag or self.name.replace("_", "-")
+
+    @property
+    def is_switch(self) -> bool:
+        return bool in self.types
+
+    @property
+    def is_number(self) -> bool:
+        return bool(self.types & {int, float})
+
+    def check(self, value: object, bounds: tuple[float, float] | None = None) -> None:
+        """Raises BadInput, saying what the value may be, for one that it can't be; ``bounds`` else than the card's."""
+        bounds = bounds or self.card.bounds
+        if not self._may_be(value, bounds):
+            raise BadInput(f"{self.flag} must be {self.allowed(bounds)}")
+
+    def from_page(self, value: Any) -> Any:
+        """The value that a browser sent, as the type that it has here. Raises BadInput for an impossible one."""
+        if isinstance(value, float) and value.is_integer() and int in self.types:
+            value = int(value)
+        value = None if value == "" and type(None) in self.types else value
+        self.check(value, self.card.page_bounds)
+        return float(value) if isinstance(value, int) and float in self.types else value
+
+    def allowed(self, bounds: tuple[float, float] | None = None) -> str:
+        """What it may be, in words: ``auto or 0 to 3600 seconds``."""
+        card = self.card
+        if self.is_switch:
+            return "on or off"
+        choices = [*card.words, *card.named]
+        if bounds:
+            whole = "a whole number from " if float not in self.types else ""
+            choices.append(f"{whole}{bounds[0]:.10g} to {bounds[1]:.10g} {card.unit}".strip())
+        elif not card.words:
+            choices.append(card.called or "a text")
+        return " or ".join(filter(None, (", ".join(choices[:-1]), choices[-1])))
+
+    def read(self, text: str) -> Any:
+        """The value that ``text`` (from a command line) stands for. Raises BadInput where it is none."""
+        if text in self.card.named:
+            return self.card.named[text]
+        if not self.is_number or text in self.card.words:
+            return text
+        try:
+            return float(text) if float in self.types else int(text)
+        except ValueError as error:
+            raise BadInput(f"{self.flag} must be {self.allowed(self.card.bounds)}; not {text[:40]!r}") from error
+
+    def _may_be(self, value: object, bounds: tuple[float, float] | None) -> bool:
+        if value is None:
+            return type(None) in self.types
+        if self.is_switch:
+            return isinstance(value, bool)
+        if isinstance(value, str):
+            return (str in self.types and self._may_say(value, bounds)) or (self.is_number and value in self.card.words)
+        if isinstance(value, bool) or not (self.is_number and isinstance(value, int | float)):
+            return False
+        is_whole = isinstance(value, int) or float in self.types
+        return is_whole and math.isfinite(value) and (bounds is None or bounds[0] <= value <= bounds[1])
+
+    def _may_say(self, text: str, bounds: tuple[float, float] | None) -> bool:
+        card = self.card
+        if bounds and re.fullmatch("[1-9][0-9]{0,8}", text):
+            return bounds[0] <= int(text) <= bounds[1]
+        return text in card.words if card.words else re.fullmatch(card.pattern or "(?s:.*)", text) is not None
 
 
-def _is_seed(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**32
+def _settings() -> dict[str, Setting]:
+    hints = get_type_hints(Settings)
+    return {
+        f.name: Setting(f.name, f.default, f.metadata["card"], frozenset(_plain_types(hints[f.name])))
+        for f in fields(Settings)
+    }
 
 
-def _problem(settings: Settings) -> str | None:
-    s = settings
-    checks = (
-        (
-            s.min_segment == "auto" or (math.isfinite(s.min_segment) and 0 <= s.min_segment <= 3600),
-            "min-segment must be auto or 0 to 3600 seconds",
-        ),
-        (1 <= s.takes <= 16, "takes must be 1 to 16"),
-        (s.seed == "auto" or _is_seed(s.seed), "seed must be auto or 0 to 4294967295"),
-        (s.style in ("auto", *Style), f"there is no style {str(s.style)[:40]!r}; choose auto, {', '.join(Style)}"),
-        (is_audio_track(s.audio_track), f"audio-track must be auto, mix or a number from 1 to {MOST_TRACKS}"),
-        (s.lufs is None or -60 <= s.lufs <= -5, "lufs must be between -60 and -5"),
-        (s.duck_depth_db is None or -40 <= s.duck_depth_db <= 0, "the ducking depth must be -40 to 0 dB"),
-        (s.device in {"auto", "cpu", "cuda", "mps"}, "device must be auto, cpu, cuda or mps"),
-    )
-    return next((sentence for holds, sentence in checks if not holds), None)
+def _plain_types(hint: Any) -> list[Any]:
+    """``float | Literal["auto"]`` → float: the words are on the card."""
+    return [t for t in get_args(hint) or (hint,) if isinstance(t, type)]
+
+
+SETTINGS: Mapping[str, Setting] = _settings()
+"""Every setting by its name, in the order of the fields."""
+_OF_MACHINE = [name for name, setting in SETTINGS.items() if setting.card.group == "machine"]
+
+
+def table() -> str:
+    """Every setting that a project has, as the Markdown table of docs/project.md."""
+    rows = ["| setting | default | may be | option | meaning |", "|---|---|---|---|---|"]
+    for setting in SETTINGS.values():
+        if setting.card.group != "machine":
+            option = f"--{'[no-]' if setting.is_switch else ''}{setting.flag}"
+            begins = f"| `{setting.name}` | `{json.dumps(setting.default)}` | {_may_be(setting)} "
+            rows.append(f"{begins}| `{option}` | {setting.card.help} |")
+    return "\n".join(rows)
+
+
+def _may_be(setting: Setting) -> str:
+    if setting.is_switch:
+        return "true or false"
+    null = ", or null" if type(None) in setting.types else ""
+    if setting.card.engine:
+        return "auto or an engine, `NAME[:MODEL]`"
+    plain = replace(setting, card=replace(setting.card, named={}))
+    return plain.allowed(setting.card.bounds) + null

@@ -54,7 +54,7 @@ def open_video(video: Path, folder: Path, settings: Settings | None = None, *, o
     info = probe(video)
     _check_choices(info, settings or Settings())
     if projects.exists(folder):
-        there = projects.load(folder)
+        there = projects.load(folder, settings)
         known = there.state().get("video")
         if known and has_fingerprint(video, known):
             there.mark("video", fingerprint(video))

@@ -10,7 +10,7 @@ import itertools
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, ClassVar, Literal
 
@@ -18,6 +18,9 @@ MAX_SECONDS = 24 * 3600.0
 """The longest video taken; a damaged or hostile file may claim to last years."""
 MIN_LENGTH = 0.25
 """Shortest segment that an edit may leave, in seconds (a video shorter than this is one segment)."""
+
+SEEDS = (0, 2**32 - 1)
+"""Least and most."""
 
 
 class Emotion(StrEnum):
@@ -84,17 +87,20 @@ class Take:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of the timeline with one emotion; ``chosen`` is the id of one of ``takes``, or None."""
+    """A stretch of the timeline with one emotion; ``chosen`` is the id of one of ``takes``, or None.
+
+    A number's ``bounds`` hold wherever it comes from (``called`` so in messages), ``page_bounds`` on the page.
+    """
 
     id: str
     start: float
     end: float
     emotion: Emotion
-    confidence: float = 1.0
+    confidence: float = field(default=1.0, metadata={"called": "confidence", "bounds": (0, 1)})
     source: Source = "auto"
     prompt: str = ""
-    seed: int = 0
-    gain_db: float = 0.0
+    seed: int = field(default=0, metadata={"called": "seed", "bounds": SEEDS})
+    gain_db: float = field(default=0.0, metadata={"called": "gain", "bounds": (-60, 24), "page_bounds": (-24, 12)})
     locked: bool = False
     silent: bool = False
     chosen: str | None = None
@@ -113,6 +119,10 @@ class Segment:
     def chosen_take(self) -> Take | None:
         """The take that will be heard, if one is chosen."""
         return next((take for take in self.takes if take.id == self.chosen), None)
+
+
+BOUNDED: Mapping[str, Mapping[str, Any]] = {f.name: f.metadata for f in fields(Segment) if "bounds" in f.metadata}
+"""The numbers of a segment that have bounds, and what their fields say of them."""
 
 
 @dataclass(frozen=True, slots=True)

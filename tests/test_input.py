@@ -100,7 +100,7 @@ def test_a_missing_output_folder_is_refused_before_the_work(muted_mp4: Path, tmp
     [
         (["--takes", "0"], "takes must be"),
         (["--music", "jukebox"], "there is no engine 'jukebox'"),
-        (["--lufs", "loud"], "--lufs takes"),
+        (["--lufs", "loud"], "lufs must be youtube, apple, ebu, none or -60 to -5 LUFS; not 'loud'"),
         (["--subtitles", "none.srt"], "none.srt"),
         (["--min-segment", "-1"], "min-segment must be"),
     ],

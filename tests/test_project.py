@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from bgm import project as projects
 from bgm.digest import fingerprint, has_fingerprint
 from bgm.errors import BadInput
 from bgm.project import EngineUse, Project
-from bgm.settings import Settings
+from bgm.settings import Settings, table
 from bgm.timeline import EMOTIONS, Emotion, Segment, Take, Timeline, Utterance
 
 EVEN = dict.fromkeys(EMOTIONS, 1 / 7)
@@ -68,6 +69,21 @@ def test_the_schema_has_the_promised_fields(project: Project) -> None:
     assert set(document["utterances"][0]["scores"]) == set(EMOTIONS)
 
 
+def test_where_models_run_is_the_machines_and_not_the_projects(project: Project) -> None:
+    """The first releases wrote it: an old file loads, and is worked on as the machine at hand says."""
+    here = Settings(device="cpu", offline=True)
+    assert not {"device", "offline"} & set(json.loads(projects.dumps(replace(project, settings=here)))["settings"])
+    document = json.loads(projects.dumps(project))
+    document["settings"] |= {"device": "cuda", "offline": False}
+    loaded = projects.loads(json.dumps(document), project.folder, here)
+    assert (loaded.settings.device, loaded.settings.offline, loaded.settings.takes) == ("cpu", True, 2)
+
+
+def test_the_docs_list_the_settings() -> None:
+    text = (Path(__file__).resolve().parents[1] / "docs" / "project.md").read_text(encoding="utf-8")
+    assert table() in text, "put bgm.settings.table() into docs/project.md"
+
+
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
@@ -89,7 +105,7 @@ def test_the_schema_has_the_promised_fields(project: Project) -> None:
         (("settings", "seed"), "dice", "settings.seed"),
         (("settings", "seed"), -1, "seed must be auto or"),
         (("settings", "seed"), True, "settings.seed"),
-        (("settings", "style"), "polka", "there is no style 'polka'; choose auto, lofi, acoustic"),
+        (("settings", "style"), "polka", "style must be auto, lofi, acoustic"),
         (("settings", "volume"), 9, "volume"),
         (("duration",), -1, "duration"),
         (("extra",), 1, "extra"),
@@ -155,8 +171,6 @@ def test_an_edit_that_is_being_saved_is_not_swept(project: Project) -> None:
 
 
 def test_a_change_keeps_what_was_saved_meanwhile(project: Project) -> None:
-    from dataclasses import replace
-
     project.save()
     replace(project, language="en").save()
     after = projects.update(project, lambda p: replace(p, duration=p.duration))

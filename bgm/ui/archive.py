@@ -24,7 +24,7 @@ from bgm.media import audio
 from bgm.media.probe import probe
 from bgm.media.vetting import vet
 from bgm.project import Project
-from bgm.settings import Settings
+from bgm.settings import SETTINGS, Settings
 from bgm.ui import records
 from bgm.ui.disk import full_disk_told
 
@@ -44,20 +44,6 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _NAME_BYTES = 240
 """Of a file's name: what is made from a video is called after it, with a little more."""
 _SLACK_SECONDS = 1.0
-_SAFE_SETTINGS = (
-    "min_segment",
-    "takes",
-    "seed",
-    "style",
-    "language",
-    "lufs",
-    "duck",
-    "duck_depth_db",
-    "keep_original",
-    "cuts",
-    "audio_track",
-)
-"""Settings taken over from a project file. The others name files, models and devices: here the server's hold."""
 _SAFE_ENGINES = {(str(listed.stage), listed.name) for listed in CATALOGUE}
 """By stage; a model after the name would be a path or a hub id of the sender's choice."""
 
@@ -177,7 +163,7 @@ def _opened(folder: Path, settings: Settings) -> Project:
         raise BadInput(f"this project file lacks the take {missing[0]}")
     _check_media(project)
     (folder / records.FILE).unlink(missing_ok=True)
-    kept = {field: getattr(project.settings, field) for field in _SAFE_SETTINGS}
+    kept = {name: getattr(project.settings, name) for name, setting in SETTINGS.items() if setting.card.portable}
     engines = {stage: use for stage, use in project.engines.items() if (stage, use.name) in _SAFE_ENGINES}
     return replace(project, settings=replace(settings, **kept), engines=engines).save()
 

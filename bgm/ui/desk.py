@@ -41,9 +41,12 @@ class Desk:
 
     workspace: Workspace
     jobs: Jobs
-    settings: Settings = field(default_factory=Settings)
-    """Of new projects."""
     _histories: dict[str, History] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> Settings:
+        """Of new projects."""
+        return self.workspace.settings
 
     # Opening -------------------------------------------------------------------------------------------------------
 
@@ -92,7 +95,7 @@ class Desk:
 
             @full_disk_told()
             def run(listen: Listener) -> Project:
-                done = work(projects.load(project.folder), wish, listen)
+                done = work(projects.load(project.folder, project.settings), wish, listen)
                 if kind in {"analyze", "rescore"} and before is not None and done.timeline != before:
                     self._history(project.folder.name).remember(before)
                 return done

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from bgm.errors import BadInput
-from bgm.timeline import Emotion, Style, Timeline
+from bgm.timeline import BOUNDED, Emotion, Style, Timeline
 
 Gesture = Mapping[str, Any]
 UNDO_DEPTH = 200
@@ -150,10 +150,19 @@ def _prompt(value: object) -> str:
     return " ".join(value.split())
 
 
+def _bounded(name: str, value: object) -> float:
+    known = BOUNDED[name]
+    number = _finite(value, f"the {known['called']}")
+    low, high = known.get("page_bounds", known["bounds"])
+    if not low <= number <= high:
+        raise BadInput(f"the {known['called']} must be between {low} and {high}")
+    return number
+
+
 def _seed(value: object) -> int:
-    seed = _finite(value, "the seed")
-    if not (seed.is_integer() and 0 <= seed < 2**32):
-        raise BadInput("the seed must be a whole number from 0 to 4294967295")
+    seed = _bounded("seed", value)
+    if not seed.is_integer():
+        raise BadInput("the seed must be a whole number")
     return int(seed)
 
 
@@ -164,13 +173,6 @@ def _style(value: object) -> Style | None:
         return Style(str(value))
     except ValueError as error:
         raise BadInput(f"there is no style {str(value)[:40]!r}; there are {', '.join(Style)}") from error
-
-
-def _gain(value: object) -> float:
-    gain = _finite(value, "the gain")
-    if not -24 <= gain <= 12:
-        raise BadInput("the gain must be between -24 and 12 dB")
-    return gain
 
 
 def _flag(value: object) -> bool:
@@ -191,7 +193,7 @@ _FIELDS: dict[str, Callable[[object], Any]] = {
     "prompt": _prompt,
     "seed": _seed,
     "style": _style,
-    "gain_db": _gain,
+    "gain_db": partial(_bounded, "gain_db"),
     "locked": _flag,
     "silent": _flag,
 }

@@ -92,7 +92,7 @@ class Parts:
 def build(environment: Environment, settings: Settings | None = None, sample: Path = SAMPLE) -> Page:
     """The page, its projects kept as the operator wants it and begun with ``settings`` (else the operator's)."""
     jobs = Jobs(environment.workers, environment.max_waiting, environment.music_workers)
-    desk = Desk(Workspace(environment), jobs, settings or environment.settings())
+    desk = Desk(Workspace(environment, settings or environment.settings()), jobs)
     with UploadsOnly(
         title="BGM Studio", fill_width=True, delete_cache=_UPLOADS_KEPT_SECONDS, analytics_enabled=False
     ) as blocks:

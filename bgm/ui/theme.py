@@ -6,7 +6,7 @@ import json
 
 import gradio as gr
 
-from bgm.ui import palette
+from bgm.ui import palette, preferences
 from bgm.ui.texts import LANGUAGES
 from bgm.ui.view import PREFIX
 
@@ -41,9 +41,10 @@ def theme() -> gr.themes.Base:
 
 def head() -> str:
     """Runs before the page is drawn: the language chosen last time, and the emotions' colours as CSS variables."""
+    known = {"prefix": PREFIX, "languages": LANGUAGES, "controls": preferences.controls()}
     styles = "".join(f'<link rel="stylesheet" href="{PREFIX}/static/{name}">' for name in _STYLES)
     return (
-        f"<script>window.bgm = {json.dumps({'prefix': PREFIX, 'languages': LANGUAGES})};</script>"
+        f"<script>window.bgm = {json.dumps(known)};</script>"
         f'<script src="{PREFIX}/static/boot.js"></script>'
         f"<style>{palette.css()}</style>{styles}"
     )

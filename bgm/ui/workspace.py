@@ -19,6 +19,7 @@ from bgm import project as projects
 from bgm.environment import Environment
 from bgm.errors import BadInput
 from bgm.project import Project
+from bgm.settings import Settings
 
 log = logging.getLogger("bgm")
 _ID = re.compile(r"[A-Za-z0-9_-]{32}")
@@ -35,6 +36,8 @@ class Workspace:
     """The projects under ``environment.data``. Safe to share between threads."""
 
     environment: Environment
+    settings: Settings = field(default_factory=Settings)
+    """The server's: what new projects begin with, and the machine that all are worked on."""
     _locks: dict[str, threading.RLock] = field(default_factory=dict)
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
@@ -71,7 +74,7 @@ class Workspace:
         """The project, marked as used now."""
         folder = self.folder(project_id)
         self.touch(folder.name)
-        return projects.load(folder)
+        return projects.load(folder, self.settings)
 
     @contextmanager
     def editing(self, project_id: str) -> Iterator[None]:

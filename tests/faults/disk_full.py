@@ -111,7 +111,7 @@ def _finished(home: Path) -> dict[str, int]:
 
 def desk_on(disk: SmallDisk, settings: Settings) -> Desk:
     """The page without its page: projects on the small disk."""
-    return Desk(Workspace(Environment(data=disk.path)), Jobs(workers=1, max_waiting=5), settings)
+    return Desk(Workspace(Environment(data=disk.path), settings), Jobs(workers=1, max_waiting=5))
 
 
 def upload_troubles(desk: Desk, disk: SmallDisk, video: Path) -> list[str]:

@@ -5,20 +5,19 @@ import { t } from './texts.js';
 
 const LOUDNESS = [['-14', 'loudness_youtube'], ['-16', 'loudness_apple'], ['-23', 'loudness_ebu'], ['', 'loudness_none']];
 const LANGUAGES = ['', 'en', 'ko', 'ja', 'zh', 'es', 'fr', 'de', 'pt', 'it', 'ru', 'hi', 'id', 'vi', 'th', 'tr', 'ar'];
-const TRANSCRIBERS = ['auto', 'faster-whisper', 'whisper', 'subtitles'];
-const COMPOSERS = ['auto', 'riffusion', 'embedded'];
+const { controls } = window.bgm;
 const AUTO = 'auto';
 const EXPORTS = ['srt', 'vtt', 'json', 'audacity', 'edl', 'stems'];
 
 export function settingsRoom() {
   const fields = [
-    range('min_segment', 0, 30, 0.5, (value) => t('seconds', { n: value.toFixed(1) }), automatic('min_segment')),
-    range('takes', 1, 4, 1, String),
+    range('min_segment', 0.5, (value) => t('seconds', { n: value.toFixed(1) }), automatic('min_segment')),
+    range('takes', 1, String),
     choice('lufs', LOUDNESS.map(([value, key]) => [value, t(key)]), (text) => (text ? Number(text) : null)),
     choice('language', LANGUAGES.map((code) => [code, languageName(code)]), (text) => text || null),
     soundTrack(),
-    choice('transcriber', TRANSCRIBERS.map((name) => [name, t(`engine_${name}`)])),
-    choice('music', COMPOSERS.map((name) => [name, t(`engine_${name}`)])),
+    engine('transcriber'),
+    engine('music'),
     toggle('duck'),
     toggle('keep_original'),
   ];
@@ -32,7 +31,14 @@ export function settingsRoom() {
 
 const save = (name, value) => ask('set_settings', { changes: { [name]: value } });
 
-function range(name, min, max, step, format, extra = null) {
+// An engine without words of its own is called by its name.
+function engine(name) {
+  const words = (own) => (t(`engine_${own}`) === `engine_${own}` ? own : t(`engine_${own}`));
+  return choice(name, controls[name].choices.map((own) => [own, words(own)]));
+}
+
+function range(name, step, format, extra = null) {
+  const { min, max } = controls[name];
   const input = h('input', { type: 'range', min, max, step });
   const output = h('output', {});
   const print = () => {
