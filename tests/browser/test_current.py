@@ -80,6 +80,7 @@ def test_what_is_heard_with_music_follows_every_edit(tab: Page, page: Studio, pr
 
 def test_a_mix_makes_way_for_a_step(tab: Page, project: str, truth: Truth) -> None:
     tab.get_by_role("button", name="With music").click()
+    tab.get_by_role("tab", name="Segment").click()
     tab.get_by_role("button", name="Another take").click()
     expect(tab.locator(".take")).to_have_count(2, timeout=WAIT)
     expect(tab.locator(".problem")).to_be_hidden()
@@ -92,6 +93,7 @@ def test_render_makes_what_is_out_of_date_and_an_edit_marks_the_result(
     tab.locator(".seg").nth(1).click()
     tab.keyboard.press("7")
     expect(tab.locator("[data-step=render] small")).to_have_text("compose what changed (1), then make the video")
+    tab.get_by_role("button", name="Export").click()
     tab.locator("[data-step=render]").click()
     expect(tab.locator(".result")).to_be_visible(timeout=WAIT)
     idle(tab)
@@ -108,6 +110,7 @@ def test_render_makes_what_is_out_of_date_and_an_edit_marks_the_result(
 
 
 def test_one_thing_sounds_at_a_time(tab: Page) -> None:
+    tab.get_by_role("tab", name="Segment").click()
     on = "() => document.querySelector('.take').playing.dataset.on"
     tab.locator(".take .btn").first.click()
     tab.wait_for_function(f"() => ({on})() === 'true'")
@@ -121,6 +124,7 @@ def test_one_thing_sounds_at_a_time(tab: Page) -> None:
 def test_a_new_take_is_chosen_and_played_and_an_own_sound_takes_no_number(
     tab: Page, page: Studio, project: str, truth: Truth, cate_mp3: str
 ) -> None:
+    tab.get_by_role("tab", name="Segment").click()
     with tab.expect_file_chooser() as chooser:
         tab.get_by_role("button", name="Use my own sound").click()
     chooser.value.set_files(cate_mp3)
@@ -134,6 +138,7 @@ def test_a_new_take_is_chosen_and_played_and_an_own_sound_takes_no_number(
 
 
 def test_steps_of_the_volume_are_one_undo(tab: Page, project: str, truth: Truth) -> None:
+    tab.get_by_role("tab", name="Segment").click()
     volume = tab.get_by_label("Music volume")
     tab.keyboard.press("n")
     for key in ("ArrowLeft", "ArrowLeft", "ArrowLeft", "ArrowLeft"):

@@ -204,7 +204,7 @@ def test_zoom_stays_through_an_edit(tab: Page) -> None:
     left, width = tab.evaluate(seen)
     assert left > 0 and width > 2 * box["width"]
     tab.keyboard.press("2")
-    expect(tab.locator(".actions [aria-label^=Undo]")).to_be_enabled()
+    expect(tab.locator(".bar [aria-label^=Undo]")).to_be_enabled()
     tab.wait_for_timeout(200)
     assert tab.evaluate(seen) == [left, width]
     tab.get_by_role("button", name="Show the whole video").click()
@@ -242,6 +242,7 @@ def test_the_transcript_is_searched_corrected_and_read_again(tab: Page, project:
 
 
 def test_typing_a_prompt_is_no_shortcut(tab: Page, project: str, truth: Truth) -> None:
+    tab.get_by_role("tab", name="Segment").click()
     prompt = tab.get_by_label("In your words (optional)")
     prompt.fill("slow strings")
     prompt.press("s")
@@ -298,7 +299,7 @@ def test_lines_of_another_language_take_a_translation(tab: Page, project: str, t
 def test_a_decision_of_the_creator_survives_a_new_analysis(tab: Page, project: str, truth: Truth) -> None:
     tab.locator(".seg").nth(3).click()
     tab.keyboard.press("5")
-    tab.locator(".settings summary").click()
+    tab.get_by_role("button", name="Settings").click()
     shortest = tab.get_by_label("Shortest segment")
     shortest.fill("7")
     shortest.dispatch_event("change")
@@ -310,7 +311,7 @@ def test_a_decision_of_the_creator_survives_a_new_analysis(tab: Page, project: s
 
 
 def test_the_sound_track_is_chosen_where_there_are_several(tab: Page, project: str, truth: Truth) -> None:
-    tab.locator(".settings summary").click()
+    tab.get_by_role("button", name="Settings").click()
     select = tab.get_by_label("Sound track")
     assert not select.is_visible()
     truth(project).mark("sounds", json.dumps(["1 (Game)", "2 (Mic)"]))
@@ -330,7 +331,7 @@ def test_the_sound_track_is_chosen_where_there_are_several(tab: Page, project: s
 def test_a_feeling_too_short_to_be_a_segment_is_a_mark_and_a_click_makes_it_one(
     tab: Page, project: str, truth: Truth
 ) -> None:
-    tab.locator(".settings summary").click()
+    tab.get_by_role("button", name="Settings").click()
     shortest = tab.get_by_label("Shortest segment")
     shortest.fill("30")
     shortest.dispatch_event("change")

@@ -38,6 +38,29 @@ def test_narrow_and_by_touch(chromium: Browser, open_tab: Open, project: str, tr
         phone.close()
 
 
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1440, 900), (1024, 768), (768, 1024)])
+def test_the_editor_is_one_screen(chromium: Browser, open_tab: Open, project: str, width: int, height: int) -> None:
+    context = chromium.new_context(locale="en-US", viewport={"width": width, "height": height})
+    try:
+        tab = open_tab(context, project)
+        for tab_name in ("Segment", "Transcript"):
+            tab.get_by_role("tab", name=tab_name).click()
+            assert tab.evaluate(OVERFLOW) == [], "nothing scrolls but the panel's inside"
+            for part in ("header.bar", ".player video", ".panel", ".strip"):
+                box = tab.locator(part).bounding_box()
+                assert box and box["y"] >= 0 and box["y"] + box["height"] <= height and box["x"] >= 0, part
+                assert box["x"] + box["width"] <= width, part
+        strip = tab.locator(".strip").bounding_box()
+        assert strip and strip["width"] == width, "edge to edge"
+    finally:
+        context.close()
+
+
+OVERFLOW = """() => [...document.querySelectorAll('html, .bgm-studio, .bgm-steps, .bar, .player, .panel')]
+  .filter((e) => e.scrollHeight > e.clientHeight + 1 || e.scrollWidth > e.clientWidth + 1)
+  .map((e) => [e.className, e.scrollWidth, e.clientWidth, e.scrollHeight, e.clientHeight])"""
+
+
 def touch_drag(tab: Page, x: float, y: float, by: float) -> None:
     client = tab.context.new_cdp_session(tab)
 

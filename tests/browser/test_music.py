@@ -50,6 +50,7 @@ def test_a_new_emotion_makes_only_that_clip_again_while_another_plays(tab: Page,
 
 def test_another_take_is_made_chosen_and_downloaded(tab: Page, project: str, truth: Truth) -> None:
     first = truth(project).segments[0].chosen
+    tab.get_by_role("tab", name="Segment").click()
     tab.get_by_role("button", name="Another take").click()
     expect(tab.locator(".take")).to_have_count(2, timeout=30_000)
     expect(tab.locator(".progress")).to_be_hidden(timeout=30_000)
@@ -77,6 +78,7 @@ def test_an_own_sound_file_takes_a_segments_place(tab: Page, project: str, truth
 
 
 def test_a_sound_that_cannot_be_read_is_refused_beside_its_button(tab: Page, tmp_path: Path) -> None:
+    tab.get_by_role("tab", name="Segment").click()
     bad = tmp_path / "bad.mp3"
     bad.write_text("no sound at all")
     with tab.expect_file_chooser() as chooser:
@@ -118,6 +120,7 @@ def test_stop_in_the_middle_keeps_what_is_finished(tab: Page, page: Studio, proj
 
 
 def test_the_second_in_the_queue_sees_its_place(tab: Page, page: Studio) -> None:
+    tab.get_by_role("tab", name="Segment").click()
     release = threading.Event()
     page.desk.jobs.submit("somebody-else", "generate", "music", lambda listen: release.wait(20))
     try:
@@ -130,6 +133,7 @@ def test_the_second_in_the_queue_sees_its_place(tab: Page, page: Studio) -> None
 
 @pytest.mark.parametrize("kind", ["srt", "vtt", "json", "audacity", "edl"])
 def test_exports_can_be_downloaded(tab: Page, kind: str) -> None:
+    tab.get_by_role("button", name="Export").click()
     with tab.expect_download() as download:
         tab.locator(f".exports [data-kind={kind}]").click()
     text = Path(download.value.path()).read_text(encoding="utf-8")

@@ -20,10 +20,10 @@ Open = Callable[..., Page]
 def test_a_reload_keeps_the_work(tab: Page, context: BrowserContext, page: Studio) -> None:
     tab.locator(".seg").nth(1).click()
     tab.keyboard.press("4")
-    expect(tab.locator(".actions [aria-label^=Undo]")).to_be_enabled()
+    expect(tab.locator(".bar [aria-label^=Undo]")).to_be_enabled()
     tab.reload()
     expect(tab.locator(".seg .name")).to_have_text(["joy", "joy", "anger", "fear"])
-    expect(tab.locator(".actions [aria-label^=Undo]")).to_be_enabled()
+    expect(tab.locator(".bar [aria-label^=Undo]")).to_be_enabled()
     other = context.new_page()
     tab.close()
     other.goto(page.blocks.local_url)
@@ -35,6 +35,7 @@ def test_a_job_survives_a_closed_tab(
 ) -> None:
     release = threading.Event()  # somebody else's job goes first, so that this one isn't over before the tab is
     page.desk.jobs.submit("somebody-else", "generate", "music", lambda listen: release.wait(30))
+    tab.get_by_role("tab", name="Segment").click()
     tab.get_by_role("button", name="Another take").click()
     expect(tab.locator(".progress")).to_be_visible()
     other = context.new_page()
@@ -55,8 +56,8 @@ def test_two_users_do_not_see_each_other(
         expect(theirs.locator(".seg")).to_have_count(0)
         expect(theirs.locator(".recent")).to_be_hidden()
         theirs.get_by_text("Try it with our sample").click()
-        expect(theirs.locator(".steps .title, .foot .title")).to_have_text("sample")
-        expect(tab.locator(".foot .title")).to_have_text("clip")
+        expect(theirs.locator(".bar .title")).to_have_text("sample")
+        expect(tab.locator(".bar .title")).to_have_text("clip")
         root = page.blocks.local_url + "studio/"
         for address in (f"{project[:-1]}x/video", "../video", "%2e%2e/video", f"{project}/..%2f..%2fproject.json"):
             assert stranger.request.get(root + address).status == 404
@@ -107,6 +108,7 @@ def test_a_project_file_opens_again(tab: Page, chromium: Browser, open_tab: Open
     tab.locator(".seg").nth(2).click()
     tab.keyboard.press("6")
     tab.wait_for_timeout(500)
+    tab.get_by_role("button", name="Export").click()
     with tab.expect_download() as download:
         tab.get_by_role("link", name="Project file").click()
     assert download.value.suggested_filename == "clip.bgm.zip"

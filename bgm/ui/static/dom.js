@@ -37,6 +37,7 @@ const PATHS = {
   left: 'M15 5 7 12l8 7z',
   right: 'm9 5 8 7-8 7z',
   refresh: 'M12 5a7 7 0 0 1 6.3 4H15v2h7V4h-2v3.4A9 9 0 1 0 21 13h-2a7 7 0 1 1-7-8z',
+  tune: 'M4 6h9v2H4zM17 6h3v2h-3zM13.500 4.500h2v5h-2zM4 11h3v2H4zM11 11h9v2h-9zM7.500 9.500h2v5h-2zM4 16h7v2H4zM15 16h5v2h-5zM11.500 14.500h2v5h-2z',
   download: 'M11 4h2v8h3l-4 5-4-5h3zM5 18h14v2H5z',
   upload: 'M11 17h2V9h3l-4-5-4 5h3zM5 18h14v2H5z',
   dice: 'M5 4h14a1 1 0 0 1 1 1v14a1 1 0 0 1-1 1H5a1 1 0 0 1-1-1V5a1 1 0 0 1 1-1zm3.5 3a1.5 1.5 0 1 0 0 3 1.5 1.5 0 0 0 0-3zm7 7a1.5 1.5 0 1 0 0 3 1.5 1.5 0 0 0 0-3zM12 10.5a1.5 1.5 0 1 0 0 3 1.5 1.5 0 0 0 0-3z',

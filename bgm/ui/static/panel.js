@@ -1,13 +1,13 @@
-// The selected segment: its emotion with the seven scores, its music, its takes.
+// The selected segment: the seven scores of what is said in it, its music, its takes.
 import { button, clock, h, setText } from './dom.js';
 import { now } from './playback.js';
 import { commit, EMOTIONS, currentRun, follow, isBusy, isSpoken, selectedSegment, store, subscribe } from './store.js';
 import { playWhenMade, takesList } from './takes.js';
 import { emotionName, t } from './texts.js';
-import { playSegment, setEmotion } from './timeline/actions.js';
+import { playSegment } from './timeline/actions.js';
 import { isOwn, percent } from './timeline/strip.js';
 
-export function panelRoom() {
+export function segmentRoom() {
   const title = h('h2', {});
   const when = h('span', { class: 'when' });
   const stale = h('p', { class: 'note stale-note' });
@@ -15,7 +15,7 @@ export function panelRoom() {
   const make = button('refresh', t('make_take'), generate, { text: t('make_take') });
   const own = button('upload', t('own_audio'), pickOwnSound, { text: t('own_audio') });
   const head = h('header', {}, button('play', t('play_segment'), playSegment), title, when);
-  const panel = h('section', { class: 'panel card', 'aria-label': t('segment_panel') }, head,
+  const room = h('div', { class: 'segment' }, head,
     h('div', { class: 'halves' }, scores(), fields()), h('h3', {}, t('takes')), stale, takesList(), h('div', { class: 'row' }, make, more, own),
     h('div', { 'data-problems': 'segment' }));
   subscribe(['view', 'selected', 'job'], () => {
@@ -31,7 +31,7 @@ export function panelRoom() {
     more.disabled = frozen;
     own.disabled = isBusy();
   });
-  return panel;
+  return room;
 }
 
 function note(segment) {
@@ -63,7 +63,7 @@ function scores() {
   const rows = EMOTIONS.map((emotion) => {
     const bar = h('span', { class: 'fill', style: `background: var(--fill-${emotion})` });
     const number = h('span', { class: 'value' });
-    const row = h('button', { type: 'button', class: 'score', role: 'radio', 'data-emotion': emotion, onclick: () => setEmotion(emotion) },
+    const row = h('li', { class: 'score', 'data-emotion': emotion },
       h('span', { class: 'name' }, emotionName(emotion)), h('span', { class: 'meter' }, bar), number);
     return Object.assign(row, { bar, number });
   });
@@ -74,12 +74,12 @@ function scores() {
     rows.forEach((row, i) => showScore(row, segment, segment.scores?.[i]));
     setText(origin, origins(segment));
   });
-  return h('div', { class: 'scores' }, h('div', { role: 'radiogroup', 'aria-label': t('emotion_of_segment') }, rows), origin);
+  return h('div', { class: 'scores' }, h('ul', { 'aria-label': t('scores') }, rows), origin);
 }
 
 function showScore(row, segment, score) {
   const isHere = row.dataset.emotion === segment.emotion;
-  row.setAttribute('aria-checked', String(isHere));
+  row.classList.toggle('here', isHere);
   row.bar.style.width = `${(score ?? 0) * 100}%`;
   setText(row.number, score === undefined ? '' : percent(score));
 }

@@ -39,7 +39,9 @@ function playSoundOnly(video, note) {
 
 function controls(video) {
   const playing = button('play', t('play'), toggle, { key: t('key_space') });
-  const time = h('span', { class: 'time' });
+  const passed = h('span', {});
+  const total = h('span', { class: 'total' });
+  const time = h('span', { class: 'time' }, passed, total);
   const position = h('input', { type: 'range', min: '0', step: '0.05', value: '0', 'aria-label': t('position') });
   const volume = h('input', { type: 'range', min: '0', max: '1', step: '0.05', value: '1', class: 'volume', 'aria-label': t('volume') });
   const full = button('full', t('fullscreen'), () => video.requestFullscreen?.());
@@ -51,7 +53,8 @@ function controls(video) {
     const duration = store.view.duration ?? 0;
     position.max = duration;
     position.value = at;
-    setText(time, `${clock(at)} / ${clock(duration)}`);
+    setText(passed, clock(at));
+    setText(total, ` / ${clock(duration)}`);
     showPlaying(playing);
   });
   return h('div', { class: 'controls' }, playing, position, time, volume, full, sources());

@@ -25,8 +25,7 @@ export function settingsRoom() {
     for (const field of fields) field.show(store.view.settings?.[field.name], isBusy());
   });
   const hint = h('p', { class: 'note' }, t('settings_hint'));
-  return h('details', { class: 'settings card' }, h('summary', {}, h('h2', {}, t('settings'))), hint,
-    h('div', { class: 'grid' }, fields.map((field) => field.element)));
+  return h('div', { class: 'fields-of-all' }, hint, h('div', { class: 'grid' }, fields.map((field) => field.element)));
 }
 
 const save = (name, value) => ask('set_settings', { changes: { [name]: value } });
@@ -122,6 +121,6 @@ export function exportsRoom() {
     links.at(-1).hidden = !store.view.preview?.url && !store.view.result;
     project.href = `${base}/project`;
   });
-  return h('section', { class: 'exports card', 'aria-label': t('exports') }, h('h2', {}, t('exports')),
+  return h('section', { class: 'exports', 'aria-label': t('exports') }, h('h2', {}, t('exports')),
     h('p', { class: 'note' }, t('exports_hint')), h('div', { class: 'row' }, links), h('div', { class: 'row' }, project));
 }

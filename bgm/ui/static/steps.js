@@ -1,4 +1,5 @@
 // The three steps, how far the running one is, and what went wrong.
+import { bar } from './bar.js';
 import { button, h, setText } from './dom.js';
 import { isBusy, isRunning, setJob, setView, store, subscribe } from './store.js';
 import { has, said, t } from './texts.js';
@@ -15,22 +16,12 @@ export function mount({ element, props, trigger, watch }) {
     setJob({ state: 'waiting', kind: step, position: 0 });
     trigger('run', { step, ...more });
   };
-  const buttons = { analyze: step(1, 'analyze'), generate: step(2, 'generate'), render: step(3, 'render') };
-  const title = h('strong', { class: 'title' });
-  const leave = button('close', t('new_video'), () => {
+  const close = () => {
     setView({ id: null });
     trigger('close');
-  }, { text: t('new_video') });
-  const engines = h('details', { class: 'engines' }, h('summary', {}), h('ul', {}));
-  const root = element.querySelector('.bgm-steps');
-  root.replaceChildren(
-    h('div', { class: 'steps card' }, h('div', { class: 'flow' }, Object.values(buttons)),
-      h('div', { class: 'foot' }, title, h('div', { class: 'now' }, progress(), engines), leave)), problem());
-  subscribe(['view', 'job'], () => {
-    setText(title, store.view.title ?? '');
-    refresh(buttons);
-    showEngines(engines);
-  });
+  };
+  element.querySelector('.bgm-steps').replaceChildren(
+    bar(close, h('div', { class: 'flow' }, stepButton('analyze'), stepButton('generate')), progress()), problem());
   const hear = (job) => {
     if (next && job.state !== 'running' && job.state !== 'waiting') {
       const [step, more] = next;
@@ -60,33 +51,40 @@ function sendStop() {
   store.server.stop({ project: store.view.id });
 }
 
-function step(number, kind) {
-  return h('button', { type: 'button', class: 'step', 'data-step': kind, onclick: () => store.run(kind) },
-    h('span', { class: 'number' }, String(number)),
-    h('span', { class: 'what' }, h('b', {}, t(`step_${kind}`)), h('small', {})));
+export function stepButton(kind) {
+  const small = h('small', {});
+  const element = h('button', { type: 'button', class: 'step', 'data-step': kind, onclick: () => store.run(kind) },
+    h('span', { class: 'what' }, h('b', {}, t(`step_${kind}`)), small));
+  subscribe(['view', 'job'], () => {
+    const frozen = isBusy();
+    setText(small, HINTS[kind](store.view, store.view.segments ?? []));
+    element.title = small.textContent;
+    element.disabled = frozen || (kind !== 'analyze' && !store.view.analyzed);
+    element.classList.toggle('next', kind === nextStep(store.view) && !frozen);
+    element.classList.toggle('running', frozen && store.job.kind === kind);
+  });
+  return element;
 }
 
-function refresh({ analyze, generate, render }) {
-  const { view } = store;
-  const all = view.segments ?? [];
-  const stale = all.filter((s) => s.stale).length;
-  const isFirst = !all.some((s) => s.takes.length);
-  const frozen = isBusy();
-  const next = !view.analyzed ? analyze : stale ? generate : !view.result || view.result.stale ? render : null;
-  hint(analyze, view.analyzed ? t('analyzed') : t('analyze_hint'));
-  hint(generate, isFirst ? t('generate_hint') : stale ? t('generate_changed', { n: stale }) : t('generate_done'));
-  hint(render, view.result && !view.result.stale ? t('render_done') : stale && !isFirst ? t('render_changed', { n: stale }) : t('render_hint'));
-  analyze.disabled = frozen;
-  generate.disabled = frozen || !view.analyzed;
-  render.disabled = frozen || !view.analyzed;
-  for (const element of [analyze, generate, render]) {
-    element.classList.toggle('next', element === next && !frozen);
-    element.classList.toggle('running', frozen && store.job.kind === element.dataset.step);
-  }
-}
+const countStale = (segments) => segments.filter((s) => s.stale).length;
+const hasMusic = (segments) => segments.some((s) => s.takes.length);
 
-function hint(element, text) {
-  setText(element.querySelector('small'), text);
+const HINTS = {
+  analyze: ({ analyzed }) => t(analyzed ? 'analyzed' : 'analyze_hint'),
+  generate: (view, all) => {
+    if (!hasMusic(all)) return t('generate_hint');
+    return countStale(all) ? t('generate_changed', { n: countStale(all) }) : t('generate_done');
+  },
+  render: ({ result }, all) => {
+    if (result && !result.stale) return t('render_done');
+    return countStale(all) && hasMusic(all) ? t('render_changed', { n: countStale(all) }) : t('render_hint');
+  },
+};
+
+function nextStep({ analyzed, segments = [], result }) {
+  if (!analyzed) return 'analyze';
+  if (countStale(segments)) return 'generate';
+  return !result || result.stale ? 'render' : null;
 }
 
 function progress() {
@@ -140,18 +138,4 @@ function problem() {
     if (isNews && place !== home) box.scrollIntoView({ block: 'nearest' });
   });
   return home;
-}
-
-// 'riffusion: not installed: diffusers → embedded': each engine that was passed over with its reason, then the one taken.
-const why = (reason) => reason.split(' → ').map((part) => {
-  const [, name, missing] = /^([\w-]+): (.*)$/s.exec(part) ?? [];
-  return name ? `${name}: ${said(missing)}` : said(part);
-}).join(' → ');
-
-// Which engine did what in one line, and why behind it; the line makes way for a step that runs.
-function showEngines(element) {
-  const used = (store.view.engines ?? []).map(({ stage, name, reason }) => [`${t(`uses_${stage}`)}: ${name}`, why(reason)]);
-  setText(element.firstChild, used.map(([engine]) => engine).join('  ·  '));
-  element.lastChild.replaceChildren(...used.map(([engine, reason]) => h('li', {}, `${engine} (${reason})`)));
-  element.hidden = !used.length || isRunning();
 }

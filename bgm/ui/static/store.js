@@ -76,7 +76,7 @@ export function segmentAt(time) {
 // The playhead selects: what the keys, the buttons and the panel act on is the segment under it. While one types in the
 // panel, its segment stays.
 export function follow(time) {
-  const isHeld = selectedSegment() && document.activeElement?.matches('.panel :is(textarea, input:not([type=checkbox]))');
+  const isHeld = selectedSegment() && document.activeElement?.matches('.segment :is(textarea, input:not([type=checkbox]))');
   if (!isHeld) select(segmentAt(time)?.id ?? null);
 }
 

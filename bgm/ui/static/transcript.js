@@ -30,8 +30,8 @@ export function transcriptRoom() {
     subtitles.disabled = isBusy();
   });
   onTime((time) => markCurrent(list, time));
-  return h('section', { class: 'transcript card', 'aria-label': t('transcript') },
-    h('header', {}, h('h2', {}, t('transcript')), h('span', { class: 'find' }, icon('search'), search, found), h('span', { class: 'grow' }), reread, subtitles),
+  return h('div', { class: 'transcript' },
+    h('header', {}, h('span', { class: 'find' }, icon('search'), search, found), h('span', { class: 'grow' }), reread, subtitles),
     h('div', { 'data-problems': 'transcript' }), h('p', { class: 'note' }, t('transcript_hint')), unread, empty, list);
 }
 

@@ -5,7 +5,7 @@ import { emotionName } from '../texts.js';
 import { ticks } from './scale.js';
 
 const DASHES = { anger: 'solid', disgust: 'dash', fear: 'dot', joy: 'solid', neutral: 'solid', sadness: 'dashdot', surprise: 'longdash' };
-const HEIGHT = 150;
+const HEIGHT = 104;
 const MARGIN = { l: 0, r: 0, t: 22, b: 4 };
 const LAST_SHOWN = 0.06; // a curve that never rises above this is drawn thin
 

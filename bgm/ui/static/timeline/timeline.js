@@ -3,6 +3,7 @@ import { clock, h, isTyping } from '../dom.js';
 import { now, onTime, seek } from '../playback.js';
 import { follow, segments, store, subscribe } from '../store.js';
 import { t } from '../texts.js';
+import { showTab } from '../tabs.js';
 import { onKey, split } from './actions.js';
 import { Curves } from './curves.js';
 import { draggable } from './drag.js';
@@ -49,7 +50,7 @@ function build() {
   const inner = h('div', { class: 'inner' }, h('div', { class: 'window' }, plot, nothing, canvas), strip, head, label);
   const scroller = h('div', { class: 'scroller' }, inner);
   const message = h('p', { class: 'message', role: 'status' });
-  const root = h('section', { class: 'timeline card', 'aria-label': t('timeline') }, scroller,
+  const root = h('section', { class: 'timeline', 'aria-label': t('timeline') }, scroller,
     h('div', { class: 'hints' }, message, h('p', { class: 'keys' }, t('keys_hint'))));
   return { root, scroller, inner, plot, nothing, canvas, strip, head, label, message };
 }
@@ -128,6 +129,7 @@ function onWheel(event, scroller, zoom) {
 function onClick(event, scale) {
   const block = event.target.closest('.seg');
   if (event.target.closest('.handle')) return;
+  if (block) showTab('segment');
   if (event.detail) seek(scale.timeAt(event.clientX));
   else if (block) seek(segments().find((s) => s.id === block.dataset.key).start);
 }

@@ -17,8 +17,6 @@ export function toolbar(zoom, highlight) {
     later: button('right', t('nudge_later'), () => actions.nudge(store.selected, 0.1)),
     silent: button('mute', t('silent_toggle'), () => actions.flip('silent'), { key: 'N', 'aria-pressed': 'false' }),
     locked: button('lock', t('lock_toggle'), () => actions.flip('locked'), { key: 'L', 'aria-pressed': 'false' }),
-    undo: button('undo', t('undo'), actions.undo, { key: 'Ctrl+Z' }),
-    redo: button('redo', t('redo'), actions.redo, { key: 'Ctrl+Shift+Z' }),
   };
   const view = [
     button('minus', t('zoom_out'), () => zoom(1 / 1.6)),
@@ -47,11 +45,8 @@ function emotionButton(emotion, number, highlight) {
 
 function refresh(buttons, emotions) {
   const segment = selectedSegment();
-  const { undo, redo } = store.view.history ?? { undo: 0, redo: 0 };
   const first = store.view.segments?.[0] === segment;
   const last = store.view.segments?.at(-1) === segment;
-  buttons.undo.disabled = !undo;
-  buttons.redo.disabled = !redo;
   buttons.merge.disabled = last;
   buttons.earlier.disabled = first;
   buttons.later.disabled = first;

@@ -1,0 +1,48 @@
+// The bar over the editor: whose project this is, one step back and on, which engines worked, and the sheets.
+import { button, h, setText } from './dom.js';
+import { pageTools } from './header.js';
+import { sheetButton } from './sheet.js';
+import { store, subscribe } from './store.js';
+import * as actions from './timeline/actions.js';
+import { has, said, t } from './texts.js';
+
+export function bar(close, ...work) {
+  const title = h('strong', { class: 'title' });
+  const undo = button('undo', t('undo'), actions.undo, { key: 'Ctrl+Z' });
+  const redo = button('redo', t('redo'), actions.redo, { key: 'Ctrl+Shift+Z' });
+  subscribe(['view'], () => {
+    const { history, title: name, analyzed } = store.view;
+    setText(title, name ?? '');
+    title.title = name ?? '';
+    undo.disabled = !analyzed || !history?.undo;
+    redo.disabled = !analyzed || !history?.redo;
+  });
+  return h('header', { class: 'bar' }, button('left', t('new_video'), close), title, undo, redo, ...work, h('span', { class: 'grow' }), engineChip(),
+    sheetButton('settings', button('tune', t('settings'), null)), pageTools(),
+    sheetButton('export', button('download', t('export'), null, { text: t('export'), class: 'btn primary' })));
+}
+
+// Which composer is at work in one word; who did each step, and why it was that one, behind it.
+function engineChip() {
+  const name = h('span', {});
+  const list = h('ul', {});
+  const chip = h('details', { class: 'engines' }, h('summary', { title: t('engines') }, name), list);
+  subscribe(['view'], () => {
+    const used = store.view.engines ?? [];
+    chip.hidden = !used.length;
+    setText(name, engineName((used.find(({ stage }) => stage === 'music') ?? used.at(-1))?.name ?? ''));
+    list.replaceChildren(...used.map(({ stage, name: engine, reason }) =>
+      h('li', {}, h('b', {}, `${t(`uses_${stage}`)}: ${engine}`), ` (${why(reason)})`)));
+  });
+  document.addEventListener('pointerdown', ({ target }) => chip.contains(target) || chip.removeAttribute('open'));
+  chip.addEventListener('keydown', (event) => event.key === 'Escape' && chip.removeAttribute('open'));
+  return chip;
+}
+
+const engineName = (name) => (has(`engine_${name}`) ? t(`engine_${name}`) : name);
+
+// 'riffusion: not installed: diffusers → embedded': each engine that was passed over with its reason, then the one taken.
+const why = (reason) => reason.split(' → ').map((part) => {
+  const [, name, missing] = /^([\w-]+): (.*)$/s.exec(part) ?? [];
+  return name ? `${name}: ${said(missing)}` : said(part);
+}).join(' → ');
