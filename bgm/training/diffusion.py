@@ -1,0 +1,152 @@
+"""The diffusion model that is fine-tuned: loaded, the loss that it is trained by, and pictures painted from words."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bgm import weights
+from bgm.errors import BadInput
+from bgm.music.multidiffusion import scheduler_for
+from bgm.music.riffusion_model import quiet
+from bgm.music.spectrogram import Pixels
+from bgm.progress import Progress
+
+if TYPE_CHECKING:
+    import torch
+
+PAINTING_STEPS = 20
+GUIDANCE = 7.0
+"""Of the sample pictures: what the product paints with."""
+JUDGED_TIMES = (100, 300, 500, 700, 900)
+"""Noise levels (of 1000) at which the validation loss is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A loaded StableDiffusionPipeline on its device, frozen; where it came from and under which licence."""
+
+    pipeline: Any
+    device: str
+    source: str
+    licence: str
+
+
+def load(source: str, device: str, progress: Progress, *, offline: bool = False) -> Base:
+    """``source``: hub id or folder of a Stable Diffusion 1 that predicts the noise, as riffusion-model-v1.
+
+    Raises BadInput or EngineUnavailable where it can't be had or isn't one.
+    """
+    from diffusers import StableDiffusionPipeline
+
+    card = weights.card_for("riffusion", source)
+    folder = weights.provide(card, offline=offline, progress=progress)
+    try:
+        with quiet():
+            pipeline = StableDiffusionPipeline.from_pretrained(
+                str(folder), safety_checker=None, feature_extractor=None, requires_safety_checker=False
+            )
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
+        raise BadInput(f"the base in {folder} can't be loaded: {str(error).splitlines()[0]}") from error
+    scheduler_for(pipeline)  # refuses one that predicts something else
+    pipeline.set_progress_bar_config(disable=True)
+    place(pipeline, device)
+    return Base(pipeline, device, Path(source).name if Path(source).is_dir() else source, card.licence)
+
+
+def place(pipeline: Any, device: str) -> None:
+    """To the device, frozen: U-Net and text encoder in bfloat16 on CUDA, all else in float32.
+
+    On CUDA kernels are chosen that give the same bits each time, where there are such.
+    """
+    import torch
+
+    if device == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    dtype = torch.bfloat16 if device == "cuda" else torch.float32
+    with quiet():
+        for network in (pipeline.unet, pipeline.vae, pipeline.text_encoder):
+            network.requires_grad_(False)
+            network.to(device, torch.float32 if network is pipeline.vae else dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Latents and noise (n, 4, 64, columns / 8), times (n,) of 1000, and captions."""
+
+    latents: torch.Tensor
+    noise: torch.Tensor
+    times: torch.Tensor
+    texts: Sequence[str]
+
+
+class Objective:
+    """How wrong the U-Net's prediction of the noise is; ``gamma``: of min-SNR weighting (Hang et al. 2023)."""
+
+    def __init__(self, pipeline: Any, gamma: float = 5.0) -> None:
+        from diffusers import DDPMScheduler
+
+        self._pipeline = pipeline
+        self._gamma = gamma
+        with quiet():
+            kept: torch.Tensor = DDPMScheduler.from_config(pipeline.scheduler.config).alphas_cumprod
+        self._kept = kept.to(pipeline.unet.device)
+
+    def loss(self, batch: Batch) -> torch.Tensor:
+        """The weighted mean: easy noise levels don't outweigh the others."""
+        kept = self._kept[batch.times.to(self._kept.device)]
+        ratio = kept / (1 - kept)
+        return (self.errors(batch) * (ratio.clamp(max=self._gamma) / ratio)).mean()
+
+    def errors(self, batch: Batch) -> torch.Tensor:
+        """(n,): the mean square error of the predicted noise of each, float32."""
+        import torch
+
+        device, number = self._kept.device, self._pipeline.text_encoder.dtype
+        latents, noise, times = (x.to(device) for x in (batch.latents, batch.noise, batch.times))
+        kept = self._kept[times][:, None, None, None]
+        noisy = kept.sqrt() * latents + (1 - kept).sqrt() * noise
+        with torch.autocast(device.type, torch.bfloat16, enabled=number == torch.bfloat16):
+            words = embedded(self._pipeline, batch.texts)
+            predicted = self._pipeline.unet(noisy, times, encoder_hidden_states=words).sample
+        return (predicted.float() - noise).square().mean(dim=(1, 2, 3))
+
+
+def embedded(pipeline: Any, texts: Sequence[str]) -> torch.Tensor:
+    """(n, 77, width) without gradients. Texts are encoded as they come: it is a hundredth of a step's work."""
+    import torch
+
+    with quiet(), torch.no_grad():
+        vectors: torch.Tensor = pipeline.encode_prompt(list(texts), pipeline.device, 1, False)[0]
+    return vectors
+
+
+def paint(pipeline: Any, texts: Sequence[str], columns: int, *, seed: int = 0) -> list[Pixels]:
+    """A grey picture (512, columns) from noise for each text: the ``i``-th from seed ``seed + i``, on any device."""
+    import torch
+
+    schedule = pipeline.scheduler
+    number = pipeline.text_encoder.dtype
+    pictures = []
+    try:
+        pipeline.scheduler = scheduler_for(pipeline)
+        for i, text in enumerate(texts):
+            with (
+                quiet(),
+                torch.no_grad(),
+                torch.autocast(pipeline.device.type, number, enabled=number != torch.float32),
+            ):
+                made = pipeline(
+                    text, 512, columns, num_inference_steps=PAINTING_STEPS, guidance_scale=GUIDANCE,
+                    generator=torch.Generator().manual_seed(seed + i), output_type="np",
+                )  # fmt: skip
+            pictures.append((made.images[0].mean(axis=2) * 255).round().astype(np.uint8))
+    finally:
+        pipeline.scheduler = schedule
+    return pictures
