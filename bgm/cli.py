@@ -80,8 +80,9 @@ def _batch(arguments: argparse.Namespace, listen: Listener) -> tuple[list[Result
     work.one_thread()
     from bgm import environment
     from bgm.batch import run
+    from bgm.batch.cluster import Cluster
 
-    cluster = run.Cluster(arguments.cluster, arguments.cpus, arguments.gib) if arguments.cluster else None
+    cluster = Cluster(arguments.cluster, arguments.cpus, arguments.gib) if arguments.cluster else None
     settings = _changed(environment.read().settings(), arguments)
     outcomes = run.run(arguments.videos, arguments.out, settings, listen, cluster)
     return [asdict(outcome) for outcome in outcomes], run.table(outcomes)

@@ -6,9 +6,11 @@ import json
 import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from bgm.batch import storage, work
+from bgm.batch.cluster import LOCAL, NEEDS_RAY, Cluster, why_no_ray
+from bgm.batch.cluster import outcomes as on_cluster
 from bgm.batch.units import Outcome, Plan, Status, Unit, plan
 from bgm.errors import Cancelled
 from bgm.progress import Listener, Remaining, Step
@@ -20,16 +22,6 @@ REPORT_EVERY_S = 10.0
 STATUSES: tuple[Status, ...] = ("made", "already there", "failed", "stopped")
 
 log = logging.getLogger("bgm")
-
-
-@dataclass(frozen=True, slots=True)
-class Cluster:
-    """Where units run, and what each of them claims there."""
-
-    address: str
-    """``local``, ``auto``, ``HOST:PORT`` or ``ray://HOST:10001``."""
-    cpus: float = 1.0
-    gib: float = 2.0
 
 
 def run(source: str, out: str, settings: Settings, listen: Listener, cluster: Cluster | None) -> list[Outcome]:
@@ -107,8 +99,14 @@ class _Batch:
 def _outcomes(
     units: Sequence[Unit], settings: Settings, listen: Listener, cluster: Cluster | None
 ) -> Iterator[Outcome]:
-    for unit in units:
-        yield work.make(unit, settings, listen)
+    if cluster and cluster.address == LOCAL and why_no_ray():
+        log.warning("Ray is not installed (%s): one video at a time", NEEDS_RAY)
+        cluster = None
+    if cluster:
+        yield from on_cluster(units, settings, listen, cluster)
+    else:
+        for unit in units:
+            yield work.make(unit, settings, listen)
 
 
 def table(outcomes: Iterable[Outcome]) -> str:

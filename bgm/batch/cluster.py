@@ -1,0 +1,257 @@
+"""The units on a Ray cluster: tasks for whole videos, one painter for each GPU. The only module that knows Ray.
+
+Ray gives the work to machines, and again to others when one dies; that a unit may be done twice is the unit's matter
+(:mod:`bgm.batch.work`). Names, settings, steps and pictures go over the wire; videos lie on the shared storage.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
+from typing import Any
+from urllib.parse import urlsplit
+
+from bgm.batch.painters import Painters, RemotePainter
+from bgm.batch.units import Outcome, Unit
+from bgm.batch.work import THREADS, make
+from bgm.errors import BadInput, Cancelled
+from bgm.music import painting
+from bgm.progress import Listener, Step
+from bgm.settings import Settings
+
+LOCAL = "local"
+NEEDS_RAY = "pip install -r requirements-cluster.txt"
+RETRIES = 3
+"""How often a unit is begun again when its worker or machine died; then it may be the unit's own fault."""
+AHEAD, LEAST_AHEAD = 2, 4
+"""Units in flight for each that can run: enough to keep all busy and to let an autoscaler see what is wanted, and few
+enough to stop soon."""
+TELL_EVERY_S, HEAR_EVERY_S, LOOK_EVERY_S = 0.5, 0.5, 10.0
+REACH_S = 5.0
+ROOM_WAIT_S = 600.0
+"""How long a cluster may take to start a machine that is large enough."""
+STOP_S = 1.0
+
+log = logging.getLogger("bgm")
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Where units run, and what each of them claims there."""
+
+    address: str
+    """``local``, ``auto``, ``HOST:PORT`` or ``ray://HOST:10001``."""
+    cpus: float = 1.0
+    gib: float = 2.0
+
+    def __post_init__(self) -> None:
+        if not (0 < self.cpus <= 1024 and 0 < self.gib <= 65536):
+            raise BadInput("a video claims more than 0 processors (--cpus) and more than 0 GiB (--gib)")
+
+    @property
+    def memory(self) -> int:
+        """Bytes."""
+        return int(self.gib * 2**30)
+
+
+def why_no_ray() -> str | None:
+    """Why there can be no cluster here, or None."""
+    return None if find_spec("ray") else f"a cluster needs Ray: {NEEDS_RAY}"
+
+
+def outcomes(units: Sequence[Unit], settings: Settings, listen: Listener, cluster: Cluster) -> Iterator[Outcome]:
+    """As they come, begun in the order given. Raises BadInput where there is no Ray, no cluster or no room in it."""
+    missing = why_no_ray()
+    if missing:
+        raise BadInput(missing)
+    _check_reachable(cluster.address)
+    with _connected(cluster):
+        yield from _Driver(units, settings, listen, cluster).run()
+
+
+@contextmanager
+def _connected(cluster: Cluster) -> Iterator[None]:
+    """To a cluster of one's own on this machine, which goes again, or to one that is there."""
+    import ray
+
+    if ray.is_initialized():
+        yield
+        return
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))  # for ever, by default
+    # With this address a cluster of one's own listens on this machine only.
+    own = {"_node_ip_address": "127.0.0.1", "include_dashboard": False} if cluster.address == LOCAL else {}
+    environment = {"env_vars": {name: os.environ.get(name, value) for name, value in THREADS.items()}}
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    try:
+        ray.init(address=cluster.address, namespace="bgm", runtime_env=environment, **quiet, **own)
+    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+        raise BadInput(f"no Ray cluster answers at {cluster.address} ({_first(error)})") from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _check_reachable(address: str) -> None:
+    """Ray itself would knock for a minute and then write a page."""
+    if address in (LOCAL, "auto"):
+        return
+    try:
+        place = urlsplit(address if "://" in address else f"//{address}")
+        host, port = place.hostname, place.port
+    except ValueError:
+        host = port = None
+    if not host or not port:
+        raise BadInput(f"{address} is no cluster: write local, auto, HOST:PORT or ray://HOST:10001")
+    try:
+        socket.create_connection((host, port), timeout=REACH_S).close()
+    except OSError as error:
+        raise BadInput(f"no Ray cluster answers at {address} ({error.strerror or _first(error)})") from error
+
+
+class Board:
+    """Where workers say how far they are. Losing it loses no work."""
+
+    def __init__(self) -> None:
+        self._steps: dict[str, Step] = {}
+
+    def tell(self, step: Step) -> None:
+        self._steps[step.of] = step
+
+    def read(self) -> dict[str, Step]:
+        steps, self._steps = self._steps, {}
+        return steps
+
+
+def work(unit: Unit, settings: Settings, board: Any, painters: Sequence[Any]) -> Outcome:
+    """In a worker's process."""
+    said = 0.0
+
+    def listen(step: Step) -> None:
+        nonlocal said
+        if time.monotonic() - said > TELL_EVERY_S:
+            said = time.monotonic()
+            board.tell.remote(step)
+
+    painting.employ(RemotePainter(painters) if painters else None)
+    outcome = make(unit, settings, listen)
+    _count(outcome)
+    return outcome
+
+
+def _count(outcome: Outcome) -> None:
+    """For Ray's dashboard and Prometheus, where the names begin with ``ray_``."""
+    ended, seconds = _metrics()
+    ended.inc(tags={"outcome": outcome.status})
+    for stage, spent in outcome.stages.items():
+        seconds.observe(spent, tags={"stage": stage})
+
+
+@lru_cache(maxsize=1)
+def _metrics() -> tuple[Any, Any]:
+    from ray.util.metrics import Counter, Histogram
+
+    bounds = [0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000]
+    ended = Counter("bgm_batch_videos_ended", description="Videos of a batch that ended", tag_keys=("outcome",))
+    seconds = Histogram("bgm_stage_seconds", description="A stage of a video", boundaries=bounds, tag_keys=("stage",))
+    return ended, seconds
+
+
+class _Driver:
+    """Keeps a few units ahead of the machines, hears of them, and takes what they give."""
+
+    def __init__(self, units: Sequence[Unit], settings: Settings, listen: Listener, cluster: Cluster) -> None:
+        import ray
+
+        self._todo, self._settings, self._listen, self._cluster = list(units), settings, listen, cluster
+        self._flying: dict[Any, Unit] = {}
+        self._board = ray.remote(num_cpus=0, max_concurrency=16, max_restarts=-1)(Board).remote()
+        self._painters = Painters(settings)
+        self._task = ray.remote(num_cpus=cluster.cpus, memory=cluster.memory, max_retries=RETRIES)(work)
+        self._looked = -LOOK_EVERY_S
+        self._room_since = time.monotonic()
+        self._slots = 0
+
+    def run(self) -> Iterator[Outcome]:
+        import ray
+
+        try:
+            while self._todo or self._flying:
+                self._look()
+                self._begin()
+                done, _ = ray.wait(list(self._flying), timeout=HEAR_EVERY_S)
+                self._hear()
+                for ref in done:
+                    yield self._outcome(ref, self._flying.pop(ref))
+        except (KeyboardInterrupt, Cancelled):
+            for ref in self._flying:
+                ray.cancel(ref)
+            ray.wait(list(self._flying), num_returns=len(self._flying), timeout=STOP_S)  # they clean up behind them
+            raise
+
+    def _begin(self) -> None:
+        room = max(LEAST_AHEAD, AHEAD * self._slots)
+        while self._todo and len(self._flying) < room:
+            unit = self._todo.pop(0)
+            self._flying[self._task.remote(unit, self._settings, self._board, self._painters.actors)] = unit
+
+    def _look(self) -> None:
+        """Machines come and go."""
+        import ray
+
+        if time.monotonic() - self._looked < LOOK_EVERY_S:
+            return
+        self._looked = time.monotonic()
+        machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        self._slots = sum(self._fitting(machine) for machine in machines)
+        self._painters.grow(int(sum(machine.get("GPU", 0) for machine in machines)))
+        if self._slots:
+            self._room_since = time.monotonic()
+        elif self._cluster.address == LOCAL or time.monotonic() - self._room_since > ROOM_WAIT_S:
+            raise BadInput(f"{self._no_room()}: ask for less with --cpus and --gib")
+        else:
+            log.warning("%s: waiting for one", self._no_room())
+
+    def _fitting(self, machine: dict[str, float]) -> int:
+        """How many units a machine holds at a time."""
+        by_memory = machine.get("memory", 0) // self._cluster.memory
+        return int(min(machine.get("CPU", 0) // self._cluster.cpus, by_memory))
+
+    def _no_room(self) -> str:
+        wanted = f"{self._cluster.cpus:g} processors and {self._cluster.gib:g} GiB"
+        return f"no machine of the cluster has room for one video ({wanted})"
+
+    def _hear(self) -> None:
+        import ray
+
+        try:
+            steps = ray.get(self._board.read.remote(), timeout=2)
+        except (ray.exceptions.RayError, TimeoutError):
+            return
+        for step in steps.values():
+            self._listen(step)
+
+    def _outcome(self, ref: Any, unit: Unit) -> Outcome:
+        import ray
+
+        try:
+            outcome: Outcome = ray.get(ref)
+        except ray.exceptions.OutOfMemoryError:
+            why = f"it needs more memory than its machine had, {RETRIES + 1} times: claim more with --gib"
+            return Outcome(unit.name, "failed", why=why)
+        except ray.exceptions.RayError as error:
+            why = f"its worker died {RETRIES + 1} times ({type(error).__name__})"
+            return Outcome(unit.name, "failed", why=why)
+        return outcome
+
+
+def _first(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160].rstrip(".")

@@ -1,0 +1,171 @@
+"""The GPUs of a Ray cluster: an actor on each with the model loaded once, and how a worker without a GPU uses them."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from bgm.engines import EngineOptions
+from bgm.errors import BgmError, EngineUnavailable
+from bgm.music import painting, riffusion_model, riffusion_paint
+from bgm.music.riffusion_model import ModelKey
+from bgm.music.riffusion_paint import PaintJob
+from bgm.music.spectrogram import Pixels
+from bgm.painter.server import Line
+from bgm.progress import Progress, silent
+from bgm.settings import Settings
+
+Result = TypeVar("Result")
+
+INSIDE = 8
+"""Jobs that may wait in one painter."""
+TRIES, ASKED = 5, 4
+ANSWER_S, START_S = 5.0, 180.0
+NO_ANSWER = "the painter was lost: another is asked"
+
+log = logging.getLogger("bgm")
+
+
+class Painter:
+    """On a GPU's machine, for whoever asks, in the order of asking."""
+
+    def __init__(self) -> None:
+        self._line = Line()
+
+    def missing(self, key: ModelKey) -> str | None:
+        """Why it can't paint here."""
+        return riffusion_model.why_missing(key)
+
+    def jobs(self) -> int:
+        """Waiting or at work."""
+        return self._line.length()
+
+    def ready(self, key: ModelKey) -> tuple[str, ...]:
+        return riffusion_model.shared(key, silent).notes
+
+    def paint(self, job: PaintJob) -> Iterator[Any]:
+        """Fractions, at last the picture."""
+        with self._line.turn(silent):
+            yield from riffusion_paint.paint(job)
+
+
+class Painters:
+    """The driver's: one actor for each GPU that there is, none where the music needs none."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.actors: list[Any] = []
+        name, _, model = settings.music.partition(":")
+        options = EngineOptions(
+            model=model or None, offline=settings.offline, device=settings.device, lora=settings.lora
+        )
+        self._key = ModelKey.of(options) if name in ("auto", "riffusion") else None
+        self._named = name == "riffusion"
+
+    def grow(self, gpus: int) -> None:
+        """Employ the GPUs that came; ``auto`` leaves those that can't paint. Raises EngineUnavailable if named."""
+        import ray
+
+        if self._key is None or gpus <= len(self.actors):
+            return
+        # A machine's death restarts its actor on another GPU, if one is free, and only then.
+        actor = ray.remote(num_gpus=1, num_cpus=0, max_restarts=-1, max_concurrency=INSIDE)(Painter)
+        came = [actor.remote() for _ in range(gpus - len(self.actors))]
+        if not self.actors:
+            missing = _missing(came[0], self._key)
+            if missing and self._named:
+                raise EngineUnavailable(f"music: riffusion can't run on the cluster's GPUs: {missing}")
+            if missing:
+                log.warning("the cluster's GPUs are not used: riffusion: %s", missing)
+                self._key = None
+                return
+        self.actors = [*self.actors, *came]
+
+
+def _missing(painter: Any, key: ModelKey) -> str | None:
+    import ray
+
+    try:
+        reason: str | None = ray.get(painter.missing.remote(key), timeout=START_S)
+    except (ray.exceptions.RayError, TimeoutError) as error:
+        return f"no painter started ({type(error).__name__})"
+    return reason
+
+
+class RemotePainter(painting.Painter):
+    """A worker's: the least busy of some painters, another one where that one died. No bit depends on which it is."""
+
+    def __init__(self, painters: Sequence[Any]) -> None:
+        self._painters = list(painters)
+
+    def ready(self, key: ModelKey, progress: Progress) -> tuple[str, ...]:
+        import ray
+
+        def asked() -> tuple[str, ...]:
+            answer = self._chosen(progress).ready.remote(key)
+            while not ray.wait([answer], timeout=1.0)[0]:
+                progress(0.0, "waiting for the painter")
+            notes: tuple[str, ...] = ray.get(answer)
+            return notes
+
+        return _patiently(asked, progress)
+
+    def paint(self, job: PaintJob, progress: Progress) -> Pixels:
+        return _patiently(lambda: self._painted(job, progress), progress)
+
+    def _painted(self, job: PaintJob, progress: Progress) -> Pixels:
+        import ray
+
+        stream = self._chosen(progress).paint.remote(job)
+        try:
+            for item in stream:
+                result = ray.get(item)
+                if not isinstance(result, float):
+                    picture: Pixels = result
+                    return picture
+                progress(result, "painting the music")
+        except (ray.exceptions.RayError, StopIteration):
+            raise
+        except BaseException:
+            ray.cancel(stream)  # a stream that nobody reads would be painted to its end all the same
+            raise
+        raise BgmError("the painter ended before the music was painted")
+
+    def _chosen(self, progress: Progress) -> Any:
+        """Only one that answers: a dead one without a GPU to restart on never would."""
+        import ray
+
+        for _ in range(TRIES):
+            asked = {p.jobs.remote(): p for p in random.sample(self._painters, min(ASKED, len(self._painters)))}
+            answered, _late = ray.wait(list(asked), num_returns=len(asked), timeout=ANSWER_S)
+            loads = [(load, asked[ref]) for ref in answered if (load := _load(ref)) is not None]
+            if loads:
+                return min(loads, key=lambda one: one[0])[1]
+            progress(0.0, NO_ANSWER)
+        raise BgmError("none of the cluster's painters answers; run it again when a GPU is back")
+
+
+def _load(ref: Any) -> int | None:
+    import ray
+
+    try:
+        load: int = ray.get(ref)
+    except ray.exceptions.RayError:
+        return None
+    return load
+
+
+def _patiently(work: Callable[[], Result], progress: Progress) -> Result:
+    import ray
+
+    for attempt in range(TRIES):
+        try:
+            return work()
+        except ray.exceptions.RayTaskError as error:  # the painter lives: the job itself failed there
+            raise error.cause if isinstance(error.cause, BgmError) else error from error
+        except ray.exceptions.RayError:
+            progress(0.0, NO_ANSWER)
+            time.sleep(1.0 + attempt)
+    raise BgmError(f"the cluster's painters were lost {TRIES} times; run it again when a GPU is back")
