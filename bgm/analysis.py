@@ -12,6 +12,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from bgm import engines, soundtrack
+from bgm import project as projects
 from bgm.cues import Moments
 from bgm.digest import digest, fingerprint, seed_of
 from bgm.engines import Choice, EngineOptions, Stage
@@ -167,7 +168,8 @@ def _transcribe(project: Project, info: MediaInfo, journey: Journey) -> Project:
         if subtitles is None and not speech:
             return _without_speech(project, journey)
         wanted = options(project, subtitles=subtitles, language=settings.language, prompt=settings.initial_prompt)
-        recording = Recording(_clearest(project) if info.audio else None, speech, project.duration)
+        sound = _clearest(project) if info.audio else None
+        recording = Recording(sound, speech, project.duration, partial(_show, project))
         progress = journey.stage("transcribe")
         try:
             choice = choose(project, Stage.TRANSCRIBE, settings.transcriber, wanted)
@@ -189,6 +191,12 @@ def _clearest(project: Project) -> Path:
     """What a recogniser hears best: the mix, unless its music is louder than the speech."""
     levels = [level for _, level in moments(project).background]
     return project.voice if levels and median(levels) > LOUD_BACKGROUND_DB else project.audio
+
+
+def _show(project: Project, heard: tuple[Utterance, ...]) -> None:
+    """Let what was heard so far be read, where nothing is known yet; the step is not done by that."""
+    if project.timeline is None:
+        projects.update(project, lambda now: replace(now, utterances=heard))
 
 
 def _recognition(project: Project) -> tuple[str | None, ...]:
@@ -241,33 +249,37 @@ def _classify(project: Project, journey: Journey) -> Project:
             project.mark("classify", key)
         return project
 
-    def work() -> Project:
-        choice = choose(project, Stage.CLASSIFY, project.settings.classifier, options(project))
-        engine = engines.load(choice)
-        texts = [project.utterances[i].english for i in todo]
-        scores = engine.classify(texts, journey.stage("classify"))
-        new = dict(zip(todo, scores, strict=True))
-        scored = (replace(u, scores=new[i]) if i in new else u for i, u in enumerate(project.utterances))
-        return remember(replace(project, utterances=tuple(scored)), choice)
+    choice = choose(project, Stage.CLASSIFY, project.settings.classifier, options(project))
+    texts = [project.utterances[i].english for i in todo]
+    read = engines.load(choice).classify(texts, journey.stage("classify"))
+    scores = {(i, project.utterances[i].english): found for i, found in zip(todo, read, strict=True)}
 
-    return _done(work(), journey, _Step("classify", key))
+    def arrive(now: Project) -> Project:
+        """A line that was edited meanwhile stays unread."""
+        lines = enumerate(now.utterances)
+        scored = tuple(replace(u, scores=scores.get((i, u.english), u.scores)) for i, u in lines)
+        return remember(replace(now, utterances=scored), choice)
+
+    return _finished(projects.update(project, arrive), journey, _Step("classify", key))
 
 
 def _segment(project: Project, journey: Journey) -> Project:
     settings = project.settings
     words = [(u.start, u.end, u.text, dict(u.scores or {})) for u in project.utterances]
-    key = digest("timeline", words, settings.min_segment, settings.seed, project.duration)
+    step = _Step("timeline", digest("timeline", words, settings.min_segment, settings.seed, project.duration))
+    if project.timeline is not None and step.is_done(project):
+        journey.skip(step.name)
+        return project
 
-    def work() -> Project:
+    def arrive(now: Project) -> Project:
+        """On top come the creator's segments as they are now, whatever was edited meanwhile."""
         from bgm.emotion.smoothing import segment
 
-        journey.stage("timeline")
-        fresh = segment(project.utterances, project.duration, settings.min_segment)
-        return replace(project, timeline=_with_decisions(fresh, project.segments, settings.seed))
+        fresh = segment(now.utterances, now.duration, settings.min_segment)
+        return replace(now, timeline=_with_decisions(fresh, now.segments, settings.seed))
 
-    if project.timeline is None:
-        return _done(work(), journey, _Step("timeline", key))
-    return _once(project, journey, _Step("timeline", key), work)
+    journey.stage(step.name)
+    return _finished(projects.update(project, arrive), journey, step)
 
 
 def _with_decisions(fresh: Timeline, old: tuple[Segment, ...], seed: int | str) -> Timeline:
@@ -306,7 +318,10 @@ def _once(project: Project, journey: Journey, step: _Step, work: Callable[[], Pr
 
 
 def _done(project: Project, journey: Journey, step: _Step) -> Project:
-    project.save()
+    return _finished(project.save(), journey, step)
+
+
+def _finished(project: Project, journey: Journey, step: _Step) -> Project:
     project.mark(step.name, step.key)
     journey.finish(step.name)
     return project

@@ -227,9 +227,10 @@ def _rendered(rendered: Any) -> tuple[Result, str]:
 def _described(project: Project) -> Result:
     from bgm import studio
 
+    old = studio.stale(project)
     segments = [
         {"id": s.id, "start": s.start, "end": s.end, "emotion": s.emotion, "confidence": s.confidence}
-        | {"chosen": s.chosen, "takes": len(s.takes), "stale": studio.is_stale(project, s)}
+        | {"chosen": s.chosen, "takes": len(s.takes), "stale": s.id in old}
         for s in project.segments
     ]
     engines = {stage: {"name": use.name, "reason": use.reason} for stage, use in project.engines.items()}

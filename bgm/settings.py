@@ -154,6 +154,9 @@ class Settings:
         unit="dB",
     )
     keep_original: bool = _card(False, help="keep the old sound as a second track", group="mix", on_page=True)
+    subtitle_track: bool = _card(
+        False, help="put the transcript in as a subtitle track, shown when asked", group="mix", on_page=True
+    )
     device: str = _card(
         AUTO,
         help="where models run",

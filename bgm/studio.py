@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from bgm.cues import Music
 from bgm.digest import digest, fingerprint, has_fingerprint
 from bgm.engines import Choice, Stage
 from bgm.errors import BadInput
-from bgm.files import beside, sweep_target, write_text
+from bgm.files import beside, scratch, sweep_target, write_text
 from bgm.media import audio
 from bgm.media.probe import MediaInfo, probe
 from bgm.media.remux import RemuxOptions, check_output, encode_audio, remux
@@ -28,6 +29,7 @@ from bgm.music import direction
 from bgm.progress import Journey, Listener, Whole, silent, unheard
 from bgm.project import Project
 from bgm.settings import Settings
+from bgm.speech.writers import to_srt
 from bgm.timeline import Segment, Take, Timeline
 
 WORDS = "words of segment "
@@ -119,6 +121,11 @@ def add_own_audio(project: Project, segment_id: str, file: Path) -> Project:
     return edit(project, timeline.update(segment.id, chosen=identity, source="user"))
 
 
+def composer(project: Project) -> Choice:
+    """The engine that would make the project's music now. Raises EngineUnavailable where none can run."""
+    return analysis.choose(project, Stage.MUSIC, project.settings.music, _music_options(project))
+
+
 def score(
     project: Project,
     listen: Listener = unheard,
@@ -134,7 +141,7 @@ def score(
     wanted = {_segment(project, s).id for s in segments} if segments is not None else None
     with project.locked():
         journey = Journey({"music": 1.0}, listen)
-        choice = analysis.choose(project, Stage.MUSIC, project.settings.music, _music_options(project))
+        choice = composer(project)
         music = Music.of(choice, analysis.moments(project))
         project = projects.update(project, lambda p: takes.adopt(analysis.remember(p, choice), music))
         todo = takes.missing(project, music, wanted, another=another)
@@ -157,14 +164,20 @@ def _with_words_noted(project: Project, choice: Choice) -> Project:
     return project.noted("score", (*others, *words))
 
 
-def is_stale(project: Project, segment: Segment) -> bool:
-    """Whether what would be heard in this segment was not made from its present inputs."""
+def unread(project: Project) -> bool:
+    """Whether some line's emotions wait to be read again, because its words were changed."""
+    return any(u.scores is None and u.english for u in project.utterances)
+
+
+def stale(project: Project) -> tuple[str, ...]:
+    """The segments of which what would be heard is missing or was not made from their present inputs, in order."""
     used = project.engines.get(Stage.MUSIC)
     if used is None:
-        return not (segment.silent or segment.locked)
+        return tuple(s.id for s in project.segments if not (s.silent or s.locked))
     options = replace(_music_options(project), model=used.name.partition(":")[2] or None)
     choice = Choice(Stage.MUSIC, used.name.partition(":")[0], used.reason, options)
-    return takes.is_stale(project, segment, Music.of(choice, analysis.moments(project)))
+    music = Music.of(choice, analysis.moments(project))
+    return tuple(s.id for s in project.segments if takes.is_stale(project, s, music))
 
 
 def render(project: Project, out: Path, listen: Listener = unheard, *, overwrite: bool = False) -> Rendered:
@@ -178,8 +191,9 @@ def render(project: Project, out: Path, listen: Listener = unheard, *, overwrite
         project, report = _mix(project, journey)
         progress = journey.stage("remux")
         if info.has_video:
-            settings = RemuxOptions(keep_original=project.settings.keep_original, language=project.language)
-            written = remux(info, project.master, out, settings, progress)
+            with _transcript(project) as subtitles:
+                options = RemuxOptions(project.settings.keep_original, subtitles, project.language)
+                written = remux(info, project.master, out, options, progress)
         else:
             written = encode_audio(project.master, out, info, progress)
         project = projects.update(project, lambda p: analysis.noted(p, "render", written.notes))
@@ -203,6 +217,17 @@ def make(
     project = score(project, whole.over(0.7, 0.85))
     saved()
     return render(project, out, whole.over(0.85, 1.0), overwrite=overwrite)
+
+
+@contextmanager
+def _transcript(project: Project) -> Iterator[Path | None]:
+    """The .srt that becomes the video's subtitle track; None where none is wanted or nothing is said."""
+    if not (project.settings.subtitle_track and project.utterances):
+        yield None
+        return
+    with scratch(project.voice.with_suffix(".srt")) as file:
+        file.write_text(to_srt(project.utterances), encoding="utf-8")
+        yield file
 
 
 def mix_preview(project: Project, listen: Listener = unheard) -> Path:

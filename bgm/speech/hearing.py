@@ -149,6 +149,7 @@ class Recogniser(ABC):
             phrases += ear.in_english(said, spoken, tick)
             invented += dropped
             found += [spoken] if said else []
+            recording.told(lay_out(phrases, recording.duration))
         utterances = lay_out(phrases, recording.duration)
         progress(1.0, f"{len(utterances)} phrases")
         return Transcript(main_language(found), utterances, tuple(_notes(found, invented)))

@@ -5,7 +5,8 @@ A transcriber is a class with ``transcribe(recording: Recording, progress: Progr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bgm.timeline import Utterance
@@ -15,6 +16,10 @@ Spans = tuple[Span, ...]
 """Stretches of speech, (start, end) in seconds, in order, disjoint."""
 
 
+def _unread(heard: tuple[Utterance, ...]) -> None:
+    """Nobody reads along."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recording:
     """What is listened to (FLAC, 48 kHz, mono or stereo; None where there is no sound) and where somebody speaks."""
@@ -22,6 +27,8 @@ class Recording:
     audio: Path | None
     speech: Spans
     duration: float
+    told: Callable[[tuple[Utterance, ...]], None] = field(default=_unread, compare=False)
+    """A recogniser calls it with all that it has heard so far, now and then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -25,13 +26,15 @@ from bgm.ui import archive, edits, preferences
 from bgm.ui.disk import full_disk_told
 from bgm.ui.edits import Gesture, History
 from bgm.ui.jobs import Job, Jobs
-from bgm.ui.steps import STEPS, Wish, queue_of
+from bgm.ui.steps import STEPS, Wish, made_by
 from bgm.ui.view import View, job_view, project_view
 from bgm.ui.workspace import Workspace, place_for_source
 
 SUBTITLES = frozenset({".srt", ".vtt"})
 TEXT_LENGTH = 2000
 MAX_GESTURES = 1000
+VIEW_SECONDS = 0.4
+"""At least so long between two views of a project whose step runs: each is all of it."""
 _HISTORIES = 500
 
 
@@ -78,38 +81,45 @@ class Desk:
 
     def view(self, project_id: object) -> View:
         """The project as the page shows it."""
+        rev = time.time_ns() // 1000  # before the reading: of two views the later one is the newer
         project = self.workspace.load(project_id)
-        return project_view(str(project_id), project, self._histories.get(str(project_id)))
+        name = project.folder.name
+        return {**project_view(name, project, self._histories.get(name), self.jobs.of(name)), "rev": rev}
 
     # Steps ---------------------------------------------------------------------------------------------------------
 
-    def start(self, project_id: object, kind: object, wish: Wish) -> Job:
-        """Queue a step of a project."""
+    def start(self, project_id: object, kind: object, wish: Wish, *, join: bool = False) -> Job:
+        """Queue a step of a project; with ``join`` the step that runs already, if there is one, will do."""
         if not (isinstance(kind, str) and kind in STEPS):
             raise BadInput(f"there is no step {kind!r}")
-        _, work = STEPS[kind]
+        queue, work = STEPS[kind]
         with self._alone(project_id) as project:  # an edit that is being saved comes first
-            queue = queue_of(kind, project)
+            name = project.folder.name
+            running = self.jobs.of(name)
+            if join and running is not None and not running.finished.is_set():
+                return running
+            making = made_by(kind, project, wish)
             self.workspace.check_room(project.folder)
-            before = project.timeline
 
             @full_disk_told()
             def run(listen: Listener) -> Project:
-                done = work(projects.load(project.folder, project.settings), wish, listen)
-                if kind in {"analyze", "rescore"} and before is not None and done.timeline != before:
-                    self._history(project.folder.name).remember(before)
-                return done
+                before = projects.load(project.folder, project.settings)
+                return self._undoable(before, lambda now: work(now, wish, listen))
 
-            return self.jobs.submit(project.folder.name, kind, queue, run)
+            queue = "music" if making else queue  # with the composers whenever it makes music
+            return self.jobs.submit(name, kind, queue, run, making=making, more=wish.another)
 
     async def watch(self, job: Job) -> AsyncIterator[tuple[View, View | None]]:
         """The job as it goes on, and the project whenever it has changed by it."""
-        note = None
+        seen: object = None
+        last = -VIEW_SECONDS
         async for now in self.jobs.follow(job):
-            arrived = now.kind == "generate" and now.step is not None and now.step.note != note
-            note = now.step.note if now.step else None
-            changed = arrived or now.finished.is_set()
-            view = await asyncio.to_thread(self.view, now.project_id) if changed else None
+            mark = (now.state, now.composes, self.workspace.changed(now.project_id))
+            changed = mark != seen and time.monotonic() - last >= VIEW_SECONDS
+            view = None
+            if changed or now.finished.is_set():
+                seen, last = mark, time.monotonic()
+                view = await asyncio.to_thread(self.view, now.project_id)
             yield job_view(now, self.jobs.position(now)), view
 
     def stop(self, project_id: object) -> None:
@@ -201,6 +211,16 @@ class Desk:
         if project.timeline != before[0]:
             history.remember(before[0], edits.run_of(gesture))
 
+    def _undoable(self, before: Project, work: Callable[[Project], Project]) -> Project:
+        """What ``work`` makes of the project; where it draws the timeline anew, that can be undone."""
+        history = self._history(before.folder.name)
+        known = len(history.past)
+        done = work(before)
+        redrawn = before.timeline is not None and _shape(done.timeline) != _shape(before.timeline)
+        if redrawn and len(history.past) == known and before.timeline is not None:  # else edits came meanwhile
+            history.remember(before.timeline)
+        return done
+
     @contextmanager
     def _alone(self, project_id: object) -> Iterator[Project]:
         """The project; nobody else edits it or starts a step meanwhile."""
@@ -212,7 +232,7 @@ class Desk:
         """The project, to be edited. Raises BadInput while its analysis runs, which would overwrite the edit."""
         with self._alone(project_id) as project:
             job = self.jobs.of(project.folder.name)
-            if job is not None and not job.finished.is_set() and job.kind in {"analyze", "rescore"}:
+            if job is not None and not job.finished.is_set() and job.kind == "analyze":
                 raise BadInput("the analysis is running; edit when it is done, or stop it")
             yield project
 
@@ -247,6 +267,11 @@ def _walk(history: History, project: Project, *, back: bool) -> None:
     except BaseException:
         opposite(timeline)
         raise
+
+
+def _shape(timeline: Timeline | None) -> list[tuple[object, ...]]:
+    """A timeline without its takes: music that arrives is no edit."""
+    return [(s.start, s.end, s.emotion) for s in timeline.segments] if timeline else []
 
 
 def _timeline(project: Project) -> Timeline:

@@ -79,7 +79,8 @@ class Handlers:
         kind = data.get("step")
         try:
             wish = wish_of(data.get("segments"), data.get("another"))
-            job = await asyncio.to_thread(self._desk.start, project_id, kind, wish)
+            begin = partial(self._desk.start, project_id, kind, wish, join=bool(data.get("by_itself")))
+            job = await asyncio.to_thread(begin)
         except BgmError as error:
             yield SKIP, error_view(str(error), str(kind)), SKIP
             return

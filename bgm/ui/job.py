@@ -27,6 +27,10 @@ class Job:
     queue: Queue
     task: Callable[[Job], None] | None
     """What the worker calls; dropped at the end, with all that it holds."""
+    making: tuple[str, ...] = ()
+    """The segments whose music it is to make."""
+    more: bool = False
+    """One more take of each of them, not the one that is lacking."""
     id: str = field(default_factory=lambda: secrets.token_hex(4))
     """For the log, and for the user as the reference of a failure; it opens nothing."""
     state: State = "waiting"
@@ -42,6 +46,12 @@ class Job:
     _ended: float | None = None
     _heard: float = 0.0
     _remaining: Remaining = field(default_factory=Remaining)
+
+    @property
+    def composes(self) -> bool:
+        """Whether its music is still to come."""
+        over = self.finished.is_set() or (self.step is not None and self.step.stage in {"mix", "remux"})
+        return bool(self.making) and not over
 
     @property
     def waited(self) -> float:

@@ -41,10 +41,13 @@ class Jobs:
         """Tell ``observer`` too; before the first job."""
         self._observers.append(observer)
 
-    def submit(self, project_id: str, kind: str, queue: Queue, work: Callable[[Listener], Any]) -> Job:
-        """Queue a job. Raises BadInput when the project is busy, too many are waiting, or the server is ending."""
+    def submit(self, project_id: str, kind: str, queue: Queue, work: Callable[[Listener], Any], **known: Any) -> Job:
+        """Queue a job, of which ``known`` are more fields.
+
+        Raises BadInput when the project is busy, too many are waiting, or the server is ending.
+        """
         context = contextvars.copy_context()  # it carries the request, by which a shared GPU is lent to its user
-        job = Job(project_id, kind, queue, lambda job: context.run(self._work, work, job))
+        job = Job(project_id, kind, queue, lambda job: context.run(self._work, work, job), **known)
         with self._guard:
             self._check(project_id, queue)
             self._forget_finished()

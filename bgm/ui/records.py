@@ -62,5 +62,11 @@ def mix_key(project: Project) -> str:
     return digest("mix", heard, s.lufs, s.duck, s.duck_depth_db)
 
 
+def result_key(project: Project) -> str:
+    """Stands for all that is in the finished file: its mix, and the tracks beside it."""
+    lines = [(u.start, u.end, u.text) for u in project.utterances] if project.settings.subtitle_track else None
+    return digest("result", mix_key(project), project.settings.keep_original, lines)
+
+
 def result_path(project: Project, result: Result) -> Path:
     return project.folder / RESULTS / Path(result.file).name

@@ -16,7 +16,10 @@ from bgm.ui.jobs import Queue
 from bgm.ui.records import Records, Result
 
 PREVIEW_AT_ONCE_SECONDS = 300.0
-"""Up to this length a preview is mixed right after the music was made; a longer video's on request."""
+"""Up to this length a preview is mixed right after the music was made; a longer video's on request, because each mix is
+of all of it. Its music is made at once all the same."""
+_ROUNDS = 5
+"""How often the music is brought up to edits that came while it was made; those after that wait for the next step."""
 _MUSIC_SHARE = 0.85
 _COMPOSED = 0.6
 """How much of a mix or a video is done when the music that it lacked is made."""
@@ -43,6 +46,7 @@ def rescore(project: Project, wish: Wish, listen: Listener) -> Project:
 
 def generate(project: Project, wish: Wish, listen: Listener) -> Project:
     """Make the missing takes; a short video's preview is mixed at once, so that it can be heard without waiting."""
+    project = _read(project, listen)
     if project.duration > PREVIEW_AT_ONCE_SECONDS:
         return studio.score(project, listen, wish.segments, another=wish.another)
     project = studio.score(project, _over(listen, 0, _MUSIC_SHARE), wish.segments, another=wish.another)
@@ -51,6 +55,7 @@ def generate(project: Project, wish: Wish, listen: Listener) -> Project:
 
 def preview(project: Project, wish: Wish, listen: Listener) -> Project:
     """Mix what would be heard, without the remux; music that is quickly made is made first where it is out of date."""
+    project = _read(project, listen)
     if is_quick(project):
         project, listen = _with_current_music(project, listen)
     key = records.mix_key(project)
@@ -62,35 +67,54 @@ def preview(project: Project, wish: Wish, listen: Listener) -> Project:
 
 
 def render(project: Project, wish: Wish, listen: Listener) -> Project:
-    """Make the finished video and note what it was made from; music that is missing or out of date is made first."""
-    project, listen = _with_current_music(project, listen)
+    """Make the finished video and note what it was made from; what is missing or out of date is made first."""
+    project, listen = _with_current_music(_read(project, listen), listen)
     if any(s.chosen is None and not s.silent for s in project.segments):
         raise BadInput("a locked segment has no music yet; unlock it, or make it silent")
     out = _result_path(project)
-    key = records.mix_key(project)
+    preview, key = records.mix_key(project), records.result_key(project)
     done = studio.render(project, out, listen, overwrite=True)
     result = Result(out.name, key, done.lufs, done.true_peak_db, done.under_speech_lu)
-    records.save(project.folder, Records(preview=key, result=result))
+    records.save(project.folder, Records(preview=preview, result=result))
     return done.project
-
-
-def stale(project: Project) -> tuple[str, ...]:
-    """The segments whose music is missing or was not made from what they are now."""
-    return tuple(s.id for s in project.segments if studio.is_stale(project, s))
 
 
 def is_quick(project: Project) -> bool:
     """Whether music is made while one waits: the embedded composer's. A diffusion model's waits for the user's word."""
     used = project.engines.get(Stage.MUSIC)
-    return used is not None and {used.name.partition(":")[0], project.settings.music} <= {"embedded", "auto"}
+    if used is not None:
+        return {used.name.partition(":")[0], project.settings.music} <= {"embedded", "auto"}
+    try:
+        return studio.composer(project).name == "embedded"
+    except BadInput:  # it is said when music is asked for
+        return False
+
+
+def made_by(kind: str, project: Project, wish: Wish) -> tuple[str, ...]:
+    """The segments whose music a step would make."""
+    composes = kind in {"generate", "render"} or (kind == "preview" and is_quick(project))
+    if not composes or (wish.another and wish.segments is not None):
+        return wish.segments or () if composes else ()
+    try:
+        return tuple(s for s in studio.stale(project) if wish.segments is None or s in wish.segments)
+    except OSError:  # the job will run into it too, and tells it under its reference
+        return ()
+
+
+def _read(project: Project, listen: Listener) -> Project:
+    """With the emotions of the words that were changed."""
+    return studio.rescore(project, _over(listen, 0, 0)) if studio.unread(project) else project
 
 
 def _with_current_music(project: Project, listen: Listener) -> tuple[Project, Listener]:
-    """The project with the music that it lacked, and who listens to the rest of the work."""
-    lacking = stale(project)
-    if not lacking:
-        return project, listen
-    return studio.score(project, _over(listen, 0, _COMPOSED), lacking), _over(listen, _COMPOSED, 1)
+    """The project with the music that it lacked, edits that came meanwhile included, and who listens to the rest."""
+    done = 0.0
+    for _ in range(_ROUNDS):
+        lacking = studio.stale(project)
+        if not lacking:
+            break
+        project, done = studio.score(project, _over(listen, done, _COMPOSED), lacking), _COMPOSED
+    return project, _over(listen, done, 1)
 
 
 STEPS: dict[str, tuple[Queue, Work]] = {
@@ -100,15 +124,6 @@ STEPS: dict[str, tuple[Queue, Work]] = {
     "preview": ("studio", preview),
     "render": ("studio", render),
 }
-
-
-def queue_of(kind: str, project: Project) -> Queue:
-    """Where a step waits: with the composers whenever it makes music."""
-    composes = kind == "render" or (kind == "preview" and is_quick(project))
-    try:
-        return "music" if composes and stale(project) else STEPS[kind][0]
-    except OSError:  # the job will run into it too, and tells it under its reference
-        return STEPS[kind][0]
 
 
 def wish_of(segments: object, another: object) -> Wish:

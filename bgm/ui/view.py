@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -13,6 +13,8 @@ from urllib.parse import quote
 from bgm import soundtrack, studio
 from bgm.emotion.smoothing import Ignored, heard, ignored
 from bgm.engines import Stage
+from bgm.errors import BgmError
+from bgm.media.probe import probe
 from bgm.music.direction import read
 from bgm.project import Project
 from bgm.timeline import EMOTIONS, Segment, Take, Utterance
@@ -29,15 +31,14 @@ View = dict[str, Any]
 _FOLDERS = re.compile(r"(?<![\w:/.])(?:[A-Za-z]:)?[/\\](?:[^/\\\s]+[/\\])+")
 
 
-def project_view(project_id: str, project: Project, history: History | None = None) -> View:
-    """All that the page shows of a project."""
+def project_view(project_id: str, project: Project, history: History | None = None, job: Job | None = None) -> View:
+    """All that the page shows of a project; ``job`` is its latest."""
     noted = records.load(project.folder)
     files = Files(project_id)
-    segments = _segments(project, files)
-    is_current = not any(segment["stale"] for segment in segments)
+    old = frozenset(studio.stale(project))
+    is_current = not old
     return {
         "id": project_id,
-        "rev": time.time_ns() // 1000,
         "title": Path(project.video).stem,
         "duration": project.duration,
         "language": project.language,
@@ -45,7 +46,7 @@ def project_view(project_id: str, project: Project, history: History | None = No
         "media": _media(project, files),
         "preview": _preview(project, files, noted, is_current=is_current),
         "result": _result(project, files, noted, is_current=is_current),
-        "segments": segments,
+        "segments": _segments(project, files, old, _composing(job, old)),
         "utterances": [_utterance(u) for u in project.utterances],
         "engines": [
             {"stage": s, "name": e.name, "reason": without_folders(e.reason)} for s, e in project.engines.items()
@@ -98,10 +99,23 @@ class Files:
         return self.url(name, path) if path.is_file() else None
 
 
+def has_picture(video: Path) -> bool:
+    """Whether a video has one; a sound file hasn't, or only the picture of its cover."""
+    try:
+        return _has_picture(video, video.stat().st_mtime_ns)
+    except (BgmError, OSError):  # it is gone or damaged: the step that needs it tells
+        return False
+
+
+@lru_cache(maxsize=512)
+def _has_picture(video: Path, changed: int) -> bool:
+    return probe(video).has_video
+
+
 def _media(project: Project, files: Files) -> View:
     return {
         "video": files.existing("video", project.video_path),
-        "poster": files.url("poster", project.video_path),
+        "poster": files.url("poster", project.video_path) if has_picture(project.video_path) else None,
         "audio": files.existing("audio", project.audio),
         "voice": files.existing("voice", project.voice),
         "peaks": files.existing("peaks/voice", project.voice) or files.existing("peaks/audio", project.audio),
@@ -111,13 +125,16 @@ def _media(project: Project, files: Files) -> View:
 def _preview(project: Project, files: Files, noted: Records, *, is_current: bool) -> View:
     """``url`` of the mix of what is chosen; None where it must be made anew, with new music where that is quick.
 
-    ``by_itself`` tells the page to ask for that after an edit; ``stale`` that some music in it waits to be made.
+    ``composes`` tells the page to ask for new music after an edit, ``by_itself`` for a new mix; ``stale`` that some
+    music in it waits to be made.
     """
     mixed = noted.preview == records.mix_key(project) and project.master.is_file()
-    fresh = mixed and (is_current or not is_quick(project))
+    quick = is_quick(project)
+    fresh = mixed and (is_current or not quick)
     return {
         "url": files.url("master", project.master) if fresh else None,
         "stale": not is_current,
+        "composes": quick,
         "by_itself": project.duration <= PREVIEW_AT_ONCE_SECONDS,
     }
 
@@ -129,7 +146,7 @@ def _result(project: Project, files: Files, noted: Records, *, is_current: bool)
     return {
         "url": files.url("result", records.result_path(project, result)),
         "name": result.file,
-        "stale": result.key != records.mix_key(project) or not is_current,
+        "stale": result.key != records.result_key(project) or not is_current,
         "lufs": result.lufs,
         "true_peak_db": result.true_peak_db,
         "under_speech_lu": result.under_speech_lu,
@@ -142,9 +159,19 @@ def _notes(project: Project) -> View:
     return {"kept": said.pop("kept", []), "changed": [note for notes in said.values() for note in notes]}
 
 
-def _segments(project: Project, files: Files) -> list[View]:
+def _composing(job: Job | None, old: frozenset[str]) -> frozenset[str]:
+    """The segments whose music is in work."""
+    if job is None or not job.composes:
+        return frozenset()
+    return frozenset(job.making) if job.more else old.intersection(job.making)
+
+
+def _segments(project: Project, files: Files, old: frozenset[str], composing: frozenset[str]) -> list[View]:
     marks = ignored(project.utterances, project.timeline) if project.timeline else {}
-    return [_segment(project, files, s, marks.get(s.id, ())) for s in project.segments]
+    return [
+        {**_segment(project, files, s, marks.get(s.id, ())), "stale": s.id in old, "composing": s.id in composing}
+        for s in project.segments
+    ]
 
 
 def _segment(project: Project, files: Files, segment: Segment, marks: Sequence[Ignored]) -> View:
@@ -168,7 +195,6 @@ def _segment(project: Project, files: Files, segment: Segment, marks: Sequence[I
         "locked": segment.locked,
         "silent": segment.silent,
         "chosen": segment.chosen,
-        "stale": studio.is_stale(project, segment),
         "takes": [_take(project, files, take) for take in segment.takes],
     }
 

@@ -92,6 +92,13 @@ class Workspace:
                 f"this project has grown to the {limit} MB that this server keeps; start with the video again"
             )
 
+    def changed(self, project_id: str) -> int:
+        """When the project was last written (ns); 0 for one that is gone."""
+        try:
+            return (self.root / project_id / projects.FILE).stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
+
     def touch(self, project_id: str) -> None:
         (self.root / project_id / _LAST_USED).touch()
 

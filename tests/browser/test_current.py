@@ -69,7 +69,7 @@ def test_what_is_heard_with_music_follows_every_edit(tab: Page, page: Studio, pr
     relabelled = heard(tab, back)
     assert len({first, silent, back, relabelled}) == 4
     now = truth(project)
-    assert now.segments[2].emotion == "sadness" and not studio.is_stale(now, now.segments[2]), "its music was made"
+    assert now.segments[2].emotion == "sadness" and not studio.stale(now), "its music was made"
     assert records.load(now.folder).preview == records.mix_key(now)
     tab.get_by_role("button", name="Original").click()
     tab.keyboard.press("n")
@@ -99,9 +99,9 @@ def test_render_makes_what_is_out_of_date_and_an_edit_marks_the_result(
     idle(tab)
     now = truth(project)
     assert now.segments[1].emotion == "surprise"
-    assert not any(studio.is_stale(now, s) for s in now.segments)
+    assert not studio.stale(now)
     result = records.load(now.folder).result
-    assert result is not None and result.key == records.mix_key(now)
+    assert result is not None and result.key == records.result_key(now)
     expect(tab.locator(".result .note").first).not_to_contain_text("render again")
     tab.locator(".seg").nth(0).focus()
     tab.keyboard.press("5")

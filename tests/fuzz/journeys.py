@@ -115,8 +115,7 @@ def _work_on(opened: Project) -> Project:
     if opened.duration > MAX_SECONDS:
         raise BadInput("this is too long for this server")
     project_view("id", opened)
-    for segment in opened.segments:
-        studio.is_stale(opened, segment)
+    studio.stale(opened)
     if opened.timeline is not None:
         gestures = (
             {"op": "split", "id": opened.segments[0].id, "time": 0.5},
