@@ -14,8 +14,20 @@ from bgm.files import write_text
 if TYPE_CHECKING:  # the command line lists the kinds, and its help must not pay for projects
     from bgm.project import Project
 
-SUFFIXES = {"srt": ".srt", "vtt": ".vtt", "json": ".json", "audacity": ".txt", "edl": ".edl", "stems": ".zip"}
-"""What can be written, and the suffix that a browser saves it under (from a shell stems are a folder)."""
+SUFFIXES = {
+    "music": ".wav",
+    "mix": ".wav",
+    "stems": ".zip",
+    "srt": ".srt",
+    "vtt": ".vtt",
+    "edl": ".edl",
+    "audacity": ".txt",
+    "json": ".json",
+}
+"""What can be written, and the suffix that a browser saves it under. From a shell stems are a folder, and sound is
+written in the format of its name: .wav, .flac, .mp3, .m4a, .ogg, .opus."""
+SOUNDS = frozenset({"music", "mix", "stems"})
+"""Those that are as they stand in the last mix."""
 
 
 def export(project: Project, kind: str, out: Path, *, overwrite: bool = False) -> Path:
@@ -31,6 +43,8 @@ def export(project: Project, kind: str, out: Path, *, overwrite: bool = False) -
         raise BadInput(f"the folder {out.parent} does not exist")
     if out.exists() and not overwrite and not (kind == "stems" and out.is_dir()):
         raise BadInput(f"{out} is there already; use --overwrite to replace it")
+    if kind in SOUNDS and not (project.bgm.is_file() and project.master.is_file()):
+        raise BadInput("there is no mix yet; run render first")
     _WRITERS[kind](project, out)
     return out
 
@@ -73,13 +87,32 @@ def _edl(project: Project, out: Path) -> None:
     write_text(out, "\n".join(lines(project, timecode_of(video))) + "\n")
 
 
+def _music(project: Project, out: Path) -> None:
+    """The music alone, as it stands under the voice."""
+    _sound(project, project.bgm, out)
+
+
+def _mix(project: Project, out: Path) -> None:
+    """All that is heard, voice and music: for a podcast."""
+    _sound(project, project.master, out)
+
+
+def _sound(project: Project, stem: Path, out: Path) -> None:
+    from bgm.media.encode import encode_audio
+    from bgm.media.forms import AUDIO_FORMS
+    from bgm.media.probe import probe
+    from bgm.project import with_video
+
+    if out.suffix.lower() not in AUDIO_FORMS:
+        raise BadInput(f"{out.name}: sound is written as {', '.join(AUDIO_FORMS)}")
+    encode_audio(stem, out, probe(with_video(project).video_path))
+
+
 def _stems(project: Project, out: Path) -> None:
     """voice.wav and bgm.wav (48 kHz, 24 bit), as they stand in the last mix."""
     from bgm.files import beside
     from bgm.media import audio
 
-    if not project.bgm.is_file():
-        raise BadInput("there is no mix yet; run render first")
     out.mkdir(exist_ok=True)
     for name, stem in (("voice.wav", project.voice), ("bgm.wav", project.bgm)):
         if stem.is_file():
@@ -94,5 +127,7 @@ _WRITERS: dict[str, Callable[[Project, Path], None]] = {
     "json": _json,
     "audacity": _audacity,
     "edl": _edl,
+    "music": _music,
+    "mix": _mix,
     "stems": _stems,
 }

@@ -14,6 +14,7 @@ from pathlib import Path
 import av
 import pytest
 
+from bgm.export import SUFFIXES
 from tests.shell import ROOT, Done, bgm
 
 
@@ -121,16 +122,31 @@ def test_the_same_command_again_does_no_work_twice(made: tuple[Path, Done], samp
     }
 
 
-@pytest.mark.parametrize("kind", ["srt", "vtt", "json", "audacity", "edl", "stems"])
+@pytest.mark.parametrize("kind", list(SUFFIXES))
 def test_a_project_is_exported(made: tuple[Path, Done], tmp_path: Path, kind: str) -> None:
     out, _ = made
-    target = tmp_path / f"exported-{kind}"
+    target = tmp_path / f"exported{'' if kind == 'stems' else SUFFIXES[kind]}"
     done = bgm("export", out.with_name(f"{out.name}.bgm"), "--to", kind, "-o", target)
     assert done.status == 0, done.err
     if kind == "stems":
         assert {f.name for f in target.iterdir()} == {"voice.wav", "bgm.wav"}
     else:
         assert target.stat().st_size > 100
+
+
+def test_the_transcript_is_a_subtitle_track_that_players_show_when_asked(
+    made: tuple[Path, Done], tmp_path: Path
+) -> None:
+    out, _ = made
+    titled = tmp_path / "titled.mp4"
+    done = bgm("render", out.with_name(f"{out.name}.bgm"), "-o", titled, "--subtitle-track")
+    assert done.status == 0, done.err
+    with av.open(str(out)) as plain, av.open(str(titled)) as video:
+        assert len(plain.streams.subtitles) == 0
+        (track,) = video.streams.subtitles
+        assert track.codec_context.name == "mov_text" and track.language == "eng"
+        assert not track.disposition & av.stream.Disposition.default
+    assert packets(out, "video") == packets(titled, "video"), "nothing is burnt in"
 
 
 def test_stopped_by_ctrl_c_it_ends_soon_and_the_same_command_goes_on(tmp_path: Path, sample: Path) -> None:

@@ -19,7 +19,7 @@ from bgm import analysis
 from bgm import project as projects
 from bgm.engines import CATALOGUE
 from bgm.errors import BadInput
-from bgm.export import export
+from bgm.export import SOUNDS, export
 from bgm.media import audio
 from bgm.media.probe import probe
 from bgm.media.vetting import vet
@@ -83,7 +83,7 @@ def exported(project: Project, kind: str, suffix: str) -> Path:
     stem = Path(project.video).stem
     with _export_folder(project) as folder:
         if kind != "stems":
-            return export(project, kind, folder / f"{stem}{suffix}")
+            return export(project, kind, folder / f"{stem}{f' {kind}' if kind in SOUNDS else ''}{suffix}")
         stems = export(project, kind, folder / "stems")
         out = folder / f"{stem} stems{suffix}"
         with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bgm import project as projects
 from bgm import studio
 from bgm.engines import Stage
 from bgm.errors import BadInput
@@ -113,7 +114,8 @@ def _with_current_music(project: Project, listen: Listener) -> tuple[Project, Li
         lacking = studio.stale(project)
         if not lacking:
             break
-        project, done = studio.score(project, _over(listen, done, _COMPOSED), lacking), _COMPOSED
+        studio.score(project, _over(listen, done, _COMPOSED), lacking)
+        project, done = projects.load(project.folder), _COMPOSED
     return project, _over(listen, done, 1)
 
 

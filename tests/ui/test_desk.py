@@ -1,0 +1,172 @@
+"""What is heard follows what is edited, whatever is in work meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from bgm import project as projects
+from bgm import studio
+from bgm.environment import Environment
+from bgm.progress import Step
+from bgm.settings import Settings
+from bgm.speech.recording import Recording, Transcript
+from bgm.timeline import Utterance
+from bgm.ui import records
+from bgm.ui.desk import Desk
+from bgm.ui.jobs import Job, Jobs
+from bgm.ui.steps import Wish
+from bgm.ui.view import View
+from bgm.ui.workspace import Workspace
+
+SETTINGS = Settings(min_segment=2.0, separator="original", classifier="minilm", music="embedded", offline=True)
+LINES = """1
+00:00:00,200 --> 00:00:03,800
+I am so happy today, this is wonderful and I love it!
+
+2
+00:00:04,200 --> 00:00:07,800
+I miss her so much, I cried the whole night, it is so sad.
+"""
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(Workspace(Environment(data=tmp_path / "data")), Jobs(2, 5), SETTINGS)
+
+
+@pytest.fixture
+def begun(desk: Desk, tmp_path: Path) -> str:
+    """The id of a project that was not analyzed yet."""
+    sound = tmp_path / "talk.wav"
+    soundfile.write(sound, [0.0] * 48_000 * 8, 48_000)
+    sound.with_suffix(".srt").write_text(LINES, encoding="utf-8")
+    return desk.begin([sound, sound.with_suffix(".srt")])
+
+
+@pytest.fixture
+def heard(desk: Desk, begun: str) -> str:
+    """The same, analyzed and with its music."""
+    for kind in ("analyze", "preview"):
+        over(desk.start(begun, kind, Wish()))
+    return begun
+
+
+def over(job: Job) -> Job:
+    assert job.finished.wait(60) and job.state == "done", job.error
+    return job
+
+
+def during(work: Callable[[], object]) -> Callable[[Step], None]:
+    """Does ``work`` once, in the middle."""
+    done: list[bool] = []
+
+    def listen(step: Step) -> None:
+        if not done and step.fraction > 0:
+            done.append(True)
+            work()
+
+    return listen
+
+
+def test_after_the_analysis_the_first_score_is_one_step(desk: Desk, heard: str) -> None:
+    project = desk.workspace.load(heard)
+    view = desk.view(heard)
+    assert [s.emotion for s in project.segments] == ["joy", "sadness"] and not studio.stale(project)
+    assert view["preview"] == {**view["preview"], "composes": True, "by_itself": True, "stale": False}
+    assert view["preview"]["url"]
+
+
+def test_an_edit_makes_its_segment_alone_and_one_that_comes_meanwhile_too(
+    desk: Desk, heard: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (s.id for s in desk.workspace.load(heard).segments)
+    view = desk.edit(heard, [{"op": "emotion", "id": second, "emotion": "fear"}])
+    assert [s["stale"] for s in view["segments"]] == [False, True]
+    before = desk.workspace.load(heard).segments[0].chosen
+    plain, edited = studio.score, []
+
+    def score(*args: object, **more: object) -> projects.Project:
+        done = plain(*args, **more)  # type: ignore[arg-type]
+        if not edited:
+            edited.append(desk.edit(heard, [{"op": "emotion", "id": first, "emotion": "anger"}]))
+        return done
+
+    monkeypatch.setattr(studio, "score", score)
+    over(desk.start(heard, "preview", Wish()))
+    project = desk.workspace.load(heard)
+    assert [s.emotion for s in project.segments] == ["anger", "fear"] and not studio.stale(project)
+    assert project.segments[0].chosen != before
+    assert records.load(project.folder).preview == records.mix_key(project), "the mix has both"
+
+
+def test_a_segment_in_work_says_so(desk: Desk, heard: str) -> None:
+    _, second = (s.id for s in desk.workspace.load(heard).segments)
+    desk.edit(heard, [{"op": "emotion", "id": second, "emotion": "fear"}])
+
+    async def followed() -> list[View]:
+        job = desk.start(heard, "preview", Wish())
+        return [view async for _, view in desk.watch(job) if view is not None]
+
+    views = asyncio.run(followed())
+    assert [s["composing"] for s in views[0]["segments"]] == [False, True]
+    assert [s["composing"] for s in views[-1]["segments"]] == [False, False]
+
+
+def test_an_edit_while_the_emotions_are_read_again_is_kept(desk: Desk, heard: str) -> None:
+    second = desk.workspace.load(heard).segments[1].id
+    desk.set_text(heard, 0, "text", "How dare you, I am furious, I hate this!")
+    project = desk.workspace.load(heard)
+    assert studio.unread(project)
+    edit = [{"op": "emotion", "id": second, "emotion": "surprise"}]
+    done = studio.rescore(project, during(lambda: desk.edit(heard, edit)))
+    assert [s.emotion for s in done.segments] == ["anger", "surprise"]
+    assert done == desk.workspace.load(heard)
+
+
+def test_words_that_were_changed_are_read_before_the_music_is_made(desk: Desk, heard: str) -> None:
+    desk.set_text(heard, 0, "text", "How dare you, I am furious, I hate this!")
+    over(desk.start(heard, "render", Wish()))
+    project = desk.workspace.load(heard)
+    assert project.segments[0].emotion == "anger" and not studio.stale(project)
+
+
+def test_an_analysis_shows_the_words_as_they_are_heard(desk: Desk, begun: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from bgm.speech.subtitles import Subtitles
+
+    seen: list[int] = []
+
+    def transcribe(self: Subtitles, recording: Recording, progress: object) -> Transcript:
+        lines = tuple(Utterance(i, i + 1.0, "so happy", "so happy") for i in range(3))
+        for n in (1, 2):
+            recording.told(lines[:n])
+            seen.append(len(desk.view(begun)["utterances"]))
+        return Transcript("en", lines)
+
+    monkeypatch.setattr(Subtitles, "transcribe", transcribe)
+    over(desk.start(begun, "analyze", Wish()))
+    assert seen == [1, 2] and len(desk.view(begun)["utterances"]) == 3
+
+
+def test_asked_for_again_by_itself_a_step_that_runs_will_do(desk: Desk, heard: str) -> None:
+    job = desk.start(heard, "render", Wish())
+    assert desk.start(heard, "preview", Wish(), join=True) is job
+    over(job)
+
+
+def test_a_view_costs_one_reading_of_what_was_heard(desk: Desk, heard: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from bgm.cues import Moments
+
+    read: list[Path] = []
+    plain = Moments.load
+    monkeypatch.setattr(Moments, "load", lambda file: read.append(file) or plain(file))
+    desk.view(heard)
+    assert len(read) == 1
+
+
+def test_a_sound_file_has_no_poster(desk: Desk, begun: str) -> None:
+    assert desk.view(begun)["media"]["poster"] is None
