@@ -145,7 +145,6 @@ def test_the_transcript_is_a_subtitle_track_that_players_show_when_asked(
         assert len(plain.streams.subtitles) == 0
         (track,) = video.streams.subtitles
         assert track.codec_context.name == "mov_text" and track.language == "eng"
-        assert not track.disposition & av.stream.Disposition.default
     assert packets(out, "video") == packets(titled, "video"), "nothing is burnt in"
 
 

@@ -53,6 +53,18 @@ def end_tracks_at(path: Path, seconds: dict[int, float]) -> None:
         _write(file, *_length_at(file, movie), max(lengths))
 
 
+def switch_off(path: Path, number: int) -> None:
+    """Let a track (by its number in the file, from 0) of an mp4 or mov not be shown before one asks for it.
+
+    FFmpeg's muxer switches on the first track of each kind, whatever its disposition says (track_enabled, the lowest
+    bit of tkhd's flags: 14496-12, 8.3.2).
+    """
+    with path.open("r+b") as file:
+        headers = [box for box in _all(file, 0, path.stat().st_size) if box.kind == b"tkhd"]
+        place = headers[number].body + 3
+        _write(file, place, ">B", _number(file, place, ">B") & ~1)
+
+
 def _end_track_at(file: BinaryIO, inside: list[Box], end: float) -> None:
     """Shorten the last edit of a track so that all its edits end at ``end`` (movie's time scale)."""
     header = next(box for box in inside if box.kind == b"tkhd")

@@ -20,7 +20,7 @@ from bgm.errors import BadInput
 from bgm.files import beside
 from bgm.media import audio
 from bgm.media.audio import frames_of
-from bgm.media.boxes import end_tracks_at
+from bgm.media.boxes import end_tracks_at, switch_off
 from bgm.media.container import is_picture, open_input, open_output, paced, packets
 from bgm.media.copying import Copy
 from bgm.media.ebml import shape_points
@@ -93,6 +93,7 @@ class _Job:
         self._copies: dict[int, Copy] = {}
         self._texts: dict[int, SubtitleStream] = {}
         self._added: list[Iterator[tuple[float, _AnyPacket]]] = []
+        self._transcript: int | None = None
         self.notes: list[str] = []
 
     def add_tracks(self, master: Path | None, options: RemuxOptions) -> None:
@@ -128,10 +129,12 @@ class _Job:
             waiting = next(added, None)
 
     def finish(self, part: Path) -> None:
-        """What FFmpeg's muxer can't be told: when pictures end (mp4, mov), the shape of their points (Matroska)."""
+        """What FFmpeg can't be told: when pictures end, what is off (mp4, mov), the shape of points (Matroska)."""
         ends = {copy.number: copy.end for copy in self._copies.values() if copy.end is not None}
         if ends and self._form.edit_lists:
             end_tracks_at(part, ends)
+        if self._transcript is not None and self._form.edit_lists:
+            switch_off(part, self._transcript)
         shapes = {copy.number: shape for i, shape in _shapes(self._source).items() if (copy := self._copies.get(i))}
         if shapes and self._form.muxer in ("matroska", "webm"):
             shape_points(part, shapes, is_webm=self._form.muxer == "webm")
@@ -204,6 +207,7 @@ class _Job:
             return
         stream = add_text_track(self._target, codec, language)
         stream.disposition = Disposition(0)
+        self._transcript = stream.index
         self._added.append(_transcript(stream, subtitles, self._info.duration))
 
     def _source_packets(self) -> Iterator[tuple[float, _AnyPacket]]:

@@ -212,6 +212,8 @@ def test_the_transcript_becomes_a_track(
     make.master(tmp_path / "master.flac", info.duration)
     out = tmp_path / f"out{suffix}"
     remux(info, tmp_path / "master.flac", out, RemuxOptions(subtitles=subtitles, language="ko"))
+    with av.open(str(out)) as container:
+        assert not container.streams.subtitles[0].disposition & Disposition.default, "it is shown when asked"
     assert cues(probe(out)) == [("kor", Cue(0.5, 1.5, "Hello there\nsecond line")), ("kor", Cue(2.0, 3.0, "안녕"))]
 
 
