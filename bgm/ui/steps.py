@@ -115,7 +115,7 @@ def _with_current_music(project: Project, listen: Listener) -> tuple[Project, Li
         if not lacking:
             break
         studio.score(project, _over(listen, done, _COMPOSED), lacking)
-        project, done = projects.load(project.folder), _COMPOSED
+        project, done = projects.load(project.folder, project.settings), _COMPOSED
     return project, _over(listen, done, 1)
 
 

@@ -36,7 +36,7 @@ I miss her so much, I cried the whole night, it is so sad.
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
-    return Desk(Workspace(Environment(data=tmp_path / "data")), Jobs(2, 5), SETTINGS)
+    return Desk(Workspace(Environment(data=tmp_path / "data"), SETTINGS), Jobs(2, 5))
 
 
 @pytest.fixture
