@@ -45,7 +45,8 @@ class Canvas:
     """What is to be denoised. ``start`` and ``noise`` are (takes, 4, 64, columns), in float32 whatever the model uses.
 
     ``positive`` is (windows, tokens, width): one text embedding for each window of :func:`window_starts`, shared by
-    the takes; ``negative`` is (1, tokens, width); ``held`` is (columns,), True for columns that stay as in ``start``.
+    the takes; ``negative`` is the same, or (1, tokens, width) for all windows; ``held`` is (columns,), True for columns
+    that stay as in ``start``.
     """
 
     start: torch.Tensor
@@ -224,8 +225,10 @@ class _Guided:
         import torch
 
         windows = torch.stack([latents[take, ..., starts[n] : starts[n] + WINDOW] for n, take in units])
-        positive = self.canvas.positive[[n for n, _ in units]]
-        text = torch.cat([self.canvas.negative.expand_as(positive), positive])
+        numbers = [n for n, _ in units]
+        positive = self.canvas.positive[numbers]
+        negative = self.canvas.negative[numbers] if len(self.canvas.negative) > 1 else self.canvas.negative
+        text = torch.cat([negative.expand_as(positive), positive])
         doubled = torch.cat([windows, windows]).to(text.dtype)
         if doubled.is_cuda:
             doubled = doubled.contiguous(memory_format=torch.channels_last)

@@ -1,15 +1,28 @@
-"""What the diffusion model is told: our words for each emotion, joined with the creator's own."""
+"""What the diffusion model is told: the creator's own words, and what the sketch that it repaints really plays.
+
+A text encoder reads no refusals: to it "no piano" is about a piano. So the words are read by the composer's grammar
+first; what is refused becomes the negative prompt, and style, mood, players and tempo are those of the sketch.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from bgm.timeline import Emotion
+from bgm.music.composer.compose import compose
+from bgm.music.composer.instruments import GENERAL_MIDI
+from bgm.music.cue import Cue
+from bgm.music.direction import Direction, read
+from bgm.music.grammar import Kind, Phrase, phrases, tokens
+from bgm.music.score import Role, Score
+from bgm.timeline import Emotion, Style
 
-NEGATIVE = ""
-"""The unconditional prompt; riffusion was trained with an empty one."""
 WEAKEST = 0.4
 """Share of its own words that an emotion keeps when the classifier is not at all confident; the rest is neutral's."""
+_PLAYERS = (Role.LEAD, Role.COMP, Role.PAD, Role.ARP)
+"""Whose instruments are named, the most prominent first: CLIP reads 77 tokens."""
 
 WeightedPrompt = tuple[tuple[str, float], ...]
 """Texts and their shares of the embedding, which sum to 1."""
@@ -17,7 +30,7 @@ WeightedPrompt = tuple[tuple[str, float], ...]
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """An emotion in music: its label (which the emotion LoRA was trained on), mood, instruments and tempo."""
+    """An emotion in music: mood, usual instruments and tempo. Its label is what the emotion LoRA was trained on."""
 
     mood: str
     instruments: str
@@ -39,23 +52,128 @@ WORDS: dict[Emotion, Words] = {
     Emotion.SADNESS: Words("sad, tender, melancholic", "solo piano, cello, quiet strings", "slow, 65 bpm"),
     Emotion.SURPRISE: Words("wondrous, playful, sparkling", "glockenspiel, pizzicato strings", "lively, 132 bpm"),
 }
+_STYLES: dict[Style, str] = {
+    Style.LOFI: "lo-fi hip hop",
+    Style.ACOUSTIC: "acoustic folk",
+    Style.CORPORATE: "upbeat corporate pop",
+    Style.AMBIENT: "ambient soundscape",
+    Style.CINEMATIC_PIANO: "cinematic piano",
+    Style.TRAILER: "epic trailer music",
+    Style.QUIRKY: "quirky pizzicato comedy",
+    Style.JAZZ: "jazz combo",
+    Style.ELECTRONIC: "electronic dance music",
+    Style.ORCHESTRAL: "orchestral film score",
+}
+_SECTIONS = {
+    Role.DRUMS: "drums",
+    Role.BASS: "bass",
+    Role.LEAD: "lead melody",
+    Role.PAD: "pads",
+    Role.COMP: "chords",
+    Role.ARP: "arpeggio",
+}
+_MINUS = "~"
+"""Where words were taken out, until what they leave is tidied."""
 
 
-def default(emotion: Emotion) -> str:
-    """The whole prompt of an emotion; the page offers it for editing."""
-    words = WORDS[emotion]
-    return f"{emotion}, {words.mood}, {words.instruments}, {words.tempo}, instrumental background music"
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """``wished`` is mixed from weighted texts; ``refused`` is what guidance leads away from, empty for nothing."""
+
+    wished: WeightedPrompt
+    refused: str = ""
 
 
-def merged(emotion: Emotion, own: str) -> str:
-    """The creator's words come first and choose instruments and tempo; the emotion keeps its mood."""
-    own = " ".join(own.split())
-    return f"{own}, {emotion}, {WORDS[emotion].mood}" if own else default(emotion)
+@lru_cache(maxsize=512)
+def prompt_for(cue: Cue) -> Prompt:
+    """The prompt of a cue: a weakly angry one is partly neutral. Composes the cue, to tell what its sketch plays."""
+    asked, score = read(cue.prompt), compose(cue)
+    own, refused = _own(cue.prompt)
+    played = ", ".join(_played(cue, asked, score))
+    emotion = asked.feeling(cue.emotion)
+    share = WEAKEST + (1.0 - WEAKEST) * min(1.0, max(0.0, cue.confidence))
+    felt = {emotion: share, Emotion.NEUTRAL: 1.0 - share} if share < 1.0 and emotion is not Emotion.NEUTRAL else None
+    texts = tuple((_joined(own, _felt(mood), played), part) for mood, part in (felt or {emotion: 1.0}).items())
+    return Prompt(texts, refused)
 
 
-def weighted(emotion: Emotion, own: str, confidence: float) -> WeightedPrompt:
-    """The prompt for an emotion felt with ``confidence`` (0..1): a weakly angry segment is partly neutral."""
-    share = WEAKEST + (1.0 - WEAKEST) * min(1.0, max(0.0, confidence))
-    if emotion is Emotion.NEUTRAL or share >= 1.0:
-        return ((merged(emotion, own), 1.0),)
-    return ((merged(emotion, own), share), (merged(Emotion.NEUTRAL, own), 1.0 - share))
+def neighbour(emotion: Emotion) -> Prompt:
+    """For the music beside a cue, of which only the mood is known."""
+    return Prompt(((_joined(_felt(emotion), WORDS[emotion].instruments, "instrumental background music"), 1.0),))
+
+
+def _felt(emotion: Emotion) -> str:
+    return f"{emotion}, {WORDS[emotion].mood}"
+
+
+def _joined(*parts: str) -> str:
+    return ", ".join(part for part in parts if part)
+
+
+def _played(cue: Cue, asked: Direction, score: Score) -> Iterator[str]:
+    """The sketch in words: style, what the direction leans to, players, tempo."""
+    yield _STYLES[asked.style or cue.style or cue.piece.style]
+    yield from _leans(asked)
+    programs = {part.role: part.program for part in score.parts}
+    yield from dict.fromkeys(GENERAL_MIDI[programs[role]].name for role in _PLAYERS if role in programs)
+    if Role.DRUMS in programs:
+        yield "drums"
+    yield f"{score.tempo:.0f} bpm"
+    yield "instrumental background music"
+
+
+def _leans(asked: Direction) -> Iterator[str]:
+    for lean, less, more in (
+        (asked.loudness, "soft", "powerful"),
+        (asked.density, "sparse", "busy"),
+        (asked.register, "dark", "bright"),
+    ):
+        if lean:
+            yield more if lean > 0 else less
+    if asked.build_up:
+        yield "building up"
+    if asked.meter and asked.meter != (4, 4):
+        yield "in {}/{} time".format(*asked.meter)
+
+
+def _own(text: str) -> tuple[str, str]:
+    """The creator's words without what they refuse and without the tempo, which is the sketch's; and the refused words.
+
+    Words that aren't English are left out: the text encoder knows none, and what they ask for is played anyway.
+    """
+    found = tuple(tokens(text))
+    said = phrases(found)
+    against = [p for p in said if p.negated or p.factor < 0]
+    spans = [(p.start, p.token.end) for p in against]
+    spans += [(p.token.start, p.token.end) for p in said if (p.word.bpm and not p.word.style) or p.under_speech]
+    spans += [(token.start, token.end) for token in found if token.kind is Kind.SPEECH]
+    refused = [name for p in against if not p.under_speech for name in _names(text, p)]
+    for words in read(text).unread:  # "no reverb": a word that only the diffusion model may know
+        start = text.index(words)
+        if next(token for token in found if token.start == start).kind is Kind.NOT:
+            spans.append((start, start + len(words)))
+            refused.append(words.split(maxsplit=1)[-1])
+    return _without(text, spans), ", ".join(dict.fromkeys(name for name in refused if name.isascii()))
+
+
+def _names(text: str, phrase: Phrase) -> Sequence[str]:
+    """A refused word in English."""
+    word, own = phrase.word, text[phrase.token.start : phrase.token.end]
+    if own.isascii():
+        return [own]
+    if word.program is not None:
+        return [GENERAL_MIDI[word.program].name]
+    named = word.emotion or word.style
+    return [named.value] if named else [_SECTIONS[role] for role in word.roles if role in _SECTIONS]
+
+
+def _without(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    letters = [_MINUS if any(start <= i < end for start, end in spans) else c for i, c in enumerate(text)]
+    pieces = (piece.replace(_MINUS, " ") for piece in re.split(r"[,;.\n]", "".join(letters)) if piece.isascii())
+    return _joined(*map(_trimmed, pieces))
+
+
+def _trimmed(piece: str) -> str:
+    """From its first word that says something to its last."""
+    telling = [token for token in tokens(piece) if token.kind in (Kind.WORD, Kind.UNKNOWN, Kind.DEGREE)]
+    return " ".join(piece[telling[0].start : telling[-1].end].split()) if telling else ""

@@ -40,7 +40,7 @@ class Riffusion:
     """
 
     name: ClassVar[str] = "riffusion"
-    revision: ClassVar[str] = "2"
+    revision: ClassVar[str] = "3"
 
     def __init__(
         self,

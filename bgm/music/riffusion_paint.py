@@ -73,6 +73,8 @@ class Region:
     stop: int
     prompt: prompts.WeightedPrompt
     seeds: tuple[int, ...]
+    negative: str = ""
+    """What guidance leads away from; the model was trained with an empty text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,24 +158,26 @@ def _canvas(pipeline: Any, job: PaintJob, start: torch.Tensor) -> Canvas:
         start=start,
         noise=torch.from_numpy(noise(job.regions, len(start), columns)).to(start.device),
         positive=torch.einsum("wr,rtd->wtd", shares, positive),
-        negative=negative,
+        negative=negative if len(negative) == 1 else torch.einsum("wr,rtd->wtd", shares, negative),
         held=torch.from_numpy(job.held).to(start.device),
     )
 
 
 def _embeddings(pipeline: Any, regions: tuple[Region, ...]) -> tuple[torch.Tensor, torch.Tensor]:
-    """(regions, tokens, width) and the unconditional (1, tokens, width); every text is encoded once.
+    """What is wished, (regions, tokens, width), and what is refused: the same, or (1, tokens, width) for all regions.
 
-    CLIP reads 77 tokens: of a longer prompt the creator's words, which come first, count.
+    Every text is encoded once. CLIP reads 77 tokens: of a longer prompt the creator's words, which come first, count.
     """
     import torch
 
-    texts = sorted({text for region in regions for text, _ in region.prompt} | {prompts.NEGATIVE})
+    negatives = [region.negative for region in regions]
+    texts = sorted({text for region in regions for text, _ in region.prompt} | set(negatives))
     with riffusion_model.quiet():
         encoded, _ = pipeline.encode_prompt(texts, pipeline.device, 1, False)
     known = dict(zip(texts, encoded, strict=True))
     mixed = [sum(share * known[text] for text, share in region.prompt) for region in regions]
-    return torch.stack(mixed), known[prompts.NEGATIVE][None]
+    refused = negatives[:1] if len(set(negatives)) == 1 else negatives
+    return torch.stack(mixed), torch.stack([known[text] for text in refused])
 
 
 def encoded(pipeline: Any, pixels: Pixels) -> Generator[float, None, torch.Tensor]:

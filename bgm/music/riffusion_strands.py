@@ -6,7 +6,7 @@ All counts are samples at 48 kHz. A latent column is 80 ms, 3840 samples; held c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from bgm.music.cue import Cue
 from bgm.music.multidiffusion import WINDOW
 from bgm.music.riffusion_paint import PIXELS_PER_COLUMN, Region
 from bgm.music.spectrogram import SpectrogramParams
+from bgm.timeline import Emotion
 
 PARAMS = SpectrogramParams(sample_rate=SAMPLE_RATE)
 COLUMN = PIXELS_PER_COLUMN * PARAMS.hop
@@ -147,8 +148,8 @@ def regions(part: Part, layers: Sequence[Sequence[Cue]]) -> tuple[Region, ...]:
     for takes in zip(*layers, strict=True):
         start, stop = _column(at, part), _column(at + takes[0].frames, part)
         if stop > start:
-            prompt = prompts.weighted(takes[0].emotion, takes[0].prompt, takes[0].confidence)
-            found.append(Region(start, stop, prompt, tuple(cue.seed for cue in takes)))
+            prompt = prompts.prompt_for(takes[0])
+            found.append(Region(start, stop, prompt.wished, tuple(cue.seed for cue in takes), prompt.refused))
         at += takes[0].frames
     return _with_context(found, part, layers[0][0], layers[0][-1])
 
@@ -157,13 +158,19 @@ def _with_context(found: list[Region], part: Part, opening: Cue, closing: Cue) -
     """Fill the picture from end to end: the neighbours' emotions where they are known."""
     first, last = found[0], found[-1]
     if first.start:
-        prompt = prompts.weighted(opening.before, "", 1.0) if opening.before else first.prompt
-        found.insert(0, Region(0, first.start, prompt, _other(first.seeds)))
+        beside = replace(first, start=0, stop=first.start, seeds=_other(first.seeds))
+        found.insert(0, _of_neighbour(beside, opening.before))
     if last.stop < part.columns:
-        known = part.trail_held and closing.after
-        prompt = prompts.weighted(closing.after, "", 1.0) if known and closing.after else last.prompt
-        found.append(Region(last.stop, part.columns, prompt, _other(last.seeds)))
+        beside = replace(last, start=last.stop, stop=part.columns, seeds=_other(last.seeds))
+        found.append(_of_neighbour(beside, closing.after if part.trail_held else None))
     return tuple(found)
+
+
+def _of_neighbour(beside: Region, emotion: Emotion | None) -> Region:
+    if emotion is None:
+        return beside
+    prompt = prompts.neighbour(emotion)
+    return replace(beside, prompt=prompt.wished, negative=prompt.refused)
 
 
 def _column(sample: int, part: Part) -> int:

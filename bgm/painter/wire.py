@@ -99,7 +99,7 @@ def _region(one: Mapping[str, Any], takes: int, columns: int) -> Region:
     seeds = tuple(int(seed) for seed in one["seeds"])
     if not (0 <= start < stop <= columns and len(seeds) == takes and prompt and all(seed >= 0 for seed in seeds)):
         raise ValueError("a region outside the picture")
-    return Region(start, stop, prompt, seeds)
+    return Region(start, stop, prompt, seeds, str(one["negative"])[:MOST_LETTERS])
 
 
 def _settings(given: Mapping[str, Any]) -> DenoiseSettings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,18 @@ def canvas(pipeline: Any, columns: int, seed: int = 0, takes: int = 1, held: sli
 
 def painted(pipeline: Any, what: Canvas, settings: DenoiseSettings = FAST) -> torch.Tensor:
     return finished(denoise(pipeline.unet, scheduler_for(pipeline), what, settings))
+
+
+@pytest.mark.checkpoint
+def test_what_is_refused_may_differ_from_window_to_window(pipeline: Any) -> None:
+    what = canvas(pipeline, 256)
+    each = what.negative.repeat(len(what.positive), 1, 1)
+    plain = painted(pipeline, what)
+    torch.testing.assert_close(painted(pipeline, replace(what, negative=each)), plain)
+    each[-1] = 5 * prompts(pipeline, "piano")[0]
+    other = painted(pipeline, replace(what, negative=each))
+    assert torch.equal(other[..., :64], plain[..., :64])
+    assert not torch.equal(other[..., -32:], plain[..., -32:])
 
 
 def test_windows_cover_everything_and_overlap() -> None:

@@ -21,8 +21,8 @@ from bgm.music.riffusion_paint import PaintJob, Region, estimated_seconds, noise
 from bgm.music.riffusion_strands import COLUMN, PARAMS, PART, Part, Strand, neighbours, parts, regions, strands
 from bgm.timeline import Emotion
 
-JOY = prompts.weighted(Emotion.JOY, "", 1.0)
-FEAR = prompts.weighted(Emotion.FEAR, "", 1.0)
+JOY = prompts.neighbour(Emotion.JOY).wished
+FEAR = prompts.neighbour(Emotion.FEAR).wished
 
 
 def cue(start: float, stop: float, emotion: Emotion = Emotion.JOY, seed: int = 0) -> Cue:
@@ -106,12 +106,14 @@ def test_sounds_cut_anywhere_are_spliced_without_a_click() -> None:
 
 
 def test_regions_cover_the_picture_and_context_has_its_own_emotion() -> None:
-    layers = [[replace(cue(0, 2, Emotion.FEAR, 4), before=Emotion.SADNESS), cue(2, 5, Emotion.ANGER, 5)]]
+    afraid = replace(cue(0, 2, Emotion.FEAR, 4), before=Emotion.SADNESS, prompt="no piano")
+    layers = [[afraid, cue(2, 5, Emotion.ANGER, 5)]]
     part = Part(0, 5 * 48_000, 32 * COLUMN, 0, False)
     found = regions(part, layers)
     assert [(r.start, r.stop) for r in found] == [(0, 32), (32, 57), (57, 94), (94, 95)]
-    assert found[0].prompt == prompts.weighted(Emotion.SADNESS, "", 1.0)
-    assert found[1].prompt == FEAR
+    assert found[0].prompt == prompts.neighbour(Emotion.SADNESS).wished
+    assert found[1].prompt == prompts.prompt_for(afraid).wished
+    assert [r.negative for r in found] == ["", "piano", "", ""]
     assert found[-1].stop == part.columns
 
 
