@@ -21,7 +21,7 @@ class Metrics:
     """``jobs`` counts those inside; the one at work among them."""
 
     def __init__(self, jobs: Callable[[], int]) -> None:
-        self._registry = registry = CollectorRegistry()
+        self.registry = registry = CollectorRegistry()
         self._ended = Counter("bgm_painter_jobs_ended", "Paint jobs that ended", ["outcome"], registry=registry)
         for end in ENDS:
             self._ended.labels(end)
@@ -47,4 +47,4 @@ class Metrics:
 
     def answer(self, request: Request) -> Response:
         """GET /metrics."""
-        return Response(generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+        return Response(generate_latest(self.registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
