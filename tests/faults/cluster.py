@@ -73,7 +73,9 @@ def batch(home: Path, count: int, *options: str) -> Batch:
 
 
 def finished(command: list[str]) -> None:
-    subprocess.run(command, cwd=ROOT, check=True, timeout=PATIENCE_S, capture_output=True)
+    done = subprocess.run(command, cwd=ROOT, check=False, timeout=PATIENCE_S, capture_output=True, text=True)
+    if done.returncode:
+        raise AssertionError(f"exit status {done.returncode}: {done.stderr[-2000:]}{done.stdout[-2000:]}")
 
 
 def begun(command: list[str], sign: str) -> subprocess.Popen[str]:
@@ -107,7 +109,7 @@ def kill_driver(home: Path) -> list[str]:
 
 
 def kill_node(home: Path) -> list[str]:
-    return kill_machine(batch(home, 4), home / "out", [{"num_cpus": 1}, {"num_cpus": 1}], 1, ("separate", "music"))
+    return kill_machine(batch(home, 4), home / "out", [{"num_cpus": 1}, {"num_cpus": 1}], 1, painting=False)
 
 
 def kill_painter(home: Path) -> list[str]:
@@ -116,13 +118,11 @@ def kill_painter(home: Path) -> list[str]:
     weights = write_checkpoint(home / "weights")
     made = batch(home, 2, "--music", f"riffusion:{weights}", "--lora", "none")
     machines = [{"num_cpus": 2}, {"num_cpus": 0, "num_gpus": 1}, {"num_cpus": 0, "num_gpus": 1}]
-    return kill_machine(made, home / "out", machines, 2, ("painting the music",))
+    return kill_machine(made, home / "out", machines, 2, painting=True)
 
 
-def kill_machine(
-    made: Batch, out: Path, machines: list[dict[str, int]], victim: int, signs: tuple[str, ...]
-) -> list[str]:
-    """Ray on this machine as several; the one of that number dies when a unit tells of one of ``signs``."""
+def kill_machine(made: Batch, out: Path, machines: list[dict[str, int]], victim: int, *, painting: bool) -> list[str]:
+    """Ray on this machine as several; the one of that number dies while it separates a voice or paints."""
     from ray.cluster_utils import Cluster
 
     small = {"memory": 3 << 30, "object_store_memory": 200 << 20}
@@ -130,7 +130,7 @@ def kill_machine(
     nodes = [ray.add_node(**machine, **small) for machine in machines]
     try:
         running = begun(made.command(out, "--cluster", ray.address, *MOST_CLAIMED), "videos")
-        watch(out, signs)
+        watch(out, painting=painting)
         ray.remove_node(nodes[victim], allow_graceful=False)
         status = running.wait(PATIENCE_S)
         return [*made.differences(out), *([f"exit status {status}"] if status else [])]
@@ -138,15 +138,15 @@ def kill_machine(
         ray.shutdown()
 
 
-def watch(out: Path, signs: tuple[str, ...]) -> None:
-    """Until a unit is in the middle of its work: its voice is there and its music is not, or nearly so."""
+def watch(out: Path, *, painting: bool) -> None:
+    """Until the first video is well begun: its voice is being separated, or its music painted."""
     until = time.monotonic() + PATIENCE_S
-    name = "stems/voice.flac" if "painting the music" in signs else "media/audio.flac"
-    while not any(out.glob(f"projects/*/{name}")):
+    before = "stems/voice.flac" if painting else "media/audio.flac"
+    while not any(out.glob(f"projects/*/{before}")):
         if time.monotonic() > until:
             raise AssertionError("nothing was begun")
         time.sleep(0.1)
-    time.sleep(2.5 if "painting the music" in signs else 0.7)
+    time.sleep(2.0 if painting else 0.7)
 
 
 def descendants(pid: int, title: str) -> list[int]:
