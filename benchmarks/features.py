@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
@@ -119,12 +120,84 @@ def distance(first: Score, second: Score) -> float:
 def repeats(score: Score, bars: int = 8) -> int:
     """How often the most frequent stretch of ``bars`` bars occurs, exactly (pitch, role, and time to a sixteenth)."""
     sixteenth = 60 / score.tempo / 4
-    steps: list[list[tuple[int, str]]] = [[] for _ in range(4 * score.beats + 1)]
+    steps: list[list[tuple[int, str]]] = [[] for _ in range(math.ceil(4 * score.beats) + 1)]
     for note in score.notes:
         step = round(note.start / sixteenth)
         if step < len(steps):
             steps[step].append((note.pitch, note.role.value))
     content = [tuple(sorted(step)) for step in steps]
-    size = 16 * bars
-    windows = Counter(tuple(content[start : start + size]) for start in range(0, len(content) - size + 1, 16))
+    one = round(4 * score.beats / score.bars)
+    size = one * bars
+    windows = Counter(tuple(content[start : start + size]) for start in range(0, len(content) - size + 1, one))
     return max(windows.values(), default=0)
+
+
+def bar_rhythms(score: Score, role: Role = Role.LEAD) -> list[tuple[int, ...]]:
+    """The onsets of a part in each bar, in sixteenths from the bar line; of bars as they come, also empty ones."""
+    sixteenth = 60 / score.tempo / 4
+    one = round(4 * score.beats / score.bars)
+    bars: dict[int, set[int]] = {}
+    for note in score.notes:
+        step = round(note.start / sixteenth)
+        if note.role is role:
+            bars.setdefault(step // one, set()).add(step % one)
+    return [tuple(sorted(bars.get(bar, ()))) for bar in range(math.ceil(score.bars))]
+
+
+def repeated_rhythms(score: Score) -> float:
+    """The share of neighbouring bars of the melody (neither empty) with the same rhythm."""
+    pairs = [(a, b) for a, b in itertools.pairwise(bar_rhythms(score)) if a and b]
+    return sum(a == b for a, b in pairs) / max(1, len(pairs))
+
+
+def distinct_rhythms(score: Score, bars: int = 16) -> float:
+    """How many rhythms the melody has in 16 bars, mean over the windows that fit."""
+    found = bar_rhythms(score)
+    windows = [found[i : i + bars] for i in range(max(1, len(found) - bars + 1))]
+    return float(np.mean([len({rhythm for rhythm in window if rhythm}) for window in windows]))
+
+
+def lead_above(score: Score) -> float:
+    """The share of the melody's notes that lie above all that the chords and broken chords sound with it."""
+    below = [note for note in score.notes if note.role in (Role.PAD, Role.COMP, Role.ARP)]
+    starts = [note.start for note in below]
+    longest = max((note.end - note.start for note in below), default=0.0)
+    clear = []
+    for lead in (note for note in score.notes if note.role is Role.LEAD):
+        near = below[bisect_left(starts, lead.start - longest) : bisect_left(starts, lead.end)]
+        clear.append(all(other.pitch < lead.pitch for other in near if other.end > lead.start + 0.03))
+    return float(np.mean(clear)) if clear else 1.0
+
+
+def parallels(score: Score) -> tuple[int, int]:
+    """Downbeats on which melody and bass both moved, and those of them in parallel octaves or fifths."""
+    bar = score.seconds_of_bar
+    places = []
+    for number in range(math.ceil(score.bars)):
+        near = [note for note in score.notes if abs(note.start - number * bar) < 0.06]
+        lead = next((note.pitch for note in near if note.role is Role.LEAD), None)
+        bass = next((note.pitch for note in near if note.role is Role.BASS), None)
+        places.append((lead, bass))
+    moved = parallel = 0
+    for (a, b), (c, d) in itertools.pairwise(places):
+        if a is None or b is None or c is None or d is None or a == c or b == d:
+            continue
+        moved += 1
+        parallel += (a - b) % 12 == (c - d) % 12 and (c - d) % 12 in (0, 7)
+    return moved, parallel
+
+
+def low_seconds(score: Score) -> tuple[int, int]:
+    """Strikes of chords that reach below middle C, and those with a second there."""
+    strikes: dict[tuple[Role, float], list[int]] = {}
+    for note in score.notes:
+        if note.role in (Role.PAD, Role.COMP):
+            strikes.setdefault((note.role, round(note.start / 0.08)), []).append(note.pitch)
+    low = [sorted(pitches) for pitches in strikes.values() if min(pitches) < 60]
+    return len(low), sum(any(0 < b - a < 3 and a < 60 for a, b in itertools.pairwise(p)) for p in low)
+
+
+def harmonic_rhythms(score: Score) -> int:
+    """How many different lengths its chords have."""
+    quarter = 60 / score.tempo
+    return len({round(2 * (b - a) / quarter) for a, b in itertools.pairwise(score.changes)})

@@ -87,7 +87,7 @@ class Music:
         """The digest of what decides how a take sounds; context (the neighbours) is left out on purpose."""
         c, engine = cue, (self.choice.label, self.revision, self.choice.options.lora)
         brief = (c.frames, c.emotion, c.confidence, c.prompt, c.seed, c.opening, c.ending, c.speech, c.hits)
-        return digest(engine, (c.piece.seed, c.piece.style, c.style), brief)
+        return digest(engine, (c.piece.seed, c.piece.style, c.style, c.piece.duration, c.start), brief)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ class Cue:
     hits: tuple[float, ...] = ()
     """Picture cuts to land on where it is musical, seconds from the cue's start."""
     start: float = 0.0
-    """Where the cue starts in the video, seconds."""
+    """Where the cue starts in the video, seconds: the energy of the whole grows to one climax."""
     style: Style | None = None
     """Of this segment; None is the piece's."""
     before: Emotion | None = None

@@ -32,7 +32,7 @@ class EmbeddedComposer:
     """Composes each cue and plays it. ``options.model`` may name a soundfont (``embedded:/path/to.sf2``)."""
 
     name: ClassVar[str] = "embedded"
-    revision: ClassVar[str] = "2"
+    revision: ClassVar[str] = "3"
 
     def __init__(self, options: EngineOptions) -> None:
         self._font = _font(options.model)
@@ -65,7 +65,7 @@ def render(score: Score, target: Path, frames: int, progress: Progress, font: Pa
     """
     blocks = _told(played(score, frames, font or _font(None), _BLOCK), frames, progress)
     opening = list(islice(blocks, _MEASURED_BLOCKS))
-    gain = np.float32(gain_for(opening))
+    gain = np.float32(gain_for(opening) * 10 ** (score.level / 20))
     with beside(target) as unfinished, writer(unfinished) as file:
         done = 0
         for block in chain(opening, blocks):

@@ -74,9 +74,9 @@ class Score:
 
     seconds: float
     tempo: float
-    """Beats per minute as played, before any slowing into the final chord."""
-    beats: int
-    """Beats up to the boundary, or up to the final chord when the cue ends the piece."""
+    """Quarters per minute as played, before any slowing into the final chord."""
+    beats: float
+    """Quarters up to the boundary, or up to the final chord when the cue ends the piece."""
     tonic: int
     """Pitch class, 0 = C."""
     mode: str
@@ -92,10 +92,17 @@ class Score:
     48 orchestra. A font without it plays its standard kit."""
     changes: tuple[float, ...] = ()
     """When the harmony changes, seconds: a sustain pedal is lifted and pressed again there."""
+    meter: str = "4/4"
+    """4/4, 3/4 or 6/8."""
     level: float = 0.0
     """LU over (below) the loudness that all takes share: where this cue stands on the video's curve of energy."""
 
     @property
     def bars(self) -> float:
-        """Bars of four beats."""
-        return self.beats / 4
+        """How many bars that is."""
+        return self.beats / (4 if self.meter == "4/4" else 3)
+
+    @property
+    def seconds_of_bar(self) -> float:
+        """How long a bar lasts before any slowing."""
+        return (4 if self.meter == "4/4" else 3) * 60 / self.tempo

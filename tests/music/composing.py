@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from bgm.media.audio import SAMPLE_RATE
 from bgm.music.cue import Cue, Piece
-from bgm.timeline import Emotion
+from bgm.timeline import Emotion, Style
 
 
 def cue(emotion: Emotion = Emotion.JOY, seconds: float = 30.0, **changes: object) -> Cue:
-    """A cue in the middle of a piece, felt fully; ``piece`` is the piece's seed."""
+    """A cue in the middle of a piece, felt fully; ``piece`` is the piece's seed, ``style`` its style."""
     fields: dict[str, object] = {
         "frames": round(seconds * SAMPLE_RATE),
         "emotion": emotion,
@@ -18,5 +18,6 @@ def cue(emotion: Emotion = Emotion.JOY, seconds: float = 30.0, **changes: object
         "opening": False,
         "ending": False,
     }
-    piece = Piece(int(changes.pop("piece", 7)), 120.0)  # type: ignore[call-overload]
+    style = Style(changes.pop("style", Style.ACOUSTIC))  # type: ignore[arg-type]
+    piece = Piece(int(changes.pop("piece", 7)), 120.0, style)  # type: ignore[call-overload]
     return Cue(piece=piece, **(fields | changes))  # type: ignore[arg-type]

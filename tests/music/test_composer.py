@@ -10,13 +10,12 @@ import pytest
 
 from benchmarks.features import distance, repeats
 from bgm.music.composer.compose import compose
-from bgm.music.composer.form import NUDGE, Kind, grid, sections
+from bgm.music.composer.form import COMMON, NUDGE, Kind, grid, sections
+from bgm.music.composer.harmony import home, key_for
 from bgm.music.composer.instruments import GENERAL_MIDI
-from bgm.music.composer.keys import home, key_for
 from bgm.music.composer.motif import motif_for
-from bgm.music.composer.plan import plan_for
 from bgm.music.composer.seeds import stream
-from bgm.music.composer.sketch import sketch
+from bgm.music.composer.sketch import sketch, tempo_of
 from bgm.music.embedded import EmbeddedComposer
 from bgm.music.score import Role, Score
 from bgm.timeline import EMOTIONS, Emotion
@@ -49,10 +48,9 @@ def test_the_music_never_falls_silent(emotion: Emotion) -> None:
 
 def test_a_boundary_falls_on_a_beat_and_the_tempo_stays_near_its_own() -> None:
     for seconds in (3.0, 5.5, 9.1, 17.3, 44.4):
-        beats = grid(seconds, 100, ending=False)
+        beats = grid(seconds, 100, COMMON, ending=False)
         assert beats.seconds(beats.beats) == pytest.approx(seconds)
-        assert beats.beats % 4 == 0 or seconds < 10
-        assert 1 / NUDGE <= beats.tempo / 100 <= NUDGE
+        assert seconds < 10 or 1 / NUDGE <= beats.tempo / 100 <= NUDGE
 
 
 def test_a_long_piece_states_develops_and_brings_back_its_theme() -> None:
@@ -72,7 +70,7 @@ def contour(score: Score, start: float, end: float) -> list[int]:
 def test_the_theme_comes_back() -> None:
     drawing = cue(Emotion.NEUTRAL, 60)
     score, form = compose(drawing), sketch(drawing).sections
-    bar = 240 / score.tempo
+    bar = score.seconds_of_bar
     opening = contour(score, -0.1, 0.9 * bar)
     assert opening, "the theme starts at once in a cue that doesn't open the video"
     phrases = [contour(score, b * bar - 0.1, (b + 0.9) * bar) for b in range(4 * len(form), form[-1].end)]
@@ -84,15 +82,15 @@ def test_the_piece_ends_on_its_tonic_and_an_inner_cue_does_not_stop() -> None:
         score = compose(cue(emotion, 20, ending=True))
         last = [note for note in score.notes if note.start > score.seconds - 3.65 and note.role is not Role.DRUMS]
         assert min(last, key=lambda note: note.pitch).pitch % 12 == score.tonic
-        assert max(note.end for note in last) < score.seconds - 0.5, "it rings out inside the cue"
-        assert score.fade > 0
+        assert 1.5 < score.fade < 3.6, "one fade, inside the last chord"
+        assert not [c for c in score.controls if c.time > score.seconds - score.fade], "and no other under it"
         assert compose(cue(emotion, 20)).fade == 0
 
 
 def test_drums_fill_before_a_section_changes() -> None:
     drawing = cue(Emotion.JOY, 60)
     score, form = compose(drawing), sketch(drawing).sections
-    bar = 240 / score.tempo
+    bar = score.seconds_of_bar
 
     def drums(number: int) -> set[tuple[int, int]]:
         hits = [n for n in score.notes if n.role is Role.DRUMS and number <= (n.start + 0.03) / bar < number + 1]
@@ -158,7 +156,7 @@ def digest(**moments: object) -> str:
 def test_the_notes_are_those_of_this_revision_on_every_machine() -> None:
     """If you meant to change the music, raise EmbeddedComposer.revision and put the new digest here."""
     plain, synced = digest(), digest(speech=((3.0, 8.0),), hits=(2.0, 12.0))
-    assert (EmbeddedComposer.revision, plain, synced) == ("2", "5e8b58a2f128ce12", "f695cc46fef18fa3")
+    assert (EmbeddedComposer.revision, plain, synced) == ("3", "82528545c7091d1c", "3766cf2cd57f371b")
 
 
 def test_neighbours_never_change_a_cue() -> None:
@@ -173,9 +171,10 @@ def test_all_cues_of_a_piece_share_tones_pulse_and_motif() -> None:
         key = key_for(5, emotion, 1.0)
         tones = {key.pitch_class(degree) for degree in range(7)}
         assert len(tones & common) >= 5
-        ratio = compose(cue(emotion, 40, piece=5)).tempo / plan_for(5).pulse
-        assert min(abs(ratio / simple - 1) for simple in (2 / 3, 1, 9 / 8, 4 / 3, 3 / 2, 5 / 3)) < NUDGE - 1
-    assert motif_for(5) == plan_for(5).motif
+        request = cue(emotion, 40, piece=5)
+        ratio = compose(request).tempo / tempo_of(request.piece)
+        assert min(abs(ratio / simple - 1) for simple in (1 / 2, 1, 3 / 2, 2)) < NUDGE - 1
+        assert sketch(request).motif == motif_for(5, sketch(request).grid.meter)
 
 
 def test_accents_land_on_cuts_that_fall_on_the_beat() -> None:
@@ -183,4 +182,5 @@ def test_accents_land_on_cuts_that_fall_on_the_beat() -> None:
     beat = 60 / plain.tempo
     cuts = (8 * beat + 0.03, 20.25 * beat)
     marked = compose(cue(Emotion.ANGER, 20, hits=cuts))
-    assert [note.start for note in marked.notes if note.role is Role.BOOM] == [cuts[0]]
+    struck = [note.start for note in marked.notes if note.role is Role.BOOM]
+    assert cuts[0] in struck and cuts[1] not in struck

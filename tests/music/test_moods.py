@@ -10,7 +10,7 @@ import pytest
 from benchmarks.circumplex import CIRCUMPLEX
 from benchmarks.features import Features, features
 from bgm.music.composer.compose import compose
-from bgm.music.composer.moods import NEUTRAL, character
+from bgm.music.composer.moods import NEUTRAL, character, strength
 from bgm.timeline import EMOTIONS, Emotion
 from tests.music.composing import cue
 
@@ -60,7 +60,7 @@ def test_moods_are_told_apart_by_notes_alone(measured: dict[Emotion, list[Featur
 
 def test_a_weak_feeling_lies_between_neutral_and_the_full_one() -> None:
     for emotion in set(EMOTIONS) - {Emotion.NEUTRAL}:
-        weak, full = character(emotion, 0.3), character(emotion, 1.0)
+        weak, full = character(emotion, strength(0.3)), character(emotion, 1.0)
         for name in ("pulse", "density", "register", "loudness"):
             low, high = sorted((getattr(NEUTRAL, name), getattr(full, name)))
             assert low <= getattr(weak, name) <= high, (emotion, name)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from bgm.music.composer.arrange import arrange
+from bgm.music.composer.accompaniment import ORCHESTRA, arrange
 from bgm.music.composer.bed import make_room
-from bgm.music.composer.ending import final_chord, sting
-from bgm.music.composer.form import BAR, STING_SECONDS, tail_seconds
-from bgm.music.composer.humanize import perform
-from bgm.music.composer.instruments import GENERAL_MIDI
-from bgm.music.composer.rhythm import CRASH
+from bgm.music.composer.ending import fade_seconds, final_chord, sting
+from bgm.music.composer.form import STING_SECONDS
+from bgm.music.composer.instruments import GENERAL_MIDI, PEDALLED, fitted
+from bgm.music.composer.patterns import CRASH, CYMBAL
+from bgm.music.composer.performance import perform
 from bgm.music.composer.sketch import Sketch, sketch
 from bgm.music.cue import Cue
 from bgm.music.score import Control, Note, Part, Role, Score
@@ -21,7 +21,7 @@ _PLACE = {
     Role.COUNTER: (84, 84, 56),
     Role.COMP: (94, 44, 36),
     Role.ARP: (82, 92, 48),
-    Role.PAD: (88, 70, 62),
+    Role.PAD: (82, 70, 62),
     Role.BASS: (94, 64, 10),
     Role.BOOM: (92, 58, 50),
     Role.DRUMS: (104, 64, 22),
@@ -33,6 +33,8 @@ _HIT_TOLERANCE = 0.06
 """Seconds by which a cut may miss an eighth of the music and still be taken as one."""
 _HIT_DISTANCE = 3.0
 """Accents on cuts are at least this far apart, seconds."""
+_USUAL_ENERGY, _LU_OF_ENERGY = 0.6, 8.0
+"""Takes share a loudness at this energy; how many LU full energy lies over none, from one take to another."""
 
 
 def compose(cue: Cue) -> Score:
@@ -47,14 +49,23 @@ def compose(cue: Cue) -> Score:
         seconds=plan.seconds,
         tempo=plan.grid.tempo,
         beats=plan.grid.beats,
+        meter=plan.grid.meter.name,
         tonic=plan.key.tonic,
         mode=plan.key.mode,
         room=plan.character.room,
-        fade=0.5 * tail_seconds(plan.seconds) if cue.ending else 0.0,
+        fade=fade_seconds(plan) if cue.ending else 0.0,
         parts=_parts(plan, playing),
         notes=tuple(notes),
         controls=tuple(_swells(plan, playing)),
+        kit=plan.card.kit,
+        changes=tuple(plan.grid.seconds(chord.beat) for chord in plan.chords),
+        level=_LU_OF_ENERGY * (_mean_energy(plan) - _USUAL_ENERGY),
     )
+
+
+def _mean_energy(plan: Sketch) -> float:
+    bars = [section.bars for section in plan.sections]
+    return math.fsum(n * energy for n, energy in zip(bars, plan.energies, strict=True)) / max(1, sum(bars))
 
 
 def _piece(cue: Cue, plan: Sketch) -> list[Note]:
@@ -75,30 +86,18 @@ def _parts(plan: Sketch, playing: set[Role]) -> tuple[Part, ...]:
         volume, pan, reverb = _PLACE[role]
         balance = GENERAL_MIDI[program].volume / 100 if program is not None else 1.0
         wet = round(reverb * (0.6 + 0.8 * plan.character.room))
-        parts.append(Part(role, program or 0, min(127, round(volume * balance)), pan, min(127, wet)))
+        pedal = program in PEDALLED and role is not Role.LEAD
+        parts.append(Part(role, program or 0, min(127, round(volume * balance)), pan, min(127, wet), pedal=pedal))
     return tuple(parts)
 
 
 def _swells(plan: Sketch, playing: set[Role]) -> Iterator[Control]:
-    """Sustained parts breathe in waves of two bars; the more dissonant and distant the mood, the deeper.
-
-    The last chord of the piece dies away in all of them.
-    """
-    depth = 10 + 60 * plan.character.room * plan.character.dissonance
-    if plan.ending:
-        yield from _dying_away(plan, playing - {Role.DRUMS})
+    """Sustained parts breathe in waves of two bars; the more dissonant and distant the mood, the deeper."""
+    depth = 10 + 50 * plan.character.room * plan.character.dissonance
     for role in sorted(playing & {Role.PAD, Role.COMP}):
-        for half in range(2 * plan.grid.beats):
-            wave = 0.5 - 0.5 * math.cos(math.pi * half / (2 * BAR))
+        for half in range(math.ceil(2 * plan.grid.beats) + 1):
+            wave = 0.5 - 0.5 * math.cos(math.pi * half / (2 * plan.bar))
             yield Control(plan.grid.seconds(half / 2), role, _EXPRESSION, round(118 - depth * (1 - wave)))
-
-
-def _dying_away(plan: Sketch, playing: set[Role], steps: int = 40) -> Iterator[Control]:
-    start, tail = plan.grid.seconds(plan.grid.beats), tail_seconds(plan.seconds)
-    for role in sorted(playing):
-        for step in range(steps):
-            level = 118 * (1 - step / steps) ** 0.8
-            yield Control(start + tail * step / steps, role, _EXPRESSION, round(level))
 
 
 def _hits(plan: Sketch, hits: Sequence[float]) -> list[Note]:
@@ -113,7 +112,9 @@ def _hits(plan: Sketch, hits: Sequence[float]) -> list[Note]:
         last = hit
         velocity = round(50 + 60 * plan.character.loudness)
         if program is not None:
-            notes.append(Note(hit, hit + 1.0, 36 + (plan.key.tonic - 36) % 12, velocity, Role.BOOM))
+            low = fitted(36 + (plan.key.tonic - 36) % 12, program)
+            notes.append(Note(hit, hit + 1.0, low, velocity, Role.BOOM))
         if plan.ensemble.drums and plan.character.drums > 0.3:
-            notes.append(Note(hit, hit + 1.0, CRASH, round(0.6 * velocity), Role.DRUMS))
+            crash = CYMBAL if plan.card.kit == ORCHESTRA else CRASH
+            notes.append(Note(hit, hit + 1.0, crash, round(0.6 * velocity), Role.DRUMS))
     return notes

@@ -1,42 +1,72 @@
-"""Time: how many bars fit a segment, how beats become seconds, and which sections the bars form."""
+"""Time: meters, how bars fit a segment, the sections that they form, and landing on what happens in the video."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from random import Random
 
-BAR = 4
-"""Beats of a bar."""
-NUDGE = 1.12
-"""The tempo may be faster or slower by this factor so that bars fit the segment."""
+NUDGE = 1.03
+"""The tempo may leave the piece's by this factor so that whole bars, half bars or beats fill a segment."""
+HIT_NUDGE = 1.08
+"""The same where the music is to land on the picture's cuts."""
 STING_SECONDS = 2.0
 """Shorter cues are one chord."""
 SHORTEST_SECTION, SHORTEST_INTRO = 4, 2
 """Bars; only a cue that is shorter itself has a shorter section."""
-_TAIL_SHARE, _TAIL_SECONDS = 0.25, 3.6
+GAP_SECONDS = 1.5
+"""Pauses in the speech at least this long are the music's."""
+_TAIL_SHARE, _TAIL_SECONDS, _SHORTEST_TAIL = 0.25, 3.6, 1.0
+_AFTER_WORD = 0.25
+"""The final chord waits this long after the last word, seconds."""
+_REACH = 2
+"""Bars by which a section may start earlier or later than its form says, to land on something."""
+
+Spans = Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """A meter in quarter notes."""
+
+    name: str
+    bar: int
+    """Quarters of a bar."""
+    beat: float
+    """What one taps to: a quarter, or in 6/8 a dotted one."""
+    strong: tuple[float, ...]
+    """The heavy places of a bar, in quarters."""
+    units: tuple[float, ...]
+    """What a segment may be filled with, the best first."""
+
+
+COMMON = Meter("4/4", 4, 1.0, (0.0, 2.0), (4.0, 2.0, 1.0))
+WALTZ = Meter("3/4", 3, 1.0, (0.0,), (3.0, 1.0))
+COMPOUND = Meter("6/8", 3, 1.5, (0.0, 1.5), (3.0, 1.5))
+METERS = {meter.name: meter for meter in (COMMON, WALTZ, COMPOUND)}
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Beats of a cue and their times. The last ``slowing`` beats before a final chord broaden."""
+    """Beats (quarters) of a cue and their times. The last ``slowing`` beats before a final chord broaden."""
 
-    beats: int
+    meter: Meter
+    beats: float
     seconds_per_beat: float
-    slowing: int = 0
+    slowing: float = 0.0
     broadening: float = 0.0
     """How much longer the last of the slowing beats is than the first, as a share."""
 
     @property
     def bars(self) -> int:
         """Bars begun, the last perhaps a part of one."""
-        return math.ceil(self.beats / BAR)
+        return math.ceil(self.beats / self.meter.bar)
 
     @property
     def tempo(self) -> float:
-        """Beats per minute before the slowing."""
+        """Quarters per minute before the slowing."""
         return 60 / self.seconds_per_beat
 
     def seconds(self, beat: float) -> float:
@@ -51,60 +81,59 @@ class Grid:
 
     def nearest_bar(self, seconds: float) -> int:
         """The bar whose start is nearest to a time; that of the bar after the last is the end of all beats."""
-        return round(min(self.beat(seconds), self.beats) / BAR)
+        return round(min(self.beat(seconds), self.beats) / self.meter.bar)
 
     def from_bar_line(self, seconds: float) -> float:
         """How far a time is from the nearest bar line, in seconds."""
-        return abs(seconds - self.seconds(min(self.beats, BAR * self.nearest_bar(seconds))))
+        return abs(seconds - self.seconds(min(self.beats, self.meter.bar * self.nearest_bar(seconds))))
 
 
-def fit(seconds: float, tempo: float) -> tuple[int, float]:
-    """Beats that fill ``seconds`` and their tempo: whole bars within NUDGE of ``tempo``, else half bars, else beats."""
-    for unit in (BAR, BAR // 2):
-        beats = max(unit, unit * round(seconds * tempo / 60 / unit))
-        fitted = beats * 60 / seconds
-        if 1 / NUDGE <= fitted / tempo <= NUDGE:
-            return beats, fitted
-    beats = max(1, round(seconds * tempo / 60))
-    return beats, beats * 60 / seconds
+def fit(seconds: float, tempo: float, meter: Meter) -> tuple[float, float]:
+    """How many beats fill ``seconds``, and of which unit: whole bars where that nudges the tempo little, else less."""
+    for unit in meter.units:
+        count = max(1, round(seconds * tempo / 60 / unit))
+        if 1 / NUDGE <= count * unit * 60 / seconds / tempo <= NUDGE:
+            return count * unit, unit
+    unit = meter.units[-1]
+    return unit * max(1, round(seconds * tempo / 60 / unit)), unit
 
 
 def tail_seconds(seconds: float) -> float:
-    """How long the last chord of an ending may ring."""
+    """How long the last chord of an ending rings where nothing else is asked."""
     return min(_TAIL_SECONDS, _TAIL_SHARE * seconds)
 
 
-def grid(seconds: float, tempo: float, *, ending: bool, hits: Sequence[float] = ()) -> Grid:
-    """The beats of a cue. In an ending the final chord falls on the beat after the last, with time left to ring.
+def final_chord_at(seconds: float, speech: Spans) -> float:
+    """When the last chord of the piece is struck: with time to ring, and after the last word where there is room."""
+    usual = seconds - tail_seconds(seconds)
+    after = max((end for _, end in speech), default=0.0) + _AFTER_WORD
+    return after if usual < after <= seconds - _SHORTEST_TAIL else usual
 
-    With ``hits`` (seconds), of all tempi within NUDGE whose bars fit, the one whose bar lines are nearest to them.
+
+def grid(body: float, tempo: float, meter: Meter, *, ending: bool, hits: Sequence[float] = ()) -> Grid:
+    """The beats that fill ``body`` seconds; in an ending the final chord falls on the beat after the last.
+
+    With ``hits`` (seconds), of all tempi within HIT_NUDGE that fit, the one whose bar lines are nearest to them.
     """
-    body = seconds - tail_seconds(seconds) if ending else seconds
-    usual = _divided(body, fit(body, tempo)[0], ending=ending)
+    beats, unit = fit(body, tempo, meter)
+    usual = _divided(body, beats, meter, ending=ending)
     if not hits:
         return usual
 
-    def missed(choice: Grid) -> tuple[float, int]:
+    def missed(choice: Grid) -> tuple[float, float]:
         return math.fsum(choice.from_bar_line(hit) for hit in hits), abs(choice.beats - usual.beats)
 
-    return min((usual, *_alternatives(usual, body, tempo, ending=ending)), key=missed)
-
-
-def _alternatives(usual: Grid, body: float, tempo: float, *, ending: bool) -> Iterator[Grid]:
-    """Grids within NUDGE of ``tempo`` of units as whole as the usual one's: bars, half bars or beats."""
-    unit = math.gcd(usual.beats, BAR)
     expected = body * tempo / 60 / unit
-    for count in range(math.ceil(expected / NUDGE), math.floor(expected * NUDGE) + 1):
-        choice = _divided(body, unit * count, ending=ending)
-        if choice.tempo <= tempo * NUDGE:
-            yield choice
+    counts = range(math.ceil(expected / HIT_NUDGE), math.floor(expected * HIT_NUDGE) + 1)
+    others = (_divided(body, unit * count, meter, ending=ending) for count in counts if count > 0)
+    return min((usual, *others), key=missed)
 
 
-def _divided(body: float, beats: int, *, ending: bool) -> Grid:
-    if not ending or beats < 2 * BAR:
-        return Grid(beats, body / beats)
-    slowing, broadening = 2, 0.22
-    return Grid(beats, body / (beats + broadening * slowing / 2), slowing, broadening)
+def _divided(body: float, beats: float, meter: Meter, *, ending: bool) -> Grid:
+    if not ending or beats < 2 * meter.bar:
+        return Grid(meter, beats, body / beats)
+    slowing, broadening = 2 * meter.beat, 0.22
+    return Grid(meter, beats, body / (beats + broadening * slowing / 2), slowing, broadening)
 
 
 class Kind(StrEnum):
@@ -119,12 +148,12 @@ class Kind(StrEnum):
 
 
 INTENSITY = {
-    Kind.INTRO: 0.35,
-    Kind.STATEMENT: 0.60,
-    Kind.VARIATION: 0.78,
-    Kind.CONTRAST: 0.68,
-    Kind.RETURN: 0.92,
-    Kind.INTERLUDE: 0.42,
+    Kind.INTRO: 0.20,
+    Kind.STATEMENT: 0.50,
+    Kind.VARIATION: 0.72,
+    Kind.CONTRAST: 0.62,
+    Kind.RETURN: 1.00,
+    Kind.INTERLUDE: 0.35,
 }
 _FIRST_CYCLE = (Kind.STATEMENT, Kind.VARIATION, Kind.CONTRAST, Kind.RETURN)
 _LATER_CYCLES = (
@@ -154,6 +183,11 @@ class Section:
     def end(self) -> int:
         """The bar after the last."""
         return self.first + self.bars
+
+    @property
+    def hints(self) -> bool:
+        """Only the beginning of the theme is heard."""
+        return self.kind in (Kind.INTRO, Kind.INTERLUDE)
 
 
 def sections(bars: int, rng: Random, *, opening: bool) -> tuple[Section, ...]:
@@ -188,3 +222,51 @@ def _lengths(bars: int) -> list[int]:
     elif rest:
         lengths.append(rest)
     return lengths
+
+
+def landmarks(hits: Sequence[float], speech: Spans, seconds: float) -> tuple[float, ...]:
+    """What sections should start with: the picture's cuts, or without any the starts of the speech's pauses.
+
+    All in seconds; ``seconds`` is the cue's length, which ends the last pause.
+    """
+    return tuple(hits) or tuple(_pauses(speech, seconds))
+
+
+def _pauses(speech: Spans, seconds: float) -> Iterator[float]:
+    reached: float | None = None
+    for start, end in (*sorted(speech), (seconds, seconds)):
+        if reached is not None and start - reached >= GAP_SECONDS:
+            yield reached
+        reached = end if reached is None else max(reached, end)
+
+
+def aligned(form: Sequence[Section], grid: Grid, times: Sequence[float]) -> tuple[Section, ...]:
+    """The form with its sections starting on the bars nearest to ``times`` (seconds), where one is within reach.
+
+    Sections keep their order and kind; none becomes shorter than a form may have it.
+    """
+    distances = _landings(grid, times)
+    starts = [section.first for section in form]
+    for i in range(1, len(form)):
+        earliest = starts[i - 1] + _shortest(form[i - 1])
+        latest = form[i].end - _shortest(form[i])
+        near = range(max(earliest, starts[i] - _REACH), min(latest, starts[i] + _REACH) + 1)
+        landing = [bar for bar in near if bar in distances]
+        usual = starts[i]
+        starts[i] = min(landing, key=lambda bar: (distances[bar], abs(bar - usual), bar), default=usual)
+    ends = [*starts[1:], form[-1].end]
+    return tuple(replace(s, first=a, bars=b - a) for s, a, b in zip(form, starts, ends, strict=True))
+
+
+def _landings(grid: Grid, times: Sequence[float]) -> dict[int, float]:
+    """The bars that are nearest to one of ``times``, and how far from it they are (seconds)."""
+    result: dict[int, float] = {}
+    for time in times:
+        bar = grid.nearest_bar(time)
+        result[bar] = min(grid.from_bar_line(time), result.get(bar, grid.from_bar_line(time)))
+    return result
+
+
+def _shortest(section: Section) -> int:
+    """A section that is shorter already (a short cue's) is never shortened further."""
+    return min(section.bars, SHORTEST_INTRO if section.kind is Kind.INTRO else SHORTEST_SECTION)

@@ -1,18 +1,122 @@
-"""Chords: which follow which, what belongs to them, and how the voices move from one to the next."""
+"""Keys and chords: the collection that a piece shares, which chords follow which, and how their voices move.
+
+One collection of seven tones for the whole piece is seen from a different tonic by each mood: D dorian, A minor and
+C major share all their tones (harmonic minor all but one), so two neighbouring segments always have common chords,
+whatever an edit puts side by side: the modulation is in the plan and not in the neighbour.
+"""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from random import Random
 
-from bgm.music.composer.keys import Key
+from bgm.music.composer.seeds import stream
+from bgm.timeline import Emotion
+
+MAJOR = (0, 2, 4, 5, 7, 9, 11)
+MODES = ("ionian", "dorian", "phrygian", "lydian", "mixolydian", "aeolian", "locrian")
+"""In the order of the degrees of the major scale that are their tonics."""
+_MODE_OF: dict[Emotion, tuple[str, str]] = {
+    Emotion.ANGER: ("aeolian", "phrygian"),
+    Emotion.DISGUST: ("aeolian", "hungarian minor"),
+    Emotion.FEAR: ("aeolian", "harmonic minor"),
+    Emotion.JOY: ("mixolydian", "ionian"),
+    Emotion.NEUTRAL: ("dorian", "dorian"),
+    Emotion.SADNESS: ("aeolian", "aeolian"),
+    Emotion.SURPRISE: ("mixolydian", "lydian"),
+}
+"""The mode of a weakly and of a fully felt emotion."""
+BRIGHT = ("ionian", "lydian", "mixolydian")
+"""Modes with a major third."""
+_MINOR_TWIN = {"ionian": "aeolian", "lydian": "harmonic minor", "mixolydian": "dorian"}
+_AEOLIAN = MODES.index("aeolian")
+_RAISED = {"harmonic minor": (6,), "hungarian minor": (3, 6)}
+"""Modes that alter the shared collection: the degrees of the aeolian mode that are a semitone higher."""
+FULLY_FELT = 0.6
+"""Strength from which on the second mode is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A tonic and its scale. Degrees count scale steps from the tonic (0 is the tonic, 7 the octave above)."""
+
+    tonic: int
+    mode: str
+    scale: tuple[int, ...]
+    """Semitones of the seven degrees above the tonic."""
+    home: int
+    """The tonic of the major scale that the whole piece shares, pitch class."""
+
+    def semitones(self, degree: int) -> int:
+        """Height of a degree over the tonic, in semitones; any degree, also below 0 and over 6."""
+        octave, step = divmod(degree, 7)
+        return 12 * octave + self.scale[step]
+
+    def pitch_class(self, degree: int) -> int:
+        """Pitch class of a degree, 0 = C."""
+        return (self.tonic + self.semitones(degree)) % 12
+
+    def nearest_degree(self, pitch: float) -> int:
+        """The degree whose pitch (tonic in MIDI octave -1 plus its height) lies nearest to a MIDI pitch."""
+        guess = round((pitch - self.tonic) / 12 * 7)
+        return min(range(guess - 3, guess + 4), key=lambda d: (abs(self.tonic + self.semitones(d) - pitch), d))
+
+    def pitch(self, degree: int) -> int:
+        """MIDI pitch of a degree counted from the tonic in MIDI octave -1 (as ``nearest_degree`` gives it)."""
+        return self.tonic + self.semitones(degree)
+
+
+def home(piece_seed: int) -> int:
+    """The tonic of the piece's major collection, a pitch class."""
+    return stream(piece_seed, "home").randrange(12)
+
+
+def key_for(
+    piece_seed: int, emotion: Emotion, strength: float, *, tonic: int | None = None, major: bool | None = None
+) -> Key:
+    """The key of a mood within the piece, or on the tonic and in the gender that the creator names."""
+    mode = _MODE_OF[emotion][strength >= FULLY_FELT]
+    if major is not None and major != (mode in BRIGHT):
+        mode = "ionian" if major else _MINOR_TWIN.get(mode, "aeolian")
+    degree = _AEOLIAN if mode in _RAISED else MODES.index(mode)
+    return _key(home(piece_seed) if tonic is None else (tonic - MAJOR[degree]) % 12, mode, degree)
+
+
+def _key(tonic_of_major: int, mode: str, degree: int) -> Key:
+    scale = [(MAJOR[(degree + step) % 7] - MAJOR[degree]) % 12 for step in range(7)]
+    for step in _RAISED.get(mode, ()):
+        scale[step] += 1
+    return Key((tonic_of_major + MAJOR[degree]) % 12, mode, tuple(scale), tonic_of_major)
+
 
 Progression = tuple[int, ...]
-"""Degrees (0 is the tonic), one a bar."""
+"""Degrees (0 is the tonic), one for each chord of a phrase."""
 Span = tuple[float, float]
 """Start and length in beats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Colour:
+    """What is stacked on a root: steps of the scale above it."""
+
+    steps: tuple[int, ...]
+    flat_fifth: bool = False
+    """The fifth is a tritone, whatever the scale has there."""
+
+
+TRIAD = Colour((0, 2, 4))
+SEVENTH = Colour((0, 2, 4, 6))
+NINTH = Colour((0, 2, 4, 8))
+SEVENTH_NINTH = Colour((0, 2, 6, 8))
+SIXTH = Colour((0, 2, 4, 5))
+SUSPENDED = Colour((0, 3, 4))
+OPEN = Colour((0, 1, 4))
+"""A second in place of the third."""
+FIFTH = Colour((0, 4))
+DIMINISHED = Colour((0, 2, 4), flat_fifth=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,65 +128,72 @@ class Chord:
     pcs: tuple[int, ...]
     """Pitch classes, the root first."""
 
-
-Colour = tuple[int, ...]
-"""What is stacked on a root: steps of the scale above it."""
-TRIAD = (0, 2, 4)
-SEVENTH = (0, 2, 4, 6)
-NINTH = (0, 2, 4, 8)
-SUSPENDED = (0, 3, 4)
-FIFTH = (0, 4)
-CLUSTER = (0, 1, 4)
-TRITONE = (0, 2, 3)
+    @property
+    def end(self) -> float:
+        """The beat at which the next one starts."""
+        return self.beat + self.length
 
 
 def chord(key: Key, root: int, colour: Colour, span: Span, *, leading: bool = False) -> Chord:
     """Build a chord on a degree; ``leading`` raises its third to a major one (the dominant of a minor key)."""
-    pcs = [key.pitch_class(root + step) for step in colour]
-    if leading and 2 in colour:
-        pcs[colour.index(2)] = (pcs[0] + 4) % 12
-    return Chord(*span, tuple(pcs))
+    pcs = [key.pitch_class(root + step) for step in colour.steps]
+    if leading and 2 in colour.steps:
+        pcs[colour.steps.index(2)] = (pcs[0] + 4) % 12
+    if colour.flat_fifth:
+        pcs[1:] = [(pcs[0] + 3) % 12, (pcs[0] + 6) % 12]
+    return Chord(*span, tuple(dict.fromkeys(pcs)))
 
 
 def tonic_chord(key: Key, span: Span) -> Chord:
     """The chord on which a piece can rest: the fifth is perfect even in locrian."""
-    third = key.pitch_class(2)
-    return Chord(*span, (key.tonic, third, (key.tonic + 7) % 12))
+    return Chord(*span, (key.tonic, key.pitch_class(2), (key.tonic + 7) % 12))
 
 
 def pivot_chord(key: Key, span: Span) -> Chord:
     """The dominant of the collection that all moods share, with a suspended fourth: it leads into any of them."""
-    home = key.home
-    return Chord(*span, tuple((home + step) % 12 for step in (7, 0, 2, 5)))
+    return Chord(*span, tuple((key.home + step) % 12 for step in (7, 0, 2, 5)))
 
 
-def voiced(chord: Chord, previous: Sequence[int], low: int, high: int) -> tuple[int, ...]:
-    """The chord's notes, low to high, within ``low``..``high`` and as near to the previous voices as can be.
+_MIDDLE_C = 60
 
-    Parallel fifths and octaves are avoided where there is a choice.
+
+@lru_cache(maxsize=4096)
+def voiced(pcs: tuple[int, ...], previous: tuple[int, ...], low: int, high: int) -> tuple[int, ...]:
+    """A chord's notes within ``low``..``high`` (an octave at least), low to high, as near to the previous as can be.
+
+    Nothing nearer than a minor third is set below middle C, and the root of four notes is the bass's alone where that
+    helps. Parallel fifths and octaves are avoided where there is a choice.
     """
-    choices = [notes for notes in _positions(chord.pcs, low) if notes[-1] <= high]
+    choices = list(_positions(pcs, low, high))
     centre = (low + high) / 2
-    return min(choices, key=lambda notes: (_cost(notes, previous, centre), notes))
+    return min(choices, key=lambda notes: (_cost(notes, pcs, previous, centre), notes))
 
 
-def _positions(pcs: Sequence[int], low: int) -> list[tuple[int, ...]]:
-    """Close positions of every order of the chord's notes, from each octave above ``low``; also with an open middle."""
-    result: list[tuple[int, ...]] = []
-    for start, octave in itertools.product(range(len(pcs)), range(2)):
-        order = [*pcs[start:], *pcs[:start]]
-        notes = [low + (order[0] - low) % 12 + 12 * octave]
-        for pc in sorted(order[1:], key=lambda pc: (pc - order[0]) % 12):
-            notes.append(notes[0] + (pc - order[0]) % 12)
-        result.append(tuple(notes))
-        if len(notes) > 2:
-            result.append(tuple(sorted([notes[0], notes[1] + 12, *notes[2:]])))
-    return result
+def _positions(pcs: tuple[int, ...], low: int, high: int) -> Iterator[tuple[int, ...]]:
+    """Every way to set the chord, or three or two of its notes where all would rub."""
+    where = {pc: [pitch for pitch in range(low, high + 1) if pitch % 12 == pc] for pc in pcs}
+    for size in range(len(pcs), 0, -1):
+        found = False
+        for chosen in itertools.combinations(pcs, size):
+            for notes in itertools.product(*(where[pc] for pc in chosen)):
+                ordered = tuple(sorted(notes))
+                if _is_clear(ordered):
+                    found = True
+                    yield ordered
+        if found and size <= 3:
+            return
 
 
-def _cost(notes: Sequence[int], previous: Sequence[int], centre: float) -> float:
-    mean = sum(notes) / len(notes)
-    cost = 0.3 * abs(mean - centre)
+def _is_clear(notes: tuple[int, ...]) -> bool:
+    return all(b - a >= (3 if a < _MIDDLE_C else 1) for a, b in itertools.pairwise(notes))
+
+
+def _cost(notes: tuple[int, ...], pcs: tuple[int, ...], previous: Sequence[int], centre: float) -> float:
+    """Missing colours cost most (the root least: the bass has it), then movement, then distance from the middle."""
+    sounding = {note % 12 for note in notes}
+    missing = sum((2.0 if i == 0 else 9.0 if i == 1 or i == len(pcs) - 1 else 4.0) * (pc not in sounding)
+                  for i, pc in enumerate(pcs))  # fmt: skip
+    cost = missing + 0.3 * abs(sum(notes) / len(notes) - centre)
     if not previous:
         return cost
     movement = sum(min(abs(note - old) for old in previous) for note in notes)
@@ -101,12 +212,10 @@ def _parallels(notes: Sequence[int], previous: Sequence[int]) -> int:
     )
 
 
-def progression(pool: Sequence[Progression], bars: int, rng: Random, avoid: Progression | None = None) -> list[int]:
-    """Roots for ``bars`` bars: four-bar phrases, the second of a pair answering the first with another ending."""
-    first = rng.choice([candidate for candidate in pool if candidate != avoid] or list(pool))
-    second = rng.choice(pool)
-    roots: list[int] = []
-    for phrase in range(-(-bars // 4)):
-        answer = (*first[:2], *second[2:]) if phrase % 2 else first
-        roots.extend(answer)
-    return roots[:bars]
+def phrase_roots(pool: Sequence[Progression], phrases: int, rng: Random) -> list[Progression]:
+    """Progressions for four-bar phrases: the second of a pair answers the first with another ending."""
+    first = rng.choice(pool)
+    others = [candidate for candidate in pool if candidate != first] or [first]
+    second = rng.choice(others)
+    answer = (*first[:2], *second[2:])
+    return [answer if phrase % 2 else first for phrase in range(phrases)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from bgm.music.score import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +87,36 @@ DISTORTED = (29, 30)
 """Guitars that play fifths only."""
 
 
-def in_range(pitch: int, program: int) -> int:
-    """The pitch, moved by octaves until the instrument can play it well."""
+PEDALLED = (0, 4, 11, 46)
+"""Keys, vibraphone and harp: they are played with a pedal, or ring as if they were."""
+
+
+def fitted(pitch: int, program: int) -> int:
+    """The pitch, moved by octaves until the instrument can play it well (bands are chosen so that few need it)."""
     instrument = GENERAL_MIDI[program]
     while pitch > instrument.high:
         pitch -= 12
     while pitch < instrument.low:
         pitch += 12
     return pitch
+
+
+@dataclass(frozen=True, slots=True)
+class Ensemble:
+    """One General MIDI program for each role that plays; the kit is always there, the mood decides if it is used."""
+
+    programs: dict[Role, int]
+    drums: bool = True
+
+    def program(self, role: Role) -> int | None:
+        """The program of a role, None where it doesn't play."""
+        return self.programs.get(role)
+
+    def without(self, *roles: Role) -> Ensemble:
+        """The ensemble with some roles silent."""
+        kept = {role: program for role, program in self.programs.items() if role not in roles}
+        return replace(self, programs=kept, drums=self.drums and Role.DRUMS not in roles)
+
+    def having(self, role: Role, program: int) -> Ensemble:
+        """The ensemble with another instrument in a role."""
+        return replace(self, programs=self.programs | {role: program})

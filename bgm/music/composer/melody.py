@@ -1,165 +1,250 @@
-"""The theme: phrases built from the motif, stated, varied, answered and closed."""
+"""The melody: periods of eight bars, each with one planned peak, rests, an open and a closed cadence."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import itertools
+from dataclasses import dataclass
 from random import Random
 
-from bgm.music.composer.form import BAR, Kind, Section
-from bgm.music.composer.instruments import GENERAL_MIDI, in_range
-from bgm.music.composer.motif import Line, Tone, head, in_mood, inverted, moved, ornamented
+from bgm.music.composer.form import Kind, Section
+from bgm.music.composer.instruments import fitted
+from bgm.music.composer.motif import Cell, Line, Tone, cadence, in_mood, inverted, joined, ornamented, rhythm
 from bgm.music.composer.sketch import Sketch
 from bgm.music.score import Event, Role
 
-Cell = tuple[float, Line]
-"""A start in beats from the section's first, and the tones counted from there."""
-
-PHRASE = 4
-"""Bars of a phrase."""
+PERIOD, PHRASE = 8, 4
+"""Bars."""
 _UNRESOLVED = 0.35
-"""From this dissonance on, strong tones of the melody may stay outside the chord."""
+"""From this dissonance on, strong tones inside a motif may stay outside the chord."""
+_OUTLINE = (2, 3, 5, 3, 3, 5, 5, 1)
+_SHORT_OUTLINE = (2, 4, 3, 1)
+"""Where each bar of a period, or of a lone phrase, aims: scale steps over the lowest of the melody's band."""
+_PEAK, _SHORT_PEAK = 9, 7
+"""The highest note of a period, in the same steps; every other one stays below it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Bar:
+    """A bar as planned: its tones (``step`` counts only in a motif), and where it aims, in steps over the floor."""
+
+    tones: Line
+    aim: int
+    is_motif: bool = False
+    is_peak: bool = False
+    closes: bool = False
 
 
 def theme(sketch: Sketch, section: Section) -> list[Event]:
     """The melody of one section (events on the cue's grid); an intro and an interlude only hint at it."""
-    rng = sketch.chance("theme", section.number)
-    cells: list[Cell] = []
-    for phrase in range(-(-section.bars // PHRASE)):
-        bars = min(PHRASE, section.bars - PHRASE * phrase)
-        for start, tones in _phrase(sketch, section, phrase, bars, rng):
-            cells.append((PHRASE * BAR * phrase + start, tones))
-    role = _voice(section)
-    return [event for cell in cells for event in _sung(sketch, section, cell, role)]
+    if section.hints:
+        start = sketch.bar * (section.end - 1)
+        return answer(sketch, start, sketch.bar) if section.bars > 1 else []
+    voice = _Voice(sketch)
+    for number, bar in enumerate(_planned(sketch, section)):
+        voice.sing(sketch.bar * (section.first + number), bar)
+    end = min(sketch.grid.beats, sketch.bar * section.end)
+    return [event for event in voice.events if event.beat < end]
 
 
 def answer(sketch: Sketch, beat: float, beats: float) -> list[Event]:
     """A short call of the motif from ``beat`` on, for a gap in the speech that is ``beats`` long."""
     tones = tuple(tone for tone in _told(sketch) if tone.beat + min(tone.length, 0.5) <= beats)
-    return _sung(sketch, sketch.section_at(beat), (beat, tones), Role.LEAD, offset=0.0)
-
-
-def _voice(section: Section) -> Role:
-    """The theme wanders: another instrument takes it in the contrast and in every second cycle's return."""
-    hinted = section.kind in (Kind.INTRO, Kind.INTERLUDE)
-    wandering = section.kind is Kind.CONTRAST or (section.kind is Kind.RETURN and section.cycle % 2 == 1)
-    return Role.COUNTER if hinted or wandering else Role.LEAD
+    voice = _Voice(sketch)
+    if tones:
+        voice.sing(beat, _Bar(tones, _OUTLINE[0], is_motif=True))
+    return voice.events
 
 
 def _told(sketch: Sketch) -> Line:
     """The piece's motif in this cue's mood; always told the same way within a cue, so that it is recognised."""
-    return in_mood(sketch.plan.motif, sketch.emotion, sketch.strength, sketch.chance("telling"))
+    return in_mood(sketch.motif, sketch.emotion, sketch.strength, sketch.chance("telling"))
 
 
-def _phrase(sketch: Sketch, section: Section, number: int, bars: int, rng: Random) -> list[Cell]:
-    """Motif, answer, motif again, close; a long motif leaves out the middle, a calm mood takes a breath there."""
-    tones = _told(sketch)
-    if section.kind in (Kind.INTRO, Kind.INTERLUDE):
-        hint = head(tones, 3)
-        return [(BAR * (bars - 1), hint)] if number % 2 == 1 or section.bars <= PHRASE else []
-    tones = _developed(tones, section, rng)
-    span = -(-int(max(tone.beat + tone.length for tone in tones)) // BAR)
-    breathes = rng.random() > sketch.character.density + 0.25
-    response = moved(tones, rng.choice((-1, 1, 2)))
-    again = tones if number % 2 == 0 else moved(tones, 2)
-    middle = (head(response, 3), ()) if breathes else (response, again)
-    cells: list[Cell] = [(0.0, tones)]
-    cells += [(BAR * bar, line) for bar, line in zip((1, 2), middle, strict=True) if span == 1 and bar < bars - 1]
-    if bars > span:
-        cells.append((BAR * (bars - 1), _close(number, rng)))
-    return cells
-
-
-def _developed(tones: Line, section: Section, rng: Random) -> Line:
-    if section.kind is Kind.CONTRAST:
-        return moved(rng.choice((inverted(tones), _backwards(tones))), 2)
+def _planned(sketch: Sketch, section: Section) -> list[_Bar]:
+    """The bars of a section. A return sings what the statement sang; a contrast turns the motif upside down."""
+    group = "contrast" if section.kind is Kind.CONTRAST else "home"
     if section.kind is Kind.VARIATION:
-        return rng.choice((ornamented(tones, rng), moved(tones, 2), _syncopated(tones)))
-    if section.kind is Kind.RETURN:
-        return ornamented(tones, rng) if rng.random() < 0.5 else tones
-    return tones
+        group = f"variation {section.number}"
+    used: list[Cell] = []
+    bars: list[_Bar] = []
+    for first in range(0, section.bars, PERIOD):
+        length = min(PERIOD, section.bars - first)
+        rng = sketch.chance("melody", group, first)
+        peak = rng.choice((5, 6)) if length > PHRASE + 1 else min(2, length - 2)
+        for place in range(length):
+            bar = _bar(sketch, section, (place, length, peak), used, rng)
+            used.append(_rhythm_of(bar.tones))
+            bars.append(bar)
+    return bars
 
 
-def _backwards(tones: Line) -> Line:
-    """The contour from its end; the rhythm stays."""
-    steps = [tone.step for tone in reversed(tones)]
-    return tuple(replace(tone, step=step - steps[0]) for tone, step in zip(tones, steps, strict=True))
+def _bar(sketch: Sketch, section: Section, where: tuple[int, int, int], used: list[Cell], rng: Random) -> _Bar:
+    """One bar of a period: motif, answer, motif changed, open end; motif, on to the peak, and home."""
+    place, length, peak = where
+    aim = (_OUTLINE if length > PHRASE else _SHORT_OUTLINE)[min(place, 7 if length > PHRASE else 3)]
+    last = place == length - 1
+    if last or (place == 3 and length > PHRASE):
+        return _Bar(_tones(cadence(sketch.grid.meter, rng)), 1 if last else aim, closes=last)
+    if place in (0, 4):
+        told = _told(sketch)
+        if section.kind is Kind.CONTRAST:
+            told = inverted(told)
+        if section.kind is Kind.VARIATION and place == 4:
+            told = ornamented(told, rng)
+        return _Bar(told, aim, is_motif=True)
+    if place == 2 and place != peak:
+        told = joined(_told(sketch)) if sketch.character.density < 0.5 else ornamented(_told(sketch), rng)
+        if _rhythm_of(told) not in used[-2:]:
+            return _Bar(told, aim, is_motif=True)
+    answers = place == PHRASE + 1 and rng.random() < 0.6
+    fresh = used[-PHRASE] if answers else _fresh(sketch, used, rng)
+    return _Bar(_tones(fresh), aim, is_peak=place == peak)
 
 
-def _syncopated(tones: Line) -> Line:
-    """Tones after the first come half a beat early."""
-    pushed = [replace(tone, beat=tone.beat - 0.5) if tone.beat >= 1 else tone for tone in tones]
-    return tuple(pushed)
-
-
-def _close(number: int, rng: Random) -> Line:
-    """The end of a phrase: open after the first, at rest after the second."""
-    target = rng.choice((1, 4)) if number % 2 == 0 else rng.choice((0, 2))
-    lead = rng.choice((-1, 1))
-    runs = (Tone(0.0, 0.5, target + 2 * lead), Tone(0.5, 0.5, target + lead), Tone(1.0, 2.5, target))
-    steps = (Tone(0.0, 1.0, target + lead), Tone(1.0, 2.5, target))
-    return rng.choice((runs, steps, (Tone(0.0, 3.0, target),)))
-
-
-def _sung(sketch: Sketch, section: Section, cell: Cell, role: Role, offset: float | None = None) -> list[Event]:
-    """Give the tones of a cell their pitches; the first belongs to the chord, and so do the strong ones of calm moods.
-
-    ``offset`` is set for a cell that stands for itself, on beats of the cue and not of the section.
-    """
-    start, tones = cell
-    program = sketch.ensemble.program(role)
-    if program is None or not tones:
-        return []
-    first = BAR * section.first if offset is None else offset
-    register = _comfortable(sketch.character.register - (7 if role is Role.COUNTER else 0), program)
-    anchor = _chord_degree(sketch, first + start, sketch.key.nearest_degree(register))
-    events: list[Event] = []
-    before, step = anchor - tones[0].step, 0
-    for tone in tones:
-        beat = first + start + tone.beat
-        if beat >= sketch.grid.beats or (offset is None and beat >= BAR * section.end):
+def _fresh(sketch: Sketch, used: list[Cell], rng: Random) -> Cell:
+    """A rhythm that was not heard in the last period; now and then it ends in a rest."""
+    meter = sketch.grid.meter
+    notes = (1.5 + 4.0 * sketch.character.density) * meter.bar / 4
+    drawn = rhythm(meter, notes, rng)
+    for _ in range(12):
+        if drawn not in used[-PERIOD:]:
             break
-        degree = anchor + tone.step
-        strong = tone.beat % 2 == 0 or tone.length >= 1.5
-        if strong and (tone is tones[0] or sketch.character.dissonance < _UNRESOLVED):
-            degree = _chord_degree(sketch, beat, degree, from_=before, way=tone.step - step)
-        before, step = degree, tone.step
-        pitch = in_range(sketch.key.pitch(degree) + tone.colour, program)
-        length = min(tone.length, sketch.grid.beats - beat) * sketch.character.legato
-        events.append(Event(beat, length, pitch, 1.0 if tone.beat == 0 else 0.9, role))
-    return events
+        drawn = rhythm(meter, notes, rng)
+    breathes = rng.random() < 0.3 - 0.25 * sketch.character.density + sketch.card.rests
+    return drawn[:-1] if breathes and len(drawn) > 2 else drawn
 
 
-def _comfortable(pitch: float, program: int) -> float:
-    """The pitch, moved into the middle of an instrument's range so that a phrase round it needs no octave jumps."""
-    instrument = GENERAL_MIDI[program]
-    return min(max(pitch, instrument.low + 7), instrument.high - 10)
+def _tones(cell: Cell) -> Line:
+    return tuple(Tone(beat, length) for beat, length in cell)
 
 
-def _chord_degree(sketch: Sketch, beat: float, degree: int, from_: int = 0, way: int = 0) -> int:
-    """The degree nearest to ``degree`` whose tone is in the chord, if possible on the side of ``from_`` that ``way``
-    points to, so that the contour of the motif is kept.
-    """
-    pcs = sketch.chord_at(beat).pcs
-    near = [d for d in range(degree - 4, degree + 5) if sketch.key.pitch_class(d) in pcs]
-    return min(
-        near, key=lambda d: ((d - from_) * way < 0 or (way != 0 and d == from_), abs(d - degree), d), default=degree
-    )
+def _rhythm_of(tones: Line) -> Cell:
+    return tuple((tone.beat, tone.length) for tone in tones)
+
+
+class _Voice:
+    """Who sings a section, bar after bar: it knows its last note and how it stood over the bass."""
+
+    def __init__(self, sketch: Sketch) -> None:
+        self.events: list[Event] = []
+        self._sketch, self._key = sketch, sketch.key
+        program = sketch.ensemble.program(Role.LEAD)
+        self._silent = program is None
+        self._program = program or 0
+        floor = sketch.bands.lead[0]
+        self._floor = self._key.nearest_degree(floor)
+        while self._key.pitch(self._floor) < floor:
+            self._floor += 1
+        self._last = self._floor + _OUTLINE[0]
+        self._over_bass: tuple[int, int] | None = None
+        """Root in the bass, and the melody's degree over it, at the last bar line."""
+
+    def sing(self, start: float, bar: _Bar) -> None:
+        """Give the bar's tones their pitches, and keep them."""
+        if self._silent or not bar.tones:
+            return
+        degrees = self._motif(start, bar) if bar.is_motif else self._free(start, bar)
+        grid, legato = self._sketch.grid, min(1.0, self._sketch.character.legato * self._sketch.card.legato)
+        for tone, degree in zip(bar.tones, degrees, strict=True):
+            beat = start + tone.beat
+            pitch = fitted(self._key.pitch(degree) + tone.colour, self._program)
+            length = min(tone.length, grid.beats - beat) * legato
+            if length > 0:
+                self.events.append(Event(beat, length, pitch, 1.0 if tone.beat == 0 else 0.9, Role.LEAD))
+        self._last = degrees[-1]
+
+    def _motif(self, start: float, bar: _Bar) -> list[int]:
+        """The contour of the motif from a tone of the chord; strong tones of calm moods belong to the chord too."""
+        anchor = self._downbeat(start + bar.tones[0].beat, self._floor + bar.aim)
+        result = [anchor]
+        for tone in bar.tones[1:]:
+            degree = anchor + tone.step - bar.tones[0].step
+            if tone.beat in self._sketch.grid.meter.strong and self._sketch.character.dissonance < _UNRESOLVED:
+                degree = self._near(start + tone.beat, degree, reach=1)
+            result.append(self._inside(degree, self._floor + _PEAK - 1))
+        return result
+
+    def _free(self, start: float, bar: _Bar) -> list[int]:
+        """Chord tones on the strong places, and steps between them."""
+        aim, ceiling = self._floor + bar.aim, self._floor + _PEAK - 1
+        strong = {0, len(bar.tones) - 1}
+        strong |= {i for i, tone in enumerate(bar.tones) if tone.beat in self._sketch.grid.meter.strong}
+        result: list[int | None] = [None] * len(bar.tones)
+        for i in sorted(strong):
+            beat = start + bar.tones[i].beat
+            if i == 0:
+                result[i] = self._downbeat(beat, self._floor + _PEAK if bar.is_peak else self._towards(aim))
+                continue
+            wanted = aim if bar.closes else aim + (-2 if bar.is_peak else (1, -1)[i % 2])
+            result[i] = self._inside(self._near(beat, wanted), ceiling)
+        if bar.closes:
+            result[-1] = self._home(start + bar.tones[-1].beat, aim)
+        return self._filled(result)
+
+    def _towards(self, aim: int) -> int:
+        """Halfway from the last note to where the bar aims: no bar begins with a great leap."""
+        return round((self._last + aim) / 2)
+
+    def _filled(self, planned: list[int | None]) -> list[int]:
+        """Steps from each planned degree to the next; where both are the same, its neighbour."""
+        fixed = [i for i, degree in enumerate(planned) if degree is not None]
+        result = [degree or 0 for degree in planned]
+        for a, b in itertools.pairwise(fixed):
+            for i in range(a + 1, b):
+                result[i] = round(result[a] + (result[b] - result[a]) * (i - a) / (b - a))
+                if result[i] == result[i - 1]:
+                    result[i] += 1 if result[i] < self._floor + 4 else -1
+        return [max(self._floor, degree) for degree in result]
+
+    def _downbeat(self, beat: float, wanted: int) -> int:
+        """A chord tone near ``wanted`` that is not in parallel octaves or fifths with the bass since the last bar."""
+        root = self._sketch.chord_at(beat).pcs[0]
+        before = self._over_bass
+
+        def cost(degree: int) -> tuple[float, int]:
+            over = (self._key.pitch_class(degree) - root) % 12
+            parallel = before is not None and before[0] != root and over == before[1] and over in (0, 7)
+            return abs(degree - wanted) + 0.3 * abs(degree - self._last) + 9 * parallel, degree
+
+        chosen = min(self._choices(beat, wanted, 4), key=cost, default=wanted)
+        self._over_bass = (root, (self._key.pitch_class(chosen) - root) % 12)
+        return chosen
+
+    def _near(self, beat: float, wanted: int, reach: int = 4) -> int:
+        """The chord tone nearest to a degree, if possible not the last note again."""
+        return min(self._choices(beat, wanted, reach), key=lambda d: (abs(d - wanted), d), default=wanted)
+
+    def _home(self, beat: float, wanted: int) -> int:
+        """Where a period comes to rest: the tonic where the chord has it."""
+        choices = self._choices(beat, wanted, 5)
+        tonic = self._key.tonic
+        return min(choices, key=lambda d: (self._key.pitch_class(d) != tonic, abs(d - wanted), d), default=wanted)
+
+    def _choices(self, beat: float, wanted: int, reach: int) -> list[int]:
+        pcs = self._sketch.chord_at(beat).pcs
+        near = range(max(self._floor, wanted - reach), wanted + reach + 1)
+        return [degree for degree in near if self._key.pitch_class(degree) in pcs]
+
+    def _inside(self, degree: int, ceiling: int) -> int:
+        return min(ceiling, max(self._floor, degree))
 
 
 def countermelody(sketch: Sketch, section: Section) -> list[Event]:
-    """Long guide tones against the theme, moving by the smallest step from chord to chord."""
+    """Long guide tones below the theme, moving by the smallest step from chord to chord."""
     program = sketch.ensemble.program(Role.COUNTER)
     if program is None:
         return []
-    pitch = in_range(round(sketch.character.register) - 9, program)
-    events = []
+    low, high = sketch.bands.arp
+    pitch, events = (low + high) // 2, []
+    late = sketch.bar / 2 if sketch.bar % 2 == 0 else 1.0
     for bar in range(section.first, section.end):
-        beat = BAR * bar + 2.0
+        beat = sketch.bar * bar + late
         if beat >= sketch.grid.beats:
             break
-        pcs = sketch.chord_at(beat).pcs[1:]
-        pitch = in_range(
-            min(range(pitch - 5, pitch + 6), key=lambda p: (p % 12 not in pcs, abs(p - pitch), p)), program
-        )
-        events.append(Event(beat, min(2.9, sketch.grid.beats - beat), pitch, 0.7, Role.COUNTER))
+        chord = sketch.chord_at(beat)
+        wanted = [p for p in range(low, high + 1) if p % 12 in chord.pcs[1:]] or [pitch]
+        pitch = min(wanted, key=lambda p: (abs(p - pitch), p))
+        length = min(chord.end - beat, sketch.bar - 0.1, sketch.grid.beats - beat)
+        if length >= 0.5:
+            events.append(Event(beat, length, fitted(pitch, program), 0.7, Role.COUNTER))
     return events

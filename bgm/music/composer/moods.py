@@ -2,7 +2,8 @@
 
 How an emotion's valence and arousal (benchmarks/circumplex.py has the coordinates) turn into mode, tempo, density,
 register, loudness and articulation follows the findings collected by A. Gabrielsson and E. Lindström in "Handbook of
-Music and Emotion" (2010).
+Music and Emotion" (2010). The style says who plays which patterns; the
+mood changes mode, tempo, density, tension and motion inside it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ class Character:
     """The musical character of a mood; everything but the mode is a number, so that moods can be blended."""
 
     pulse: float
-    """Tempo as a multiple of the piece's pulse."""
+    """How fast it would like to be, as a multiple of the piece's tempo; played is the nearest of RATIOS that fits."""
     density: float
     """How busy the accompaniment and the melody are, 0..1."""
     register: float
@@ -25,29 +26,31 @@ class Character:
     loudness: float
     """How hard the notes are struck, 0..1."""
     dissonance: float
-    """How likely a note is coloured by one from outside the chord or the scale, 0..1."""
+    """How likely a chord is a tense one, 0..1."""
     legato: float
     """The share of its written length that a note sounds."""
     drums: float
     """Weight of the percussion, 0..1; none below 0.15."""
     low: float
-    """How far the accompaniment lies below middle register, 0..1."""
+    """How far bass and chords lie below middle register, 0..1."""
     room: float
     """Size of the reverb's room, 0..1."""
 
 
-NEUTRAL = Character(1.0, 0.34, 71, 0.50, 0.00, 0.90, 0.35, 0.3, 0.45)
+NEUTRAL = Character(1.0, 0.34, 73, 0.50, 0.00, 0.90, 0.45, 0.3, 0.45)
 _FULL: dict[Emotion, Character] = {
-    Emotion.ANGER: Character(5 / 3, 0.95, 60, 0.92, 0.45, 0.55, 1.00, 0.9, 0.30),
-    Emotion.DISGUST: Character(9 / 8, 0.50, 54, 0.64, 0.50, 0.50, 0.45, 0.8, 0.40),
-    Emotion.FEAR: Character(3 / 2, 0.75, 81, 0.46, 0.50, 0.80, 0.40, 0.7, 0.85),
-    Emotion.JOY: Character(4 / 3, 0.70, 76, 0.72, 0.00, 0.75, 0.70, 0.2, 0.40),
+    Emotion.ANGER: Character(8 / 5, 0.95, 70, 0.95, 0.45, 0.55, 1.00, 0.9, 0.30),
+    Emotion.DISGUST: Character(1.0, 0.52, 68, 0.64, 0.60, 0.50, 0.50, 0.8, 0.40),
+    Emotion.FEAR: Character(4 / 3, 0.78, 80, 0.46, 0.50, 0.80, 0.45, 0.7, 0.85),
+    Emotion.JOY: Character(6 / 5, 0.72, 77, 0.74, 0.00, 0.75, 0.75, 0.2, 0.40),
     Emotion.NEUTRAL: NEUTRAL,
-    Emotion.SADNESS: Character(2 / 3, 0.24, 69, 0.36, 0.04, 1.00, 0.00, 0.5, 0.75),
-    Emotion.SURPRISE: Character(3 / 2, 0.80, 84, 0.78, 0.30, 0.40, 0.65, 0.1, 0.55),
+    Emotion.SADNESS: Character(3 / 5, 0.18, 70, 0.34, 0.04, 1.00, 0.18, 0.5, 0.75),
+    Emotion.SURPRISE: Character(3 / 2, 0.85, 83, 0.80, 0.25, 0.40, 0.70, 0.1, 0.55),
 }
-PULSES = (2 / 3, 3 / 4, 5 / 6, 1.0, 9 / 8, 5 / 4, 4 / 3, 3 / 2, 5 / 3)
-"""Tempi of one piece are these multiples of its pulse, so that they stay related."""
+DARK = (Emotion.ANGER, Emotion.DISGUST, Emotion.FEAR, Emotion.SADNESS)
+"""Moods of low valence."""
+RATIOS = (0.5, 1.0, 1.5, 2.0)
+"""Tempi of one piece are these multiples of its own, so that it keeps one pulse."""
 
 
 def strength(confidence: float) -> float:
@@ -56,12 +59,9 @@ def strength(confidence: float) -> float:
     return 1.0 - kept * kept
 
 
-def character(emotion: Emotion, confidence: float) -> Character:
-    """The character of an emotion felt with ``confidence``: between neutral and the full mood, on a straight line."""
-    share, full = strength(confidence), _FULL[emotion]
-    blended = {
-        field.name: (1 - share) * getattr(NEUTRAL, field.name) + share * getattr(full, field.name)
-        for field in fields(Character)
-    }
-    blended["pulse"] = min(PULSES, key=lambda ratio: abs(ratio - blended["pulse"]))
-    return Character(**blended)
+def character(emotion: Emotion, felt: float) -> Character:
+    """The character of an emotion felt with a strength of 0..1: between neutral and the full mood, in a line."""
+    full = _FULL[emotion]
+    return Character(
+        *((1 - felt) * getattr(NEUTRAL, field.name) + felt * getattr(full, field.name) for field in fields(Character))
+    )

@@ -1,80 +1,128 @@
-"""The motif: the few notes that all segments of a piece share, and what each mood makes of them."""
+"""The motif: the bar that all segments of a piece share, what each mood makes of it, and the rhythms of other bars."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from random import Random
 
+from bgm.music.composer.form import COMMON, COMPOUND, WALTZ, Meter
 from bgm.music.composer.seeds import stream
 from bgm.timeline import Emotion
-
-_RHYTHMS = (
-    (1.0, 0.5, 0.5, 2.0),
-    (1.5, 0.5, 1.0, 1.0),
-    (0.5, 0.5, 1.0, 2.0),
-    (1.5, 0.5, 2.0),
-    (0.5, 1.0, 0.5, 2.0),
-    (1.0, 1.0, 2.0),
-    (0.5, 0.5, 0.5, 0.5, 2.0),
-    (2.0, 1.0, 1.0),
-    (1.0, 1.5, 0.5, 1.0),
-    (0.5, 1.5, 1.0, 1.0),
-    (1.5, 1.5, 1.0),
-    (0.75, 0.75, 0.5, 2.0),
-)
-"""Beats, one bar each."""
-_CONTOURS = (
-    (0, 1, 2, 4, 2),
-    (0, 2, 1, 0, -1),
-    (0, 4, 3, 2, 1),
-    (0, -1, 0, 2, 4),
-    (0, 2, 4, 3, 2),
-    (0, 1, -1, 0, 2),
-    (0, 3, 2, 3, 1),
-    (0, -1, -2, 2, 1),
-    (0, 1, 0, 4, 3),
-    (0, 2, -1, 1, 0),
-    (0, 5, 4, 2, 3),
-    (0, 0, 1, 2, 4),
-)
-"""Scale steps from the first note: mostly steps, one leap, turned back after it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tone:
-    """One note of a motif or of a theme: when it comes and how far it lies from the first, in scale steps."""
+    """One note of a motif: when it comes in its bar (quarters) and how far it lies from the first, in scale steps."""
 
     beat: float
     length: float
-    step: int
+    step: int = 0
     colour: int = 0
     """Semitones by which it leaves the scale."""
 
 
 Line = tuple[Tone, ...]
+Cell = tuple[tuple[float, float], ...]
+"""Starts and lengths in quarters; what lies between is a rest."""
+
+_MOTIFS: dict[Meter, tuple[tuple[float, ...], ...]] = {
+    COMMON: (
+        (1.0, 0.5, 0.5, 2.0),
+        (1.5, 0.5, 1.0, 1.0),
+        (0.5, 0.5, 1.0, 2.0),
+        (1.5, 0.5, 2.0),
+        (0.5, 1.0, 0.5, 2.0),
+        (1.0, 1.0, 2.0),
+        (0.5, 0.5, 0.5, 0.5, 2.0),
+        (2.0, 1.0, 1.0),
+        (1.0, 1.5, 0.5, 1.0),
+        (0.5, 1.5, 1.0, 1.0),
+        (1.5, 1.5, 1.0),
+        (1.5, 0.5, 0.5, 1.5),
+    ),
+    WALTZ: (
+        (1.0, 1.0, 1.0),
+        (2.0, 1.0),
+        (1.5, 0.5, 1.0),
+        (1.0, 0.5, 0.5, 1.0),
+        (0.5, 0.5, 2.0),
+        (1.0, 2.0),
+        (0.5, 0.5, 1.0, 1.0),
+    ),
+    COMPOUND: (
+        (1.0, 0.5, 1.5),
+        (1.0, 0.5, 1.0, 0.5),
+        (0.5, 0.5, 0.5, 1.5),
+        (1.5, 1.0, 0.5),
+        (1.0, 0.5, 0.5, 0.5, 0.5),
+        (0.5, 1.0, 1.5),
+        (1.5, 0.5, 0.5, 0.5),
+    ),
+}
+_CELLS: dict[Meter, tuple[float, tuple[Cell, ...]]] = {
+    COMMON: (
+        2.0,
+        (
+            ((0, 2.0),),
+            ((0, 1.0), (1, 1.0)),
+            ((0, 1.5), (1.5, 0.5)),
+            ((0, 0.5), (0.5, 1.5)),
+            ((0, 1.0), (1, 0.5), (1.5, 0.5)),
+            ((0, 0.5), (0.5, 0.5), (1, 1.0)),
+            ((0, 0.5), (0.5, 1.0), (1.5, 0.5)),
+            ((0, 0.75), (0.75, 0.75), (1.5, 0.5)),
+            ((0, 0.5), (0.5, 0.5), (1, 0.5), (1.5, 0.5)),
+            ((0, 0.5), (0.5, 0.5), (1, 0.75), (1.75, 0.25)),
+            ((0, 0.75), (0.75, 0.25), (1, 0.5), (1.5, 0.5)),
+            ((0.5, 0.5), (1, 1.0)),
+            ((0.5, 0.5), (1, 0.5), (1.5, 0.5)),
+            ((1, 1.0),),
+            ((1, 0.5), (1.5, 0.5)),
+        ),
+    ),
+    WALTZ: (
+        1.0,
+        (((0, 1.0),), ((0, 0.5), (0.5, 0.5)), ((0, 1.0),), ((0.5, 0.5),), ((0, 0.75), (0.75, 0.25))),
+    ),
+    COMPOUND: (
+        1.5,
+        (
+            ((0, 1.5),),
+            ((0, 1.0), (1, 0.5)),
+            ((0, 0.5), (0.5, 1.0)),
+            ((0, 0.5), (0.5, 0.5), (1, 0.5)),
+            ((0.5, 0.5), (1, 0.5)),
+            ((0, 0.75), (0.75, 0.25), (1, 0.5)),
+        ),
+    ),
+}
+"""Length of a cell, and the cells."""
+_STEPS = (-2, -1, -1, 0, 1, 1, 2)
+_LEAPS = (-4, -3, 3, 4, 5)
 
 
-def motif_for(piece_seed: int) -> Line:
-    """The motif of a piece, one bar long."""
-    rng = stream(piece_seed, "motif")
-    rhythm, contour = rng.choice(_RHYTHMS), rng.choice(_CONTOURS)
-    return line(rhythm, contour)
-
-
-def line(lengths: tuple[float, ...], steps: tuple[int, ...]) -> Line:
-    """Tones one after another."""
-    tones, beat = [], 0.0
-    for length, step in zip(lengths, steps, strict=False):
+def motif_for(piece_seed: int, meter: Meter) -> Line:
+    """The motif of a piece, one bar long: mostly steps, one leap, turned back after it."""
+    rng = stream(piece_seed, "motif", meter.name)
+    lengths = rng.choice(_MOTIFS[meter])
+    leap = rng.randrange(1, len(lengths))
+    step, last, beat, tones = 0, 0, 0.0, []
+    for i, length in enumerate(lengths):
+        if i:
+            last = rng.choice(_LEAPS) if i == leap else _back(last, rng) if abs(last) > 2 else rng.choice(_STEPS)
+            step = max(-4, min(5, step + last))
         tones.append(Tone(beat, length, step))
         beat += length
     return tuple(tones)
 
 
+def _back(leap: int, rng: Random) -> int:
+    return rng.choice((1, 2)) * (-1 if leap > 0 else 1)
+
+
 def in_mood(tones: Line, emotion: Emotion, strength: float, rng: Random) -> Line:
-    """The motif as a mood tells it; a weak mood leaves it nearly as it is."""
-    if strength < 0.4:
-        return tones
-    return _TELLERS[emotion](tones, rng)
+    """The motif as a mood tells it; a weak mood leaves it as it is."""
+    return tones if strength < 0.4 else _TELLERS[emotion](tones, rng)
 
 
 def inverted(tones: Line) -> Line:
@@ -82,75 +130,59 @@ def inverted(tones: Line) -> Line:
     return tuple(replace(tone, step=-tone.step) for tone in tones)
 
 
-def moved(tones: Line, steps: int) -> Line:
-    """The same contour from another step of the scale."""
-    return tuple(replace(tone, step=tone.step + steps) for tone in tones)
-
-
-def stretched(tones: Line, factor: float) -> Line:
-    """Augmentation (factor over 1) or diminution."""
-    return tuple(replace(tone, beat=tone.beat * factor, length=tone.length * factor) for tone in tones)
-
-
-def head(tones: Line, count: int) -> Line:
-    """Its first tones."""
-    return tones[:count]
-
-
 def ornamented(tones: Line, rng: Random) -> Line:
-    """One of the long tones becomes a tone, its neighbour and the tone again."""
-    chosen = rng.choice([tone for tone in tones if tone.length >= 1.0] or list(tones))
+    """One of the long tones becomes a tone and its neighbour."""
+    long = [tone for tone in tones if tone.length >= 1.0]
+    if not long:
+        return tones
+    chosen = rng.choice(long)
+    half, turn = chosen.length / 2, chosen.step + rng.choice((-1, 1))
     result: list[Tone] = []
     for tone in tones:
-        if tone is not chosen:
-            result.append(tone)
-            continue
-        half = tone.length / 2
-        turn = tone.step + rng.choice((-1, 1))
-        result += [
-            replace(tone, length=half),
-            Tone(tone.beat + half, half / 2, turn),
-            Tone(tone.beat + 1.5 * half, half / 2, tone.step),
-        ]
+        result += [replace(tone, length=half), Tone(tone.beat + half, half, turn)] if tone is chosen else [tone]
     return tuple(result)
 
 
-def _joyful(tones: Line, rng: Random) -> Line:
-    return ornamented(tones, rng)
+def joined(tones: Line) -> Line:
+    """Two of the short tones become one: the rhythm changes, the outline stays."""
+    i = min(range(1, len(tones)), key=lambda i: (tones[i].length + tones[i - 1].length, i), default=0)
+    if not i:
+        return tones
+    one = replace(tones[i - 1], length=tones[i].beat + tones[i].length - tones[i - 1].beat)
+    return (*tones[: i - 1], one, *tones[i + 1 :])
 
 
 def _sad(tones: Line, rng: Random) -> Line:
     falling = tones if sum(tone.step for tone in tones) < 0 else inverted(tones)
-    return stretched(head(falling, rng.choice((3, 4))), 2.0)
+    while len(falling) > 3:
+        falling = joined(falling)
+    return falling
 
 
 def _angry(tones: Line, rng: Random) -> Line:
     hammered: list[Tone] = []
     for tone in tones:
-        beats = max(1, round(tone.length / 0.5))
-        hammered += [Tone(tone.beat + 0.5 * i, 0.5, min(2, max(-2, tone.step))) for i in range(min(beats, 3))]
+        count = 2 if tone.length >= 1 else 1
+        each = tone.length / count
+        hammered += [Tone(tone.beat + each * i, each, min(3, max(-3, tone.step))) for i in range(count)]
     return tuple(hammered)
 
 
 def _fearful(tones: Line, rng: Random) -> Line:
-    fragment = tuple(replace(tone, step=max(-1, min(1, tone.step))) for tone in head(tones, 3))
-    return (*stretched(fragment[:-1], 2.0), replace(fragment[-1], beat=fragment[-1].beat * 2, length=3.0))
+    return tuple(replace(tone, step=max(-1, min(1, tone.step))) for tone in tones)
 
 
 def _disgusted(tones: Line, rng: Random) -> Line:
-    limping = []
-    for tone in inverted(tones):
-        colour = rng.choice((-1, 1)) if tone.length < 1.5 else 0
-        late = 0.25 if tone.beat % 1 == 0 and tone.beat > 0 else 0.0
-        limping.append(Tone(tone.beat + late, max(0.25, tone.length - late), tone.step, colour))
-    return tuple(limping)
+    chosen = rng.randrange(1, len(tones))
+    return tuple(
+        replace(tone, colour=rng.choice((-1, 1)) if i == chosen and tone.length <= 1 else 0, length=0.6 * tone.length)
+        for i, tone in enumerate(inverted(tones))
+    )
 
 
 def _surprised(tones: Line, rng: Random) -> Line:
-    wide = [replace(tone, step=2 * tone.step if abs(tone.step) < 4 else tone.step) for tone in tones]
-    quick = stretched(tuple(wide), 0.5)
-    top = wide[-1].step + 7 if wide[-1].step < 4 else wide[-1].step - 7
-    return (*quick[:-1], replace(quick[-1], length=0.5), Tone(2.5, 0.5, top))
+    wide = [replace(tone, length=0.5 * tone.length) for tone in tones]
+    return (*wide[:-1], replace(wide[-1], step=wide[-1].step + (5 if wide[-1].step < 2 else -5)))
 
 
 def _plain(tones: Line, rng: Random) -> Line:
@@ -161,8 +193,38 @@ _TELLERS = {
     Emotion.ANGER: _angry,
     Emotion.DISGUST: _disgusted,
     Emotion.FEAR: _fearful,
-    Emotion.JOY: _joyful,
+    Emotion.JOY: ornamented,
     Emotion.NEUTRAL: _plain,
     Emotion.SADNESS: _sad,
     Emotion.SURPRISE: _surprised,
 }
+
+
+def rhythm(meter: Meter, notes: float, rng: Random) -> Cell:
+    """A bar of about ``notes`` notes, drawn from the cells of its meter; over a cell's end a note may be held on."""
+    drawn = [_drawn(meter, rng) for _ in range(5)]
+    return min(drawn, key=lambda cell: (abs(len(cell) - notes), cell))
+
+
+def _drawn(meter: Meter, rng: Random) -> Cell:
+    size, cells = _CELLS[meter]
+    result: list[tuple[float, float]] = []
+    for i in range(round(meter.bar / size)):
+        placed = [(i * size + beat, length) for beat, length in rng.choice(cells)]
+        meets = result and placed[0][0] == i * size and sum(result[-1]) == i * size
+        if meets and rng.random() < (0.35 if size < 2 else 0.2):
+            result[-1] = (result[-1][0], result[-1][1] + placed[0][1])
+            placed = placed[1:]
+        result += placed
+    return tuple(result)
+
+
+def cadence(meter: Meter, rng: Random) -> Cell:
+    """The last bar of a phrase: it arrives, and then it breathes."""
+    if meter is COMMON:
+        return rng.choice(
+            (((0, 1.0), (1, 2.0)), ((0, 0.5), (0.5, 0.5), (1, 1.5)), ((0, 2.5),), ((0, 1.5), (1.5, 1.5)), ((0, 3.0),))
+        )
+    if meter is WALTZ:
+        return rng.choice((((0, 2.0),), ((0, 1.0), (1, 1.0)), ((0, 0.5), (0.5, 0.5), (1, 1.5))))
+    return rng.choice((((0, 1.5),), ((0, 1.0), (1, 1.0)), ((0, 0.5), (0.5, 0.5), (1, 1.0))))

@@ -1,28 +1,65 @@
-"""What is decided before the first note is written: key, tempo, form, harmony and players of one cue."""
+"""What is decided before the first note is written: the piece, and key, tempo, form, harmony and players of one cue."""
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from random import Random
 
 from bgm.media.audio import SAMPLE_RATE
-from bgm.music.composer.ensembles import Ensemble, ensemble_for
-from bgm.music.composer.form import BAR, Grid, Kind, Section, grid, sections
-from bgm.music.composer.harmony import TRIAD, Chord, chord, pivot_chord, progression, tonic_chord
-from bgm.music.composer.keys import Key, key_for
-from bgm.music.composer.moods import Character, character, strength
-from bgm.music.composer.plan import Plan, plan_for
+from bgm.music.composer.form import (
+    METERS,
+    Grid,
+    Kind,
+    Meter,
+    Section,
+    aligned,
+    final_chord_at,
+    grid,
+    landmarks,
+    sections,
+)
+from bgm.music.composer.harmony import (
+    BRIGHT,
+    TRIAD,
+    Chord,
+    Key,
+    Progression,
+    chord,
+    key_for,
+    phrase_roots,
+    pivot_chord,
+    tonic_chord,
+)
+from bgm.music.composer.instruments import GENERAL_MIDI, Ensemble
+from bgm.music.composer.moods import DARK, RATIOS, Character, character, strength
+from bgm.music.composer.motif import Line, motif_for
 from bgm.music.composer.seeds import stream
-from bgm.music.composer.styles import STYLES, Card
-from bgm.music.composer.sync import aligned, landmarks
-from bgm.music.cue import Cue
-from bgm.music.steering import wishes
-from bgm.timeline import Emotion
+from bgm.music.composer.styles import CADENCE, CARDS, LEADING, ROUGH, STILL, TENSE, Card
+from bgm.music.cue import Cue, Piece
+from bgm.music.direction import Direction, read
+from bgm.music.score import Role
+from bgm.timeline import Emotion, Style
 
 _DOMINANT = 4
 """Degree."""
+_CLIMAX = 0.8
+"""Where in the video the energy is highest, as a share of its length."""
+_PHRASE = 4
+"""Bars."""
+Band = tuple[int, int]
+"""Lowest and highest MIDI pitch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bands:
+    """Where each layer lies, so that none covers another; the bass lies below them all."""
+
+    chords: Band
+    arp: Band
+    lead: Band
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +68,28 @@ class Sketch:
 
     names: tuple[object, ...]
     """Root of all chance in this cue."""
-    plan: Plan
+    card: Card
     emotion: Emotion
     strength: float
     character: Character
-    style: Card
+    direction: Direction
     key: Key
+    motif: Line
     ensemble: Ensemble
+    bands: Bands
+    swing: float
     grid: Grid
     sections: tuple[Section, ...]
+    energies: tuple[float, ...]
+    """Of the sections, 0..1."""
     chords: tuple[Chord, ...]
     seconds: float
     ending: bool
+
+    @property
+    def bar(self) -> int:
+        """Quarters of a bar."""
+        return self.grid.meter.bar
 
     def chance(self, *names: object) -> Random:
         """The stream of chance for one decision in this cue."""
@@ -50,39 +97,55 @@ class Sketch:
 
     def chord_at(self, beat: float) -> Chord:
         """The chord that sounds at a beat."""
-        starts = bisect_right(self.chords, beat, key=lambda item: item.beat)
+        starts = bisect_right(self.chords, beat + 1e-6, key=lambda item: item.beat)
         return self.chords[max(0, starts - 1)]
 
     def section_at(self, beat: float) -> Section:
         """The section in which a beat lies."""
-        index = bisect_right(self.sections, beat / BAR, key=lambda item: item.first)
+        index = bisect_right(self.sections, beat / self.bar, key=lambda item: item.first)
         return self.sections[max(0, index - 1)]
+
+    def energy(self, section: Section) -> float:
+        """How much of the ensemble plays in a section, and how hard, 0..1."""
+        return self.energies[section.number]
+
+
+def tempo_of(piece: Piece) -> float:
+    """Quarters per minute of the whole piece; its segments play at simple ratios of it."""
+    low, high = CARDS[piece.style].tempo
+    return stream(piece.seed, "tempo").uniform(low, high)
 
 
 def sketch(cue: Cue) -> Sketch:
     """Take all decisions for a cue from its deciding fields."""
-    names = (cue.piece.seed, cue.seed, cue.emotion.value)
-    wanted = wishes(cue.prompt)
-    emotion = wanted.feeling(cue.emotion)
-    felt = strength(cue.confidence)
-    plan, key = plan_for(cue.piece.seed), key_for(cue.piece.seed, emotion, felt)
-    mood = _placed(wanted.applied(character(emotion, cue.confidence)), stream(*names, "place"))
+    said = read(cue.prompt)
+    style = said.style or _not_refused(cue.style or cue.piece.style, said)
+    card, emotion = CARDS[style], said.feeling(cue.emotion)
+    felt = min(1.0, max(0.0, strength(cue.confidence) * (1 + 0.3 * said.intensity)))
+    names = (cue.piece.seed, cue.seed, emotion.value)
+    mood = _directed(character(emotion, felt), card, said)
+    meter = _meter(cue.piece, card, said)
     seconds = cue.frames / SAMPLE_RATE
-    beats = grid(seconds, plan.pulse * mood.pulse, ending=cue.ending, hits=cue.hits)
+    body = final_chord_at(seconds, cue.speech) if cue.ending else seconds
+    beats = grid(body, _tempo(cue.piece, card, mood, said), meter, ending=cue.ending, hits=cue.hits)
     form = sections(beats.bars, stream(*names, "form"), opening=cue.opening)
-    style = STYLES[emotion] if felt >= 0.3 else STYLES[Emotion.NEUTRAL]
-    players = wanted.cast(ensemble_for(emotion, plan.palette, felt, stream(*names, "players")))
+    form = aligned(form, beats, landmarks(cue.hits, cue.speech, seconds))
+    players = ensemble_for(cue.piece, style, emotion, said)
     bare = Sketch(
         names=names,
-        plan=plan,
+        card=card,
         emotion=emotion,
         strength=felt,
         character=mood,
-        style=style,
-        key=key,
+        direction=said,
+        key=key_for(cue.piece.seed, emotion, felt, tonic=said.tonic, major=_major(said)),
+        motif=motif_for(cue.piece.seed, meter),
         ensemble=players,
+        bands=_bands(mood, players),
+        swing=stream(cue.piece.seed, "swing").uniform(*card.swing) if meter.beat == 1.0 else 0.5,
         grid=beats,
-        sections=aligned(form, beats, landmarks(cue, seconds)),
+        sections=form,
+        energies=tuple(_energy(cue, said, beats, section) for section in form),
         chords=(),
         seconds=seconds,
         ending=cue.ending,
@@ -90,49 +153,160 @@ def sketch(cue: Cue) -> Sketch:
     return replace(bare, chords=_chords(bare))
 
 
-def _placed(mood: Character, rng: Random) -> Character:
-    """No two takes of a mood lie at quite the same height."""
-    register = mood.register + rng.choice((-5, -3, 0, 2, 4))
-    return replace(mood, register=register, low=min(1.0, max(0.0, mood.low + rng.uniform(-0.25, 0.25))))
+def _not_refused(style: Style, said: Direction) -> Style:
+    return next((s for s in (style, *CARDS) if s not in said.without_styles), style)
+
+
+def _major(said: Direction) -> bool | None:
+    return None if said.mode is None else said.mode == "major"
+
+
+def _directed(mood: Character, card: Card, said: Direction) -> Character:
+    """The mood inside the style, and then as the creator's words lean."""
+    leans = dict(said.balance)
+    return replace(
+        mood,
+        density=_unit(mood.density + card.busy + 0.25 * said.density),
+        loudness=_unit(mood.loudness + 0.15 * said.loudness),
+        register=mood.register + 5.0 * said.register,
+        drums=mood.drums * card.drums * (1 + 0.4 * leans.get(Role.DRUMS, 0.0)),
+        room=_unit(mood.room + card.room),
+    )
+
+
+def _unit(value: float) -> float:
+    return min(1.0, max(0.05, value))
+
+
+def _meter(piece: Piece, card: Card, said: Direction) -> Meter:
+    asked = METERS.get("/".join(map(str, said.meter))) if said.meter else None
+    return asked or stream(piece.seed, "meter").choice(card.meters)
+
+
+def _tempo(piece: Piece, card: Card, mood: Character, said: Direction) -> float:
+    """The piece's tempo in the ratio that suits the mood, or what the creator asks for."""
+    if said.tempo is not None:
+        return said.tempo * said.tempo_factor
+    pulse, (slowest, fastest) = tempo_of(piece), card.limits
+    fitting = [ratio for ratio in RATIOS if slowest <= pulse * ratio <= fastest] or [1.0]
+    return said.tempo_factor * pulse * min(fitting, key=lambda ratio: abs(math.log(ratio / mood.pulse)))
+
+
+def ensemble_for(piece: Piece, style: Style, emotion: Emotion, said: Direction) -> Ensemble:
+    """The piece's players; in a dark mood another may take the melody. The creator's words have the last."""
+    card = CARDS[style]
+    programs = {role: stream(piece.seed, "player", style, role).choice(card.players[role]) for role in card.players}
+    if card.dark_leads and emotion in DARK:
+        programs[Role.LEAD] = stream(piece.seed, "dark lead", style).choice(card.dark_leads)
+    if programs[Role.COUNTER] == programs[Role.LEAD]:
+        programs[Role.COUNTER] = programs[Role.PAD]
+    players = Ensemble(programs, drums=card.drums > 0 or Role.DRUMS in said.wanted)
+    for role, program in said.instruments:
+        players = players.having(role, program)
+    if said.solo and said.instruments:
+        first = said.instruments[0][1]
+        alone = {Role.LEAD: first, Role.COMP: first, Role.ARP: first}
+        players = Ensemble(alone | dict(said.instruments), drums=False)
+    players = players.without(*said.without)
+    for role, program in list(players.programs.items()):
+        if program in said.without_programs:
+            players = _instead(players, card, role, said.without_programs)
+    return players
+
+
+def _instead(players: Ensemble, card: Card, role: Role, refused: tuple[int, ...]) -> Ensemble:
+    """Another of the style's instruments in the place of one that was refused, or nobody."""
+    others = [p for r in (role, Role.LEAD, Role.PAD) for p in card.players[r] if p not in refused]
+    return players.having(role, others[0]) if others else players.without(role)
+
+
+def _bands(mood: Character, players: Ensemble) -> Bands:
+    """The melody at the mood's height as far as its instrument goes, the broken chords below it, then the chords."""
+    program = players.program(Role.LEAD)
+    lead = GENERAL_MIDI[program] if program is not None else GENERAL_MIDI[0]
+    floor = round(min(max(mood.register - 7, lead.low, 66), lead.high - 17, 76))
+    deeper = round(2 * mood.low)
+    chords = (floor - 23 - deeper, floor - 10 - deeper)
+    return Bands(chords, arp=(floor - 10, floor - 1), lead=(floor, floor + 18))
+
+
+def _energy(cue: Cue, said: Direction, beats: Grid, section: Section) -> float:
+    """From the section's part in the form and from the place in the video: the whole grows to one climax."""
+    middle = beats.seconds(beats.meter.bar * (section.first + section.bars / 2))
+    if said.build_up:
+        return min(1.0, 0.15 + 0.85 * middle / max(1e-6, cue.frames / SAMPLE_RATE))
+    place = min(1.0, (cue.start + middle) / max(cue.piece.duration, cue.frames / SAMPLE_RATE))
+    arc = 0.4 + 0.6 * min(1.0, place / _CLIMAX)
+    return min(1.0, 0.55 * section.intensity + 0.45 * arc)
 
 
 def _chords(bare: Sketch) -> tuple[Chord, ...]:
     """The chords of all sections, and the close in place of the last ones."""
-    result = [chord for section in bare.sections for chord in _section_chords(bare, section)]
+    result = [found for section in bare.sections for found in _section_chords(bare, section)]
     close = _cadence(bare) if bare.ending else _turn(bare)
     if not close:
         return tuple(result)
     start = close[0].beat
-    kept = [replace(chord, length=min(chord.length, start - chord.beat)) for chord in result if chord.beat < start]
+    kept = [replace(old, length=min(old.length, start - old.beat)) for old in result if old.beat < start]
     return (*kept, *close)
 
 
 def _section_chords(bare: Sketch, section: Section) -> Iterator[Chord]:
-    """One chord a bar; within a cycle the theme always comes with the same progression, so that a return is heard."""
-    pool = bare.style.contrast if section.kind is Kind.CONTRAST else bare.style.progressions
+    """Phrases of four bars in the style's rhythms of harmony; a return has the progression of its statement."""
+    contrast = section.kind is Kind.CONTRAST
+    rng = bare.chance("harmony", section.cycle if contrast else 0, contrast)
+    phrases = phrase_roots(_pool(bare), -(-section.bars // _PHRASE), rng)
+    rhythms = [rng.choice(_rhythms(bare)) for _ in range(2)]
     colours = bare.chance("colours", section.number)
-    roots = progression(pool, section.bars, bare.chance("harmony", section.cycle, section.kind is Kind.CONTRAST))
-    for bar, root in enumerate(roots, section.first):
-        rough = bar > 0 and colours.random() < bare.character.dissonance
-        colour = colours.choice(bare.style.rough if rough else bare.style.colours)
-        span = (BAR * bar, min(BAR, bare.grid.beats - BAR * bar))
-        yield chord(bare.key, root, colour if bar else TRIAD, span, leading=bare.style.leading and root == _DOMINANT)
+    for number, roots in enumerate(phrases):
+        bar = float(section.first + _PHRASE * number)
+        for i, bars in enumerate(rhythms[number % 2]):
+            beat = bar * bare.bar
+            if bar >= section.end or beat >= bare.grid.beats:
+                break
+            root = roots[i] if i < len(roots) else _DOMINANT
+            length = min(bars, section.end - bar) * bare.bar
+            yield _coloured(bare, root, (beat, min(length, bare.grid.beats - beat)), colours)
+            bar += bars
+
+
+def _pool(bare: Sketch) -> tuple[Progression, ...]:
+    if bare.strength >= 0.3 and bare.emotion in TENSE:
+        return TENSE[bare.emotion]
+    return bare.card.bright if bare.key.mode in BRIGHT else bare.card.dark
+
+
+def _rhythms(bare: Sketch) -> tuple[tuple[float, ...], ...]:
+    """Those of the style; in 3/4 only whole bars, and a busy mood does not stand on one chord."""
+    whole = tuple(r for r in bare.card.harmony if all(bars % 1 == 0 for bars in r)) if bare.bar == 3 else ()
+    rhythms = whole or bare.card.harmony
+    moving = tuple(r for r in rhythms if r != STILL)
+    return moving if bare.character.density > 0.4 and moving else rhythms
+
+
+def _coloured(bare: Sketch, root: int, span: tuple[float, float], rng: Random) -> Chord:
+    rough = span[0] > 0 and rng.random() < bare.character.dissonance * bare.strength
+    colour = rng.choice(ROUGH.get(bare.emotion, bare.card.colours) if rough else bare.card.colours)
+    leading = bare.emotion in LEADING and root == _DOMINANT
+    return chord(bare.key, root, colour if span[0] > 0 else TRIAD, span, leading=leading)
 
 
 def _turn(bare: Sketch) -> list[Chord]:
-    """The last two beats lead into whatever comes: the dominant that all moods share."""
-    if bare.grid.beats < BAR:
+    """The last beats lead into whatever comes: the dominant that all moods share."""
+    length = 2 * bare.grid.meter.beat if bare.bar == 4 else bare.grid.meter.beat
+    if bare.grid.beats < bare.bar:
         return []
-    return [pivot_chord(bare.key, (bare.grid.beats - 2, 2))]
+    return [pivot_chord(bare.key, (bare.grid.beats - length, length))]
 
 
 def _cadence(bare: Sketch) -> list[Chord]:
     """The close of the piece: two chords that lead home, and the tonic that rings."""
-    (before, last), end = bare.style.cadence, bare.grid.beats
-    close = [tonic_chord(bare.key, (end, 2 * BAR))]
+    (before, last), end = CADENCE.get(bare.emotion, (3, _DOMINANT)), bare.grid.beats
+    leading = bare.emotion in LEADING or bare.key.mode == "aeolian"
+    close = [tonic_chord(bare.key, (end, 2.0 * bare.bar))]
     if end >= 2:
-        span = min(BAR, end / 2)
-        close.insert(0, chord(bare.key, last, TRIAD, (end - span, span), leading=bare.style.leading))
-    if end >= 3 * BAR:
-        close.insert(0, chord(bare.key, before, TRIAD, (end - 2 * BAR, BAR)))
+        span = min(float(bare.bar), end / 2)
+        close.insert(0, chord(bare.key, last, TRIAD, (end - span, span), leading=leading and last == _DOMINANT))
+    if end >= 3 * bare.bar:
+        close.insert(0, chord(bare.key, before, TRIAD, (end - 2 * bare.bar, bare.bar)))
     return close
