@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> None:
 
 def measure(classifier: str, sets: Mapping[str, Corpus], options: EngineOptions) -> dict[str, Figures]:
     """The figures on each set, and on the first the sentences per second once loaded."""
-    engine = engines.load(engines.choose(Stage.CLASSIFY, classifier, options))
+    engine = engines.classifier(engines.choose(Stage.CLASSIFY, classifier, options))
     first = next(iter(sets))
     engine.classify(sets[first].texts[:1])
     started = time.perf_counter()

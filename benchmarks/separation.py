@@ -120,7 +120,7 @@ def _joined(parts: list[Sound]) -> Sound:
 def measured(clean: Sound, mix: Sound, folder: Path) -> Figures:
     """Ours, file to file, and the bare model over the same mix. Where speech is, the clean sound tells."""
     source, voice = write(folder / "source.flac", mix), folder / "voice.flac"
-    engine = engines.load(engines.choose(Stage.SEPARATE, "spleeter"))
+    engine = engines.separator(engines.choose(Stage.SEPARATE, "spleeter"))
     began, cpu = time.perf_counter(), time.process_time()
     engine.separate(source, voice, speech_spans, silent)
     wall, cpu = time.perf_counter() - began, time.process_time() - cpu
@@ -177,7 +177,7 @@ def _as_long(piece: Sound, frames: int) -> Sound:
 
 def thresholds(speakers: Mapping[str, Sound], music_pieces: Mapping[str, Sound], folder: Path) -> None:
     """What the whole mask gains over none, by the background's level as it is measured."""
-    engine = engines.load(engines.choose(Stage.SEPARATE, "spleeter"))
+    engine = engines.separator(engines.choose(Stage.SEPARATE, "spleeter"))
     print("| voice | piece | music below by | measured | gain of the whole mask |\n|---|---|---|---|---|")
     for voice_name, clean in speakers.items():
         for name, piece in music_pieces.items():

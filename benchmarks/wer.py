@@ -128,7 +128,7 @@ def rows(options: Options) -> Iterator[Row]:
 def _calls(transcriber: str) -> tuple[Call, Call]:
     """Our engine, and the library's own call with the same weights; both loaded, one thread each."""
     choice = engines.choose(Stage.TRANSCRIBE, transcriber, EngineOptions(device="cpu"))
-    engine = engines.load(choice)
+    engine = engines.transcriber(choice)
 
     def ours(path: Path) -> str:
         info = soundfile.info(str(path))
@@ -245,7 +245,7 @@ def _wordless(music: Path | None, scratch: Path) -> dict[str, Path]:
 def _voice(mix: Path) -> Path:
     """The mix without its music, as the studio's separator leaves it."""
     voice = mix.with_name(f"voice of {mix.name}")
-    engines.load(engines.choose(Stage.SEPARATE)).separate(mix, voice, speech_spans, silent)
+    engines.separator(engines.choose(Stage.SEPARATE)).separate(mix, voice, speech_spans, silent)
     return voice
 
 

@@ -85,7 +85,7 @@ def choose(project: Project, stage: Stage, wanted: str, chosen_options: EngineOp
         kept = replace(chosen_options, model=model or None)
         known = engines.spec(stage, name)
         if known.load_class().missing(kept) is None:
-            return Choice(stage, known.name, used.reason, kept)
+            return Choice.of(known, used.reason, kept)
     return engines.choose(stage, wanted, chosen_options)
 
 
@@ -131,7 +131,7 @@ def _separate(project: Project, info: MediaInfo, journey: Journey) -> Project:
         choice = choose(project, Stage.SEPARATE, project.settings.separator, options(project))
         progress = journey.stage("separate")
         with beside(project.voice) as part:
-            result = engines.load(choice).separate(project.audio, part, speech_spans, progress)
+            result = engines.separator(choice).separate(project.audio, part, speech_spans, progress)
         Moments(result.speech, background=result.levels).save(project.activity)
         project.mark("cuts", "")  # they are noted in the same file
         return remember(noted(project, "separate", result.notes), choice)
@@ -177,7 +177,7 @@ def _transcribe(project: Project, info: MediaInfo, journey: Journey) -> Project:
             if settings.transcriber != "auto":
                 raise
             return _without_words(project, f"{error}: bring subtitles to have the words")
-        transcript = engines.load(choice).transcribe(recording, part(progress, 0.0, 0.5 if subtitles else 1.0))
+        transcript = engines.transcriber(choice).transcribe(recording, part(progress, 0.0, 0.5 if subtitles else 1.0))
         if subtitles:
             transcript = _in_english(project, transcript, recording, part(progress, 0.5, 1.0))
         notes = (*transcript.notes, *_unread(transcript.utterances))
@@ -212,7 +212,7 @@ def _in_english(project: Project, transcript: Transcript, recording: Recording, 
         choice = engines.choose(Stage.TRANSCRIBE, "auto", options(project, language=project.settings.language))
     except EngineUnavailable as error:
         return replace(transcript, notes=(*transcript.notes, str(error)))
-    told = engines.load(choice).translate(recording, transcript.utterances, progress)
+    told = engines.translator(choice).translate(recording, transcript.utterances, progress)
     return replace(transcript, utterances=told, notes=(*transcript.notes, f"Their English is heard by {choice.name}."))
 
 
@@ -251,7 +251,7 @@ def _classify(project: Project, journey: Journey) -> Project:
 
     choice = choose(project, Stage.CLASSIFY, project.settings.classifier, options(project))
     texts = [project.utterances[i].english for i in todo]
-    read = engines.load(choice).classify(texts, journey.stage("classify"))
+    read = engines.classifier(choice).classify(texts, journey.stage("classify"))
     scores = {(i, project.utterances[i].english): found for i, found in zip(todo, read, strict=True)}
 
     def arrive(now: Project) -> Project:

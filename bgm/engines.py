@@ -7,14 +7,21 @@ engines imports no heavy library; a module listed here must import in millisecon
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from bgm.errors import BadInput, EngineUnavailable
+
+if TYPE_CHECKING:  # what the stages speak of; an engine's own module imports it for real
+    from bgm.music.cue import Cue, Made
+    from bgm.progress import Progress
+    from bgm.speech.recording import Recording, Transcript
+    from bgm.timeline import Emotion, Utterance
+    from bgm.voice.separation import Listen, Separation
 
 
 class Stage(StrEnum):
@@ -37,28 +44,80 @@ class EngineOptions:
     device: str = "auto"
     """auto, cuda, cpu or mps."""
     lora: str | None = None
-    """riffusion only: hub id, file, or ``none``; None is the default LoRA."""
+    """Hub id, file, or ``none``; None is the default LoRA."""
     language: str | None = None
-    """transcribe only: ISO 639-1 code of the speech, None to detect it."""
+    """ISO 639-1 code of the speech, None to detect it."""
     prompt: str | None = None
-    """whisper only: names and words to expect."""
+    """Names and words to expect."""
     subtitles: Path | None = None
-    """subtitles only: the file to read (the user's or a sidecar), or the video that carries a text track."""
+    """The file to read (the user's or a sidecar), or the video that carries a text track."""
 
 
 class Engine(Protocol):
-    """What every engine class has, beside its stage's own method."""
+    """What every engine has, beside its stage's own method. An engine's class derives from its stage's protocol below.
+
+    One object serves all users: it holds nothing of a call, and results carry their notes.
+    """
 
     name: ClassVar[str]
+    heeds: ClassVar[tuple[str, ...]] = ()
+    """Its own options: the fields of EngineOptions that it reads beside model, offline and device."""
 
     def __init__(self, options: EngineOptions) -> None: ...
 
     @classmethod
     def missing(cls, options: EngineOptions) -> str | None:
-        """Why it can't run here, in a few words (``weights not reachable``), or None. Answers within 5 s.
+        """Why it can't run here, in a few words (``weights not reachable``), or None. Answers within 5 s."""
 
-        Beside it an engine may have ``passed_over(options)``: why ``auto`` shall go on to the next although it can run.
+    @classmethod
+    def passed_over(cls, options: EngineOptions) -> str | None:
+        """Why ``auto`` shall go on to the next although it can run; most engines are never passed over."""
+        return None
+
+
+class Separator(Engine, Protocol):
+    """Parts the voice from what is behind it."""
+
+    def separate(self, source: Path, voice: Path, listen: Listen, progress: Progress) -> Separation:
+        """Write the voice of ``source`` to ``voice``.
+
+        Both are FLAC, 48 kHz; ``voice`` has the channels of ``source`` and is exactly as long. An exception raised by
+        ``progress`` passes through and leaves no file.
         """
+
+
+class Transcriber(Engine, Protocol):
+    """Tells what is said, and when."""
+
+    def transcribe(self, recording: Recording, progress: Progress) -> Transcript:
+        """The words of ``recording``, in their language and, where it can be told, in English."""
+
+
+class Translator(Transcriber, Protocol):
+    """A transcriber that hears what a foreign line means."""
+
+    def translate(
+        self, recording: Recording, utterances: Sequence[Utterance], progress: Progress
+    ) -> tuple[Utterance, ...]:
+        """``utterances`` with the English that is heard at their times; a line where nobody was heard stays without."""
+
+
+class Classifier(Engine, Protocol):
+    """Reads the emotion of what is said."""
+
+    def classify(self, texts: Sequence[str], progress: Progress) -> list[dict[Emotion, float]]:
+        """Seven probabilities for each of ``texts`` (English), in their order."""
+
+
+class Composer(Engine, Protocol):
+    """Makes the music."""
+
+    revision: ClassVar[str]
+    """Raised whenever the same cue would sound otherwise."""
+
+    def generate(self, cues: Sequence[Cue], targets: Sequence[Path], progress: Progress) -> Iterator[Made]:
+        """Write cue ``i`` to ``targets[i]`` (FLAC, 48 kHz, stereo, 24 bit, exactly ``cue.frames`` long), each told when
+        its file is whole, in any order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +133,7 @@ class EngineSpec:
     auto: bool = True
     """False: only used when named."""
 
-    def load_class(self) -> type[Any]:
+    def load_class(self) -> Any:
         module, _, name = self.target.partition(":")
         loaded: type[Any] = getattr(importlib.import_module(module), name)
         return loaded
@@ -114,6 +173,14 @@ class Choice:
     name: str
     reason: str
     options: EngineOptions
+    """Those that it heeds; the others are as if never given, so that none makes an engine's work look out of date."""
+
+    @classmethod
+    def of(cls, listed: EngineSpec, reason: str, options: EngineOptions) -> Choice:
+        """The engine of that line of the catalogue."""
+        own = ("model", "offline", "device", *listed.load_class().heeds)
+        heeded = EngineOptions(**{name: getattr(options, name) for name in own})
+        return cls(listed.stage, listed.name, reason, heeded)
 
     @property
     def label(self) -> str:
@@ -141,7 +208,8 @@ def choose(stage: Stage, wanted: str = "auto", options: EngineOptions | None = N
     missing = named.load_class().missing(options)
     if missing:
         raise EngineUnavailable(f"{stage}: {named.name} can't run here: {missing}")
-    return Choice(stage, named.name, "named by the user", options)
+    reason = "named by the user" if name == named.name else f"{name} means {named.name} here"
+    return Choice.of(named, reason, options)
 
 
 def survey(options: EngineOptions) -> list[dict[str, Any]]:
@@ -154,8 +222,28 @@ def survey(options: EngineOptions) -> list[dict[str, Any]]:
     return found
 
 
-def load(choice: Choice) -> Any:
-    """The engine itself, loaded once per process for equal options and shared by all who ask."""
+def separator(choice: Choice) -> Separator:
+    """The chosen engine itself, loaded once per process for equal options and shared by all who ask."""
+    return _load(choice.stage, choice.name, choice.options)
+
+
+def transcriber(choice: Choice) -> Transcriber:
+    """As :func:`separator`."""
+    return _load(choice.stage, choice.name, choice.options)
+
+
+def translator(choice: Choice) -> Translator:
+    """As :func:`separator`."""
+    return _load(choice.stage, choice.name, choice.options)
+
+
+def classifier(choice: Choice) -> Classifier:
+    """As :func:`separator`."""
+    return _load(choice.stage, choice.name, choice.options)
+
+
+def composer(choice: Choice) -> Composer:
+    """As :func:`separator`."""
     return _load(choice.stage, choice.name, choice.options)
 
 
@@ -180,16 +268,8 @@ def _first_that_runs(stage: Stage, options: EngineOptions) -> Choice:
         if not candidate.auto:
             continue
         engine = candidate.load_class()
-        missing = getattr(engine, "passed_over", _welcome)(options) or engine.missing(options)
+        missing = engine.passed_over(options) or engine.missing(options)
         if missing is None:
-            return Choice(stage, candidate.name, _reason(passed, candidate), options)
+            return Choice.of(candidate, " → ".join([*passed, candidate.name]) if passed else "first choice", options)
         passed.append(f"{candidate.name}: {missing}")
     raise EngineUnavailable(f"no engine for {stage} can run here ({'; '.join(passed)})")
-
-
-def _welcome(options: EngineOptions) -> None:
-    """Most engines are never passed over."""
-
-
-def _reason(passed: Sequence[str], chosen: EngineSpec) -> str:
-    return " → ".join([*passed, chosen.name]) if passed else "first choice"

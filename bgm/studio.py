@@ -145,9 +145,8 @@ def score(
         music = Music.of(choice, analysis.moments(project))
         project = projects.update(project, lambda p: takes.adopt(analysis.remember(p, choice), music))
         todo = takes.missing(project, music, wanted, another=another)
-        project = takes.generate(project, music, todo, journey.stage("music"), choose=another)
+        project, notes = takes.generate(project, music, todo, journey.stage("music"), choose=another)
         if todo:
-            notes = getattr(engines.load(choice), "notes", ())
             project = projects.update(project, lambda p: analysis.noted(p, "score", notes))
         project = projects.update(project, partial(_with_words_noted, choice=choice))
         journey.finish("music")
@@ -175,7 +174,7 @@ def stale(project: Project) -> tuple[str, ...]:
     if used is None:
         return tuple(s.id for s in project.segments if not (s.silent or s.locked))
     options = replace(_music_options(project), model=used.name.partition(":")[2] or None)
-    choice = Choice(Stage.MUSIC, used.name.partition(":")[0], used.reason, options)
+    choice = Choice.of(engines.spec(Stage.MUSIC, used.name.partition(":")[0]), used.reason, options)
     music = Music.of(choice, analysis.moments(project))
     return tuple(s.id for s in project.segments if takes.is_stale(project, s, music))
 

@@ -43,22 +43,25 @@ def missing(project: Project, music: Music, wanted: Collection[str] | None, *, a
 
 def generate(
     project: Project, music: Music, todo: Sequence[Order], progress: Progress, *, choose: bool = False
-) -> Project:
-    """Make the takes; the project is saved after each, with whatever was edited meanwhile.
+) -> tuple[Project, tuple[str, ...]]:
+    """Make the takes; the project is saved after each, with whatever was edited meanwhile. With what there is to note.
 
     ``choose`` lets each be heard; else one that is made beside a take that still fits is only kept.
     """
     if not todo:
-        return project
+        return project, ()
+    notes: dict[str, None] = {}
     parts = [project.take_path(o.take).with_name(f"{PART_PREFIX}{o.take.id}-{i}.flac") for i, o in enumerate(todo)]
     try:
-        for i in engines.load(music.choice).generate([o.cue for o in todo], parts, progress):
-            parts[i].replace(project.take_path(todo[i].take))
-            project = projects.update(project, partial(_arrive, arriving=todo[i], music=music, choose=choose))
+        for made in engines.composer(music.choice).generate([o.cue for o in todo], parts, progress):
+            arriving = todo[made.index]
+            parts[made.index].replace(project.take_path(arriving.take))
+            project = projects.update(project, partial(_arrive, arriving=arriving, music=music, choose=choose))
+            notes |= dict.fromkeys(made.notes)
     finally:
         for left in parts:
             left.unlink(missing_ok=True)
-    return project
+    return project, tuple(notes)
 
 
 def adopt(project: Project, music: Music) -> Project:

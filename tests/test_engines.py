@@ -7,21 +7,22 @@ from typing import ClassVar
 import pytest
 
 from bgm import engines
-from bgm.engines import EngineOptions, EngineSpec, Stage
+from bgm.engines import Engine, EngineOptions, EngineSpec, Stage
 from bgm.errors import BadInput, EngineUnavailable
 
 
-class Absent:
+class Absent(Engine):
     name: ClassVar[str] = "absent"
-
-    def __init__(self, options: EngineOptions) -> None: ...
+    heeds: ClassVar[tuple[str, ...]] = ("lora",)
 
     @classmethod
     def missing(cls, options: EngineOptions) -> str | None:
         return None if options.model == "here" else "weights not reachable"
 
 
-class Present(Absent):
+class Present(Engine):
+    name: ClassVar[str] = "present"
+
     @classmethod
     def missing(cls, options: EngineOptions) -> str | None:
         return None
@@ -53,6 +54,20 @@ def test_a_model_belongs_to_the_name() -> None:
     assert (choice.label, choice.options.model) == ("absent:here", "here")
 
 
+def test_an_engine_has_only_the_options_that_it_heeds() -> None:
+    """Another LoRA is nothing to the composer: its takes stay what they are."""
+    options = EngineOptions(model="here", lora="someone/else", language="ko")
+    assert engines.choose(Stage.MUSIC, "absent:here", options).options == EngineOptions("here", lora="someone/else")
+    assert engines.choose(Stage.MUSIC, "embedded", options).options == EngineOptions()
+
+
+def test_what_embedded_means_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = (EngineSpec(Stage.SEPARATE, "spleeter", f"{__name__}:Present", ""),)
+    monkeypatch.setattr(engines, "CATALOGUE", listed)
+    choice = engines.choose(Stage.SEPARATE, "embedded")
+    assert (choice.name, choice.reason) == ("spleeter", "embedded means spleeter here")
+
+
 def test_an_unknown_name_lists_the_known_ones() -> None:
     with pytest.raises(BadInput, match="choose auto, named-only, absent, embedded"):
         engines.choose(Stage.MUSIC, "jukebox")
@@ -66,4 +81,4 @@ def test_the_survey_says_what_is_missing() -> None:
 
 
 def test_one_loaded_engine_is_shared() -> None:
-    assert engines.load(engines.choose(Stage.MUSIC)) is engines.load(engines.choose(Stage.MUSIC))
+    assert engines.composer(engines.choose(Stage.MUSIC)) is engines.composer(engines.choose(Stage.MUSIC))

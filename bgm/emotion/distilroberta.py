@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from bgm import weights
 from bgm.device import Loaded, Shelf, Tick, pick, why_no_device
 from bgm.emotion.prior import NO_EVIDENCE, wordless
-from bgm.engines import EngineOptions
+from bgm.engines import Classifier, EngineOptions
 from bgm.errors import EngineUnavailable
 from bgm.progress import Progress, part, silent
 from bgm.timeline import EMOTIONS, Emotion
@@ -24,7 +24,7 @@ BATCH = 32
 MAX_TOKENS = 512
 
 
-class DistilRoberta:
+class DistilRoberta(Classifier):
     """English texts → seven probabilities each. The weights are loaded at the first use and shared by all threads."""
 
     name: ClassVar[str] = "distilroberta"

@@ -17,12 +17,12 @@ from bgm.emotion import shipped
 from bgm.emotion.encoder import Encoder
 from bgm.emotion.prior import NO_EVIDENCE, wordless
 from bgm.emotion.words import Floats, WordsHead, softmax
-from bgm.engines import EngineOptions
+from bgm.engines import Classifier, EngineOptions
 from bgm.progress import Progress, silent
 from bgm.timeline import EMOTIONS, Emotion
 
 
-class MiniLM:
+class MiniLM(Classifier):
     """English texts → seven probabilities each. Loaded when it is made; read-only, so one serves all threads."""
 
     name: ClassVar[str] = "minilm"

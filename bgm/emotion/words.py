@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from bgm.emotion import shipped
 from bgm.emotion.prior import NO_EVIDENCE, wordless
-from bgm.engines import EngineOptions
+from bgm.engines import Classifier, EngineOptions
 from bgm.progress import Progress, silent
 from bgm.timeline import EMOTIONS, Emotion
 
@@ -40,7 +40,7 @@ def terms(text: str) -> list[str]:
     return words + pairs + beginnings
 
 
-class Words:
+class Words(Classifier):
     """English texts → seven probabilities each."""
 
     name: ClassVar[str] = "words"

@@ -1,10 +1,4 @@
-"""What a composer of music is asked for.
-
-A music engine is a class with
-``generate(cues: Sequence[Cue], targets: Sequence[Path], progress: Progress) -> Iterator[int]``: it writes cue ``i`` as
-FLAC (48 kHz, stereo, 24 bit, exactly ``cue.frames`` long) to ``targets[i]`` and yields ``i`` when that file is whole.
-It also has ``revision: ClassVar[str]``, raised whenever the same cue would sound otherwise.
-"""
+"""What a composer of music (bgm.engines.Composer) is asked for, and what it answers."""
 
 from __future__ import annotations
 
@@ -58,3 +52,11 @@ class Cue:
     before_take: Path | None = None
     after_take: Path | None = None
     """Neighbours' emotions and chosen takes (48 kHz FLAC), for engines that join to them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The take of cue ``index`` is whole; ``notes`` are sentences for the user's log on how it was made."""
+
+    index: int
+    notes: tuple[str, ...] = ()

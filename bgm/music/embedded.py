@@ -9,12 +9,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from bgm.engines import EngineOptions
+from bgm.engines import Composer, EngineOptions
 from bgm.errors import BadInput, EngineUnavailable
 from bgm.files import beside
 from bgm.media.audio import SAMPLE_RATE, Audio, writer
 from bgm.music.composer.compose import compose
-from bgm.music.cue import Cue
+from bgm.music.cue import Cue, Made
 from bgm.music.level import gain_for, softened
 from bgm.music.score import Score
 from bgm.music.soundfont import find_font, find_library
@@ -28,7 +28,7 @@ _MEASURED_BLOCKS = 30
 """The first minute sets the level; it is held in memory until then."""
 
 
-class EmbeddedComposer:
+class EmbeddedComposer(Composer):
     """Composes each cue and plays it. ``options.model`` may name a soundfont (``embedded:/path/to.sf2``)."""
 
     name: ClassVar[str] = "embedded"
@@ -48,14 +48,14 @@ class EmbeddedComposer:
             return str(error)
         return None if font else "no soundfont (pip install pretty_midi, or set BGM_SOUNDFONT)"
 
-    def generate(self, cues: Sequence[Cue], targets: Sequence[Path], progress: Progress) -> Iterator[int]:
+    def generate(self, cues: Sequence[Cue], targets: Sequence[Path], progress: Progress) -> Iterator[Made]:
         """Write cue ``i`` to ``targets[i]`` (FLAC, 48 kHz, stereo, 24 bit, exactly its length), in order."""
         for i, (cue, target) in enumerate(zip(cues, targets, strict=True)):
             share = part(progress, i / len(cues), (i + 1) / len(cues))
             own = _counted(share, f"segment {i + 1} of {len(cues)}")
             own(0.0)
             render(compose(cue), target, cue.frames, own, self._font)
-            yield i
+            yield Made(i)
 
 
 def render(score: Score, target: Path, frames: int, progress: Progress, font: Path | None = None) -> None:

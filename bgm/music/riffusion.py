@@ -15,10 +15,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from bgm.engines import EngineOptions
+from bgm.engines import Composer, EngineOptions
 from bgm.media.audio import Audio
 from bgm.music import painting, riffusion_model
-from bgm.music.cue import Cue
+from bgm.music.cue import Cue, Made
 from bgm.music.multidiffusion import DenoiseSettings
 from bgm.music.riffusion_layer import Layer, SeedRenderer, composed, plan_of
 from bgm.music.riffusion_paint import PaintJob
@@ -33,14 +33,15 @@ _LOADED, _SKETCHED, _DRAWN, _PAINTED = 0.05, 0.1, 0.15, 0.85
 """Share of the work done: of the whole, then of each part."""
 
 
-class Riffusion:
+class Riffusion(Composer):
     """``options.model`` is a hub id or folder, ``options.lora`` as in :meth:`bgm.music.lora.LoraChoice.parse`.
 
-    The pipeline is loaded at the first use and shared by all sessions. ``notes`` then tells which LoRA was used.
+    The pipeline is loaded at the first use and shared by all sessions. A take's notes tell which LoRA was used.
     """
 
     name: ClassVar[str] = "riffusion"
     revision: ClassVar[str] = "3"
+    heeds: ClassVar[tuple[str, ...]] = ("lora",)
 
     def __init__(
         self,
@@ -52,7 +53,6 @@ class Riffusion:
         self._key = riffusion_model.ModelKey.of(options)
         self._settings = settings or DenoiseSettings()
         self._render = seed_renderer or composed
-        self.notes: tuple[str, ...] = ()
 
     @classmethod
     def missing(cls, options: EngineOptions) -> str | None:
@@ -67,18 +67,18 @@ class Riffusion:
             return NO_GPU
         return riffusion_model.why_missing(key)
 
-    def generate(self, cues: Sequence[Cue], targets: Sequence[Path], progress: Progress) -> Iterator[int]:
-        """Write cue ``i`` to ``targets[i]`` (FLAC, 48 kHz, stereo, 24 bit, exactly its length) and yield ``i``.
+    def generate(self, cues: Sequence[Cue], targets: Sequence[Path], progress: Progress) -> Iterator[Made]:
+        """Write cue ``i`` to ``targets[i]`` (FLAC, 48 kHz, stereo, 24 bit, exactly its length), and tell of each.
 
         Cues that touch become one seamless piece; a cue whose neighbour isn't among them joins to the neighbour's take.
         """
-        self.notes, device = painting.ready(self._key, share(progress, 0.0, _LOADED))
+        notes, device = painting.ready(self._key, share(progress, 0.0, _LOADED))
         total = sum(cue.frames for cue in cues)
         done = 0
         for strand in strands(cues):
             frames = sum(cues[i].frames for indices in strand.segments for i in indices)
             own = share(share(progress, _LOADED, 1.0), done / total, (done + frames) / total)
-            yield from self._strand(strand, cues, targets, device, own)
+            yield from (Made(i, notes) for i in self._strand(strand, cues, targets, device, own))
             done += frames
         progress(1.0, "music is ready")
 

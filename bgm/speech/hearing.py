@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import ClassVar, Protocol
 
 from bgm import weights
-from bgm.engines import EngineOptions
+from bgm.engines import EngineOptions, Translator
 from bgm.errors import BadInput
 from bgm.progress import Progress, Tick, attended, part, silent
 from bgm.speech import sizes, stretches
@@ -110,13 +110,13 @@ class Spoken:
         return self.probability < SURE
 
 
-class Recogniser(ABC):
+class Recogniser(Translator, ABC):
     """An engine of the transcribe stage: finds and loads a Whisper and listens with it.
 
     ``options.prompt`` is text with the names of what will be said, ``options.language`` that of all the speech.
     """
 
-    name: ClassVar[str]
+    heeds: ClassVar[tuple[str, ...]] = ("language", "prompt")
 
     def __init__(self, options: EngineOptions) -> None:
         self._options = options

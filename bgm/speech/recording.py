@@ -1,7 +1,4 @@
-"""What a transcriber is given and gives back.
-
-A transcriber is a class with ``transcribe(recording: Recording, progress: Progress) -> Transcript``.
-"""
+"""What a transcriber (bgm.engines.Transcriber) is given and gives back."""
 
 from __future__ import annotations
 

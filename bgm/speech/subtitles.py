@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from bgm.engines import EngineOptions
+from bgm.engines import EngineOptions, Transcriber
 from bgm.errors import BadInput
 from bgm.progress import Progress, silent
 from bgm.speech import charset, cues, language
@@ -65,10 +65,11 @@ def find(video: Path, given: str | None, carries_text: Callable[[Path], bool] = 
     return video if carries_text(video) else None
 
 
-class Subtitles:
+class Subtitles(Transcriber):
     """Reads what a person wrote; the best transcript there is, so it is the first choice."""
 
     name: ClassVar[str] = "subtitles"
+    heeds: ClassVar[tuple[str, ...]] = ("subtitles", "language")
 
     def __init__(self, options: EngineOptions) -> None:
         self._options = options

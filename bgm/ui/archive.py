@@ -44,8 +44,6 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _NAME_BYTES = 240
 """Of a file's name: what is made from a video is called after it, with a little more."""
 _SLACK_SECONDS = 1.0
-_SAFE_ENGINES = {(str(listed.stage), listed.name) for listed in CATALOGUE}
-"""By stage; a model after the name would be a path or a hub id of the sender's choice."""
 
 
 @full_disk_told()
@@ -164,7 +162,9 @@ def _opened(folder: Path, settings: Settings) -> Project:
     _check_media(project)
     (folder / records.FILE).unlink(missing_ok=True)
     kept = {name: getattr(project.settings, name) for name, setting in SETTINGS.items() if setting.card.portable}
-    engines = {stage: use for stage, use in project.engines.items() if (stage, use.name) in _SAFE_ENGINES}
+    # By the bare name: a model after it would be a path or a hub id of the sender's choice.
+    known = {(str(listed.stage), listed.name) for listed in CATALOGUE}
+    engines = {stage: use for stage, use in project.engines.items() if (stage, use.name) in known}
     return replace(project, settings=replace(settings, **kept), engines=engines).save()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from bgm.engines import EngineOptions
+from bgm.engines import EngineOptions, Separator
 from bgm.progress import Progress, part
 from bgm.voice.separation import Listen, Separation, copy_sound
 
@@ -13,7 +13,7 @@ _LISTENED = 0.5
 """Share of the work that goes into listening."""
 
 
-class Original:
+class Original(Separator):
     """Copies the source, sample for sample: when named, or where nothing else can run."""
 
     name: ClassVar[str] = "original"

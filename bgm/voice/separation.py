@@ -1,14 +1,10 @@
-"""What a separator is given and gives back, and voices that need no separation.
-
-A separator is an engine with ``separate(source, voice, listen, progress) -> Separation``.
-"""
+"""What a separator (bgm.engines.Separator) is given and gives back, and voices that need no separation."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
@@ -36,17 +32,6 @@ class Separation:
     """``background_db`` around each moment (seconds, dB), in order; empty where it can't be told."""
     notes: tuple[str, ...] = ()
     """Sentences for the user's log."""
-
-
-class Separator(Protocol):
-    """One implementation of the stage."""
-
-    def separate(self, source: Path, voice: Path, listen: Listen, progress: Progress) -> Separation:
-        """Write the voice of ``source`` to ``voice``.
-
-        Both are FLAC, 48 kHz; ``voice`` has the channels of ``source`` and is exactly as long. An exception raised by
-        ``progress`` passes through and leaves no file.
-        """
 
 
 def copy_sound(source: Path, voice: Path, progress: Progress) -> None:

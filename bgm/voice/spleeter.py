@@ -14,7 +14,7 @@ import numpy as np
 from bgm import weights
 from bgm.device import Loaded, Shelf, pick, why_no_device
 from bgm.digest import digest, fingerprint
-from bgm.engines import EngineOptions
+from bgm.engines import EngineOptions, Separator
 from bgm.files import scratch
 from bgm.media import audio
 from bgm.progress import Progress, part
@@ -39,7 +39,7 @@ _QUIET, _USUAL = 0.01, 0.1
 _NOTE = "separating the voice"
 
 
-class Spleeter:
+class Spleeter(Separator):
     """Keeps voices, takes music and noise out from behind them, leaves clean speech alone."""
 
     name: ClassVar[str] = "spleeter"
@@ -55,7 +55,7 @@ class Spleeter:
         return lacking or why_no_device(options.device)
 
     def separate(self, source: Path, voice: Path, listen: Listen, progress: Progress) -> Separation:
-        """Write the voice of ``source``; see :class:`bgm.voice.separation.Separator`.
+        """Write the voice of ``source``; see :class:`bgm.engines.Separator`.
 
         1. Listen to the sound as it is: with quiet pauses there is nothing to take out, and it is copied.
         2. Else take the vocals out of all of it, and listen to them: voice activity hears more in them.

@@ -132,7 +132,7 @@ def test_damaged_weights_are_said_once_and_another_engine_serves(
         choice = engines.choose(Stage.CLASSIFY, "auto", EngineOptions(offline=True))
     assert choice.name == "words"
     assert choice.reason.startswith("minilm: its weights minilm.npz are damaged")
-    assert winner(engines.load(choice).classify(["I am so happy!"])[0]) == Emotion.JOY
+    assert winner(engines.classifier(choice).classify(["I am so happy!"])[0]) == Emotion.JOY
     with pytest.raises(EngineUnavailable, match=r"minilm\.npz are damaged"):
         engines.choose(Stage.CLASSIFY, "minilm")
 

@@ -1,0 +1,103 @@
+"""What CONTRIBUTING promises: a new engine is its file and one line, a new setting a field and the place that reads it.
+
+Each is added to a copy of the product, and all that must know it is asked there.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+ENGINE = """
+from typing import ClassVar
+import numpy as np
+from bgm.engines import Composer
+from bgm.media.audio import writer
+from bgm.music.cue import Made
+
+class Hum(Composer):
+    name: ClassVar[str] = "hum"
+    revision: ClassVar[str] = "1"
+
+    def __init__(self, options): ...
+
+    @classmethod
+    def missing(cls, options):
+        return None
+
+    def generate(self, cues, targets, progress):
+        for i, cue in enumerate(cues):
+            with writer(targets[i]) as file:
+                file.write(np.full((cue.frames, 2), 0.1, np.float32))
+            yield Made(i, ("It hums.",))
+"""
+LINE = '    EngineSpec(Stage.MUSIC, "hum", "bgm.music.hum:Hum", "hums"),\n)\n\n_EMBEDDED'
+FIELD = "    takes: int = _card(\n"
+NEW_FIELD = '    hum: bool = _card(False, help="hum along", group="music", on_page=True)\n' + FIELD
+ASK_ENGINE = """
+import sys
+from pathlib import Path
+from bgm import studio
+from bgm.arguments import parser
+from bgm.settings import Settings
+from bgm.ui import preferences
+told = parser()._subparsers._group_actions[0].choices["score"].format_help()
+assert "riffusion, embedded, hum" in " ".join(told.split())
+assert "hum" in preferences.controls()["music"]["choices"]
+settings = preferences.changed(Settings(offline=True, lora="someone/else"), {"music": "hum"})
+project = studio.open_video(Path(sys.argv[1]), Path(sys.argv[2]), settings)
+project = studio.score(studio.analyze(project))
+assert [take.engine for s in project.segments for take in s.takes] == ["hum"] * len(project.segments)
+assert project.notes["score"] == ("It hums.",), project.notes
+assert studio.stale(project) == ()
+"""
+ASK_SETTING = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from bgm import cli, project as projects
+from bgm.arguments import parser
+from bgm.settings import SETTINGS, Settings, table
+from bgm.ui import preferences
+arguments = parser().parse_args(["score", "folder", "--hum"])
+assert cli._changed(Settings(), arguments).hum is True
+assert preferences.changed(Settings(), {"hum": True}).hum is True and "hum" in preferences.NAMES
+assert SETTINGS["hum"].card.portable and "| `hum` |" in table()
+project = projects.create(Path(sys.argv[2]), Path(sys.argv[1]), 3.0, Settings(hum=True))
+assert projects.load(project.folder).settings.hum is True
+"""
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Path:
+    """A copy of the product that may be changed."""
+    shutil.copytree(ROOT / "bgm", tmp_path / "house" / "bgm", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path / "house"
+
+
+def changed(file: Path, old: str, new: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def asked(house: Path, question: str, *words: Path) -> None:
+    command = [sys.executable, "-c", question, *map(str, words)]
+    done = subprocess.run(command, cwd=house, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_engine_is_its_file_and_one_line(house: Path, muted_mp4: Path, tmp_path: Path) -> None:
+    (house / "bgm" / "music" / "hum.py").write_text(ENGINE, encoding="utf-8")
+    changed(house / "bgm" / "engines.py", ")\n\n_EMBEDDED", LINE)
+    asked(house, ASK_ENGINE, muted_mp4, tmp_path / "p")
+
+
+def test_a_setting_is_a_field_and_whoever_reads_it(house: Path, muted_mp4: Path, tmp_path: Path) -> None:
+    changed(house / "bgm" / "settings.py", FIELD, NEW_FIELD)
+    asked(house, ASK_SETTING, muted_mp4, tmp_path / "p")
