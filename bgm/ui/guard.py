@@ -47,7 +47,7 @@ _UNUSED = (
 )
 """Doors of Gradio's that the page never uses. Some fetch addresses, others keep or show what strangers did."""
 _PROJECTS = f"/{PREFIX}/"
-_SCRIPTS = (f"/{PREFIX}/static/", f"/{PREFIX}/plotly.min.js")
+_SCRIPTS = f"/{PREFIX}/static/"
 _FOR_MACHINES = ("/healthz", "/metrics")
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
 

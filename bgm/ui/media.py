@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,6 @@ def routes(workspace: Workspace) -> list[BaseRoute]:
     """For the ``routes`` of the application."""
     pages = _Pages(workspace)
     return [
-        Route(f"/{PREFIX}/plotly.min.js", _plotly),
         Mount(f"/{PREFIX}/static", _OwnFiles(directory=STATIC)),
         Route(f"/{PREFIX}/{{project}}/take/{{take}}", pages.take),
         Route(f"/{PREFIX}/{{project}}/peaks/{{name}}", pages.peaks),
@@ -54,19 +52,6 @@ class _OwnFiles(StaticFiles):
         response = super().file_response(*args, **kwargs)
         response.headers["Cache-Control"] = "no-cache"
         return response
-
-
-def _plotly(request: Request) -> Response:
-    return FileResponse(plotly_script(), headers=_CACHED)
-
-
-@lru_cache(maxsize=1)
-def plotly_script() -> Path:
-    """The script in plotly's package, found without importing the package."""
-    found = find_spec("plotly")
-    if found is None or found.origin is None:
-        raise ModuleNotFoundError("the package plotly is not installed")
-    return Path(found.origin).with_name("package_data") / "plotly.min.js"
 
 
 class _Pages:

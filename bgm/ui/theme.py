@@ -6,6 +6,7 @@ import json
 
 import gradio as gr
 
+from bgm.timeline import EMOTIONS, MIN_LENGTH
 from bgm.ui import palette, preferences
 from bgm.ui.texts import LANGUAGES
 from bgm.ui.view import PREFIX
@@ -42,6 +43,7 @@ def theme() -> gr.themes.Base:
 def head() -> str:
     """Runs before the page is drawn: the language chosen last time, and the emotions' colours as CSS variables."""
     known = {"prefix": PREFIX, "languages": LANGUAGES, "controls": preferences.controls()}
+    known |= {"emotions": EMOTIONS, "min_length": MIN_LENGTH}
     styles = "".join(f'<link rel="stylesheet" href="{PREFIX}/static/{name}">' for name in _STYLES)
     return (
         f"<script>window.bgm = {json.dumps(known)};</script>"

@@ -128,7 +128,7 @@ def test_keys_for_emotion_silence_lock_split_merge_and_undo(tab: Page, project: 
     tab.locator(".seg").nth(1).click()
     tab.keyboard.press("4")
     tab.keyboard.press("n")
-    tab.keyboard.press("l")
+    tab.keyboard.press("Shift+l")
     tab.keyboard.press("s")
     eventually(tab, lambda: len(segments(truth, project)) == 5)
     second = segments(truth, project)[1]
@@ -156,7 +156,7 @@ def test_everything_has_a_visible_button(tab: Page, project: str, truth: Truth) 
     eventually(tab, lambda: len(segments(truth, project)) == 3)
     tab.locator(".emotions").get_by_role("button", name="surprise (7)").click()
     tab.get_by_role("button", name="No music in this segment (N)").click()
-    tab.get_by_role("button", name="Lock this segment's music (L)").click()
+    tab.get_by_role("button", name="Lock this segment's music (Shift+L)").click()
     start = segments(truth, project)[2].start
     tab.get_by_role("button", name="Start this segment 0.1 s later").click()
     eventually(tab, lambda: segments(truth, project)[2].start == pytest.approx(start + 0.1))

@@ -23,32 +23,35 @@ LONG = """async ([seconds, count]) => {
       scores: [0, 0, 0, i % 2, 1 - (i % 2), 0, 0] }));
   setView({ ...store.view, id: 'long', duration: seconds, segments, utterances });
 }"""
-# Where each row shows the same moments: the left edges of the utterance and of the segment with the given number, the
-# playhead. Plotly tells its own place; of the canvas the nearest column where paint begins is looked for.
+# Where each row shows the same moments: the left edges of the utterance, of the segment and of its music with the given
+# number, the playhead. On a canvas the nearest column where paint begins is looked for: a curve at full height and the
+# ground of the words begin with the utterance, the ground of the music one pixel after the segment.
 PLACES = """(number) => {
   const left = (e) => e.getBoundingClientRect().left;
-  const plot = document.querySelector('.plot');
-  const { xaxis } = plot._fullLayout;
   const { start, end } = document.querySelectorAll('.seg')[number].segment;
-  const drawn = [...plot.querySelectorAll('.scatterlayer .trace')].length;
-  const canvas = document.querySelector('canvas.voice');
-  const ratio = canvas.width / canvas.getBoundingClientRect().width;
-  const wanted = xaxis.l2p(start + (end - start) * 0.2);
-  const from = Math.max(0, Math.round((wanted - 12) * ratio));
-  const row = canvas.getContext('2d').getImageData(from, 4 * ratio, 24 * ratio, 1).data;
-  const edges = [...Array(Math.floor(24 * ratio)).keys()].slice(1)
-    .filter((column) => row[column * 4 + 3] > 9 && row[column * 4 - 1] <= 9).map((column) => (from + column) / ratio);
+  const scroller = document.querySelector('.scroller');
+  const x = (time) => time / Number(document.querySelector('.inner').dataset.duration) * document.querySelector('.inner').clientWidth - scroller.scrollLeft;
+  const begins = (selector, y, wanted, solid) => {
+    const canvas = document.querySelector(selector);
+    const ratio = canvas.width / canvas.getBoundingClientRect().width;
+    const from = Math.max(0, Math.round((wanted - 12) * ratio));
+    const row = canvas.getContext('2d').getImageData(from, y * ratio, 24 * ratio, 1).data;
+    const edges = [...Array(Math.floor(24 * ratio)).keys()].slice(1)
+      .filter((column) => row[column * 4 + 3] > solid && row[column * 4 - 1] <= solid).map((column) => (from + column) / ratio);
+    return left(canvas) + edges.sort((a, b) => Math.abs(a - wanted) - Math.abs(b - wanted))[0];
+  };
+  const spoken = x(start + (end - start) * 0.2);
   const box = document.querySelectorAll('.seg')[number].getBoundingClientRect();
-  const playhead = document.querySelector('.playhead');
   return {
-    curve: left(plot) + xaxis._offset + wanted,
-    words: left(canvas) + edges.sort((a, b) => Math.abs(a - wanted) - Math.abs(b - wanted))[0],
+    curve: begins('.plot', 26, spoken, 200),
+    words: begins('canvas.voice', 4, spoken, 9),
+    music: begins('canvas.music', 3, x(start), 9) - 1,
     block: box.left + box.width * 0.2,
-    playhead: left(playhead) + 1,
-    now: left(plot) + xaxis._offset + xaxis.l2p(document.querySelector('.player video').currentTime),
-    wide: [plot.getBoundingClientRect().width, canvas.getBoundingClientRect().width,
-           document.querySelector('.scroller').clientWidth],
-    drawn,
+    begin: box.left,
+    playhead: left(document.querySelector('.playhead')) + 1,
+    now: left(scroller) + x(document.querySelector('.player video').currentTime),
+    wide: [...document.querySelectorAll('.plot, .voice, .music')].map((e) => e.getBoundingClientRect().width)
+      .concat(scroller.clientWidth),
   };
 }"""
 
@@ -109,7 +112,6 @@ def test_every_row_shows_a_moment_at_the_same_place(tab: Page, seconds: float, c
     tab.evaluate(LONG, [seconds, count])
     expect(tab.locator(".seg")).to_have_count(count)
     seek(tab, 10.0)
-    tab.locator(".plot .scatterlayer .trace").first.wait_for(state="attached")
     number = 2
     for turns in (0, 1, 3, 60):
         x, y = tab.evaluate(
@@ -124,9 +126,9 @@ def test_every_row_shows_a_moment_at_the_same_place(tab: Page, seconds: float, c
         tab.keyboard.up("Control")
         settled(tab)
         places = tab.evaluate(PLACES, number)
-        assert places["drawn"] == 7
         assert places["words"] == pytest.approx(places["curve"], abs=2), turns
         assert places["block"] == pytest.approx(places["curve"], abs=2), turns
+        assert places["music"] == pytest.approx(places["begin"], abs=2), turns
         assert places["playhead"] == pytest.approx(places["now"], abs=2), turns
         assert max(places["wide"]) - min(places["wide"]) <= 1, "no row is stretched"
     tab.set_viewport_size({"width": 1101, "height": 900})
@@ -242,3 +244,96 @@ def test_the_creators_words_are_answered(tab: Page, project: str) -> None:
     prompt.fill("purple elephants")
     prompt.blur()
     expect(answer).to_contain_text("Not understood: purple elephants. The composer knows styles, instruments")
+
+
+def test_a_marked_range_is_painted(tab: Page, project: str, truth: Truth) -> None:
+    plot = tab.locator(".plot").bounding_box()
+    assert plot
+    x, y = plot["x"] + plot["width"] * 6 / 20.48, plot["y"] + 60
+    tab.mouse.move(x, y)
+    tab.mouse.down()
+    tab.mouse.move(x + plot["width"] * 2 / 20.48, y, steps=5)
+    tab.mouse.up()
+    expect(tab.locator(".range")).to_be_visible()
+    tab.keyboard.press("7")
+    expect(tab.locator(".seg .name")).to_have_text(["joy", "sadness", "surprise", "sadness", "anger", "fear"])
+    expect(tab.locator(".range")).to_be_hidden()
+    saved = [(s.emotion, s.start, s.end) for s in truth(project).segments if s.emotion == "surprise"]
+    assert saved == [("surprise", pytest.approx(6, abs=0.2), pytest.approx(8, abs=0.2))]
+    tab.keyboard.press("Control+z")
+    expect(tab.locator(".seg")).to_have_count(4)
+    seek(tab, 11.0)
+    tab.keyboard.press("i")
+    seek(tab, 13.0)
+    tab.keyboard.press("o")
+    tab.keyboard.press("4")
+    expect(tab.locator(".seg .name")).to_have_text(["joy", "sadness", "anger", "joy", "anger", "fear"])
+    tab.keyboard.press("i")
+    tab.keyboard.press("Escape")
+    expect(tab.locator(".range")).to_be_hidden()
+
+
+def test_transport_keys_and_speed(tab: Page) -> None:
+    seek(tab, 5.0)
+    tab.keyboard.press(".")
+    assert tab.evaluate(AT) == pytest.approx(5 + 1 / 30, abs=0.005)
+    tab.keyboard.press(",")
+    assert tab.evaluate(AT) == pytest.approx(5, abs=0.005)
+    tab.keyboard.press("l")
+    tab.wait_for_function("() => !document.querySelector('.player video').paused")
+    tab.keyboard.press("l")
+    expect(tab.get_by_label("Playback speed")).to_have_value("1.5")
+    tab.keyboard.press("j")
+    expect(tab.get_by_label("Playback speed")).to_have_value("1")
+    tab.keyboard.press("k")
+    tab.wait_for_function("() => document.querySelector('.player video').paused")
+    tab.get_by_label("Playback speed").select_option("2")
+    assert tab.evaluate("() => document.querySelector('.player video').playbackRate") == 2
+
+
+def test_the_next_uncertain_segment_is_found(tab: Page) -> None:
+    tab.evaluate("""async () => {
+      const { setView, store } = await import(new URL('studio/static/store.js', location.href));
+      const sure = [1, 0.6, 0.4, 0.99];
+      setView({ ...store.view, segments: store.view.segments.map((s, i) => ({ ...s, confidence: sure[i] })) });
+    }""")
+    for wanted in ("anger", "sadness", "anger"):
+        tab.keyboard.press("u")
+        expect(tab.locator(".seg[aria-selected=true] .name")).to_have_text(wanted)
+
+
+def test_the_music_lane_has_level_and_takes(tab: Page, project: str, truth: Truth) -> None:
+    level = tab.get_by_role("slider", name="Level of sadness")
+    box = level.bounding_box()
+    assert box
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    tab.mouse.move(x, y)
+    tab.mouse.down()
+    tab.mouse.move(x, y + 8, steps=4)
+    tab.mouse.up()
+    expect(level).not_to_have_attribute("aria-valuenow", "0")
+    told = float(level.get_attribute("aria-valuenow") or 0)
+    assert told < -3
+    level.press("ArrowUp")
+    expect(level).to_have_attribute("aria-valuetext", f"{told + 0.5:.1f} dB")
+    tab.wait_for_timeout(400)
+    assert truth(project).segments[1].gain_db == told + 0.5
+    name = tab.get_by_role("button", name="sadness, take 1")
+    name.focus()
+    tab.keyboard.press("Enter")
+    expect(tab.get_by_role("menuitemradio", name="sadness, take 1")).to_be_focused()
+    tab.keyboard.press("Escape")
+    expect(name).to_be_focused()
+    name.click()
+    tab.get_by_role("menuitem", name="Another take").click()
+    expect(tab.get_by_role("button", name="sadness, take 2")).to_be_visible(timeout=60_000)
+    assert len(truth(project).segments[1].takes) == 2
+
+
+def test_the_plus_zooms_at_the_playhead(tab: Page) -> None:
+    seek(tab, 15.0)
+    place = "() => document.querySelector('.playhead').getBoundingClientRect().left"
+    before = tab.evaluate(place)
+    tab.get_by_role("button", name="Zoom in").click()
+    settled(tab)
+    assert tab.evaluate(place) == pytest.approx(before, abs=2)

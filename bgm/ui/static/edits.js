@@ -1,5 +1,5 @@
 // What a gesture does to a view, shown before Python answers. It follows bgm/timeline.py; Python decides.
-export const MIN_LENGTH = 0.25;
+export const MIN_LENGTH = window.bgm.min_length;
 
 export function apply(view, gesture) {
   const edit = EDITS[gesture.op];

@@ -2,7 +2,7 @@
 import { button, clock, h, setText } from './dom.js';
 import { now } from './playback.js';
 import { commit, EMOTIONS, currentRun, follow, isBusy, isSpoken, selectedSegment, store, subscribe } from './store.js';
-import { playWhenMade, takesList } from './takes.js';
+import { anotherTake, takesList } from './takes.js';
 import { emotionName, t } from './texts.js';
 import { playSegment } from './timeline/actions.js';
 import { isOwn, percent } from './timeline/strip.js';
@@ -41,10 +41,7 @@ function note(segment) {
   return segment.stale ? t('stale_note') : '';
 }
 
-function another() {
-  playWhenMade(selectedSegment());
-  store.run('generate', { segments: [store.selected], another: true });
-}
+const another = () => anotherTake(selectedSegment());
 
 const generate = () => store.run('generate', { segments: [store.selected] });
 
@@ -94,7 +91,7 @@ function fields() {
   const prompt = h('textarea', { rows: '2', maxlength: '500', placeholder: t('prompt_hint') });
   const read = h('p', { class: 'note wide read', role: 'status' });
   const seed = h('input', { type: 'number', min: '0', max: '4294967295', step: '1' });
-  const gain = h('input', { type: 'range', min: '-24', max: '12', step: '0.5' });
+  const gain = h('input', { type: 'range', ...window.bgm.controls.segment.gain_db, step: '0.5' });
   const decibels = h('output', {});
   const silent = checkbox('silent', t('silent_field'));
   const locked = checkbox('locked', t('locked_field'));

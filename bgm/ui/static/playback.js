@@ -66,6 +66,28 @@ export function toggle() {
   else play();
 }
 
+const RATES = [0.5, 1, 1.5, 2, 4];
+
+// J and L: each press is faster; a browser plays only forwards, so that J slows down and then goes back in steps.
+export function faster(by) {
+  if (!video) return;
+  if (!isPlaying()) {
+    setRate(1);
+    if (by > 0) play();
+    else seek(now() - 1);
+    return;
+  }
+  const next = RATES.indexOf(video.playbackRate) + by;
+  if (next < 0) pause();
+  else setRate(RATES[Math.min(next, RATES.length - 1)]);
+}
+
+export function setRate(rate) {
+  if (video) video.playbackRate = rate;
+}
+
+export { RATES };
+
 export function pause() {
   video?.pause();
 }

@@ -1,6 +1,6 @@
 // The video, with a choice of what is heard: its own sound, or the music with the voice (mixed on request).
 import { button, clock, h, icon, setText } from './dom.js';
-import { attach, hear, isPlaying, onTime, seek, sound, toggle } from './playback.js';
+import { attach, hear, isPlaying, onTime, RATES, seek, setRate, sound, toggle } from './playback.js';
 import { isRunning, isSaving, store, subscribe } from './store.js';
 import { t } from './texts.js';
 
@@ -44,7 +44,13 @@ function controls(video) {
   const time = h('span', { class: 'time' }, passed, total);
   const position = h('input', { type: 'range', min: '0', step: '0.05', value: '0', 'aria-label': t('position') });
   const volume = h('input', { type: 'range', min: '0', max: '1', step: '0.05', value: '1', class: 'volume', 'aria-label': t('volume') });
-  const full = button('full', t('fullscreen'), () => video.requestFullscreen?.());
+  const speed = h('select', { class: 'speed', 'aria-label': t('speed'), title: t('speed') }, RATES.map((rate) => h('option', { value: rate }, `${rate}×`)));
+  speed.addEventListener('change', () => setRate(Number(speed.value)));
+  video.addEventListener('ratechange', () => {
+    speed.value = video.playbackRate;
+  });
+  speed.value = 1;
+  const full = button('full', t('fullscreen'), () => video.requestFullscreen?.(), { class: 'btn fullscreen' });
   position.addEventListener('input', () => seek(Number(position.value)));
   volume.addEventListener('input', () => {
     video.volume = Number(volume.value);
@@ -57,7 +63,7 @@ function controls(video) {
     setText(total, ` / ${clock(duration)}`);
     showPlaying(playing);
   });
-  return h('div', { class: 'controls' }, playing, position, time, volume, full, sources());
+  return h('div', { class: 'controls' }, playing, position, time, speed, volume, full, sources());
 }
 
 function showPlaying(element) {

@@ -3,12 +3,13 @@ import { apply } from './edits.js';
 import { now } from './playback.js';
 import { said, t } from './texts.js';
 
-export const EMOTIONS = ['anger', 'disgust', 'fear', 'joy', 'neutral', 'sadness', 'surprise'];
+export const EMOTIONS = window.bgm.emotions;
 
 export const store = {
   view: { id: null },
   job: { state: 'idle' },
   selected: null,
+  range: null, // [start, end] in seconds that was marked: an emotion is painted over it
   message: null,
   withMusic: false, // what is heard: the mix of the chosen takes, made again after every edit; else the video's own sound
   edits: 0, // how many there were: a mix is of one count
@@ -17,7 +18,7 @@ export const store = {
   run: () => {},
 };
 
-const listeners = { view: new Set(), job: new Set(), selected: new Set(), message: new Set() };
+const listeners = { view: new Set(), job: new Set(), selected: new Set(), range: new Set(), message: new Set() };
 let seen = { id: null }; // the last view that Python gave, without the edits that are under way
 let pending = [];
 let sending = false;
@@ -38,7 +39,10 @@ export function setView(view) {
   if (!same) pending = [];
   seen = view ?? { id: null };
   store.view = pending.reduce(apply, seen);
-  if (!same) store.message = null;
+  if (!same) {
+    store.message = null;
+    mark(null);
+  }
   follow(same ? now() : 0);
   tell('view');
 }
@@ -78,6 +82,12 @@ export function segmentAt(time) {
 export function follow(time) {
   const isHeld = selectedSegment() && document.activeElement?.matches('.segment :is(textarea, input:not([type=checkbox]))');
   if (!isHeld) select(segmentAt(time)?.id ?? null);
+}
+
+// Mark a stretch of the video, or none.
+export function mark(range) {
+  store.range = range && range[1] > range[0] ? range : null;
+  tell('range');
 }
 
 function select(id) {

@@ -1,8 +1,8 @@
 // The takes of a segment as small players: a waveform to click on, choose, download. They play on while others change.
 import { button, clock, h, icon, reconcile, setText } from './dom.js';
 import { isPlaying, soundsAlone } from './playback.js';
-import { commit, isRunning, subscribe, selectedSegment } from './store.js';
-import { t } from './texts.js';
+import { commit, isRunning, store, subscribe, selectedSegment } from './store.js';
+import { emotionName, t } from './texts.js';
 
 const sounds = new Map(); // by address: a take that plays isn't stopped by a redraw
 const pictures = new Map();
@@ -18,12 +18,20 @@ export function takesList() {
   return list;
 }
 
+// 'joy, take 2': an own sound has a name, and no number.
+export function takeName(segment, take) {
+  if (!isMade(take)) return t('own_take');
+  const n = segment.takes.filter(isMade).findIndex(({ id }) => id === take.id) + 1;
+  return `${emotionName(segment.emotion)}, ${t('take_n', { n }).toLocaleLowerCase()}`;
+}
+
 const isMade = (take) => take.engine !== 'file'; // an own sound has no number, and takes none away
 let awaited = null;
 
 // The next take of this segment is played when it is there, unless something plays already or one has gone elsewhere.
-export function playWhenMade(segment) {
+export function anotherTake(segment) {
   awaited = { id: segment.id, known: new Set(segment.takes.map((take) => take.id)) };
+  store.run('generate', { segments: [segment.id], another: true });
 }
 
 function playNew() {
@@ -69,7 +77,7 @@ function soundOf(address) {
   return sounds.get(address);
 }
 
-function togglePlay(address) {
+export function togglePlay(address) {
   const audio = soundOf(address);
   if (!audio.paused) {
     audio.pause();
@@ -106,11 +114,26 @@ function showState(item, address) {
   item.playing.replaceChildren(icon(isOn ? 'pause' : 'play'));
 }
 
+const known = new Map(); // by address: peaks that have come
+
+function loading(address) {
+  if (!pictures.has(address)) {
+    const come = fetch(address).then((r) => (r.ok ? r.json() : []));
+    pictures.set(address, come.then((peaks) => known.set(address, peaks).get(address)));
+  }
+  return pictures.get(address);
+}
+
+// The waveform of a take where it has come already; `then` is called when it comes later.
+export function peaksOf(take, then) {
+  if (!known.has(take.peaks) && !pictures.has(take.peaks)) loading(take.peaks).then(then);
+  return known.get(take.peaks) ?? [];
+}
+
 async function draw(canvas, take) {
   if (canvas.take === take.id) return;
   canvas.take = take.id;
-  if (!pictures.has(take.peaks)) pictures.set(take.peaks, fetch(take.peaks).then((r) => (r.ok ? r.json() : [])));
-  const peaks = await pictures.get(take.peaks);
+  const peaks = await loading(take.peaks);
   const context = canvas.getContext('2d');
   const { width, height } = canvas;
   const loudest = Math.max(0.05, ...peaks);

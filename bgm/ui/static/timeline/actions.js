@@ -1,7 +1,7 @@
 // What one can do with the selected segment: the same for buttons and keys.
 import { canSplit, clampBoundary } from '../edits.js';
-import { isPlaying, now, play, seek, toggle } from '../playback.js';
-import { commit, currentRun, EMOTIONS, say, segmentAt, segments, selectedSegment, store } from '../store.js';
+import { faster, isPlaying, now, pause, play, seek, toggle } from '../playback.js';
+import { commit, currentRun, EMOTIONS, mark, say, segmentAt, segments, selectedSegment, store } from '../store.js';
 import { t } from '../texts.js';
 
 export function playSegment() {
@@ -33,7 +33,14 @@ export function makeSegment({ start, end, emotion }) {
   commit({ op: 'insert', start, end, emotion });
 }
 
+// Over the marked stretch where there is one, else of the segment under the playhead.
 export function setEmotion(emotion) {
+  if (store.range) {
+    const [start, end] = store.range;
+    mark(null);
+    commit({ op: 'insert', start, end, emotion });
+    return;
+  }
   const segment = selectedSegment();
   if (segment && segment.emotion !== emotion) commit({ op: 'emotion', id: segment.id, emotion });
 }
@@ -69,6 +76,27 @@ export function step(by) {
   seek(next.start);
 }
 
+// I and O: the marked stretch begins, or ends, at the playhead.
+export function markFrom() {
+  const end = store.range?.[1] ?? store.view.duration;
+  mark([now(), end > now() ? end : store.view.duration]);
+}
+
+export function markTo() {
+  const start = store.range?.[0] ?? 0;
+  mark([start < now() ? start : 0, now()]);
+}
+
+// To the block that the model is least certain of among those that nobody has looked at; each press goes on to the next.
+export function nextUnsure() {
+  const doubtful = segments().filter((s) => s.source === 'auto' && s.scores && s.confidence < SURE).sort((a, b) => a.confidence - b.confidence);
+  if (!doubtful.length) return say(t('none_unsure'));
+  const next = doubtful[(doubtful.indexOf(selectedSegment()) + 1) % doubtful.length];
+  return seek(next.start);
+}
+
+const SURE = 0.9;
+const FRAME = 1 / 30; // seconds: a browser doesn't tell how long a frame of a video is
 const NUDGE = 0.1;
 const COARSE = 1;
 const FINE = 0.01;
@@ -84,8 +112,19 @@ export function onKey(event) {
   if (event.altKey) return false;
   if (/^[1-7]$/.test(key)) return done(setEmotion(EMOTIONS[Number(key) - 1]));
   if (key === ' ') return event.target.closest?.('button:not(.seg), a, summary, input') ? false : done(toggle());
-  const action = { s: split, m: merge, n: () => flip('silent'), l: () => flip('locked') }[key];
+  const action = event.shiftKey ? SHIFTED[key] : KEYS[key];
   return action ? done(action()) : false;
+}
+
+const KEYS = {
+  s: split, m: merge, n: () => flip('silent'), u: nextUnsure, i: markFrom, o: markTo, escape: () => mark(null),
+  j: () => faster(-1), k: pause, l: () => faster(1), ',': () => frame(-1), '.': () => frame(1),
+};
+const SHIFTED = { l: () => flip('locked') };
+
+function frame(by) {
+  pause();
+  seek(now() + by * FRAME);
 }
 
 function onCommand(key, event) {

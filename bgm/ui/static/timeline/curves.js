@@ -1,114 +1,103 @@
-// The seven emotion curves, drawn by Plotly: each utterance's scores hold while it is spoken.
+// The ruler and the seven emotion curves on a canvas: each utterance's scores hold while it is spoken, in the colours of the
+// blocks. A dark edge around the bright ones keeps them apart from a light ground.
 import { clock } from '../dom.js';
 import { EMOTIONS } from '../store.js';
-import { emotionName } from '../texts.js';
+import { fitted } from './canvas.js';
 import { ticks } from './scale.js';
 
-const DASHES = { anger: 'solid', disgust: 'dash', fear: 'dot', joy: 'solid', neutral: 'solid', sadness: 'dashdot', surprise: 'longdash' };
+export const DASHES = { anger: [], disgust: [6, 4], fear: [2, 3], joy: [], neutral: [], sadness: [8, 3, 2, 3], surprise: [11, 4] };
 const HEIGHT = 104;
-const MARGIN = { l: 0, r: 0, t: 22, b: 4 };
-const LAST_SHOWN = 0.06; // a curve that never rises above this is drawn thin
-
-let loading = null;
-
-// Plotly is large: it is loaded when the first timeline is shown, not before the first paint.
-function plotly() {
-  loading ??= new Promise((resolve, reject) => {
-    const script = document.createElement('script');
-    script.src = new URL('../../plotly.min.js', import.meta.url).href;
-    script.onload = () => resolve(window.Plotly);
-    script.onerror = () => reject(new Error('plotly.min.js could not be loaded'));
-    document.head.append(script);
-  });
-  return loading;
-}
+const RULER = 20;
+const TOP = RULER + 6;
+const BOTTOM = HEIGHT - 5;
+const JOINED = 4; // seconds of silence over which two utterances are still joined by a faint line
+const FAINT = 0.12;
+const SHOWN = 0.02; // a share below this lies on the ground with all the others
 
 export class Curves {
-  constructor(element, scale) {
-    this.element = element;
+  constructor(canvas, scale) {
+    this.canvas = canvas;
     this.scale = scale;
-    this.utterances = null;
-    this.drawn = false;
+    this.utterances = [];
     this.highlighted = null;
   }
 
-  async draw(utterances) {
-    this.utterances = utterances;
-    const library = await plotly();
-    if (!this.element.isConnected || !this.element.clientWidth) return;
-    const config = { displayModeBar: false, responsive: false, doubleClick: false, scrollZoom: false };
-    await library.react(this.element, this.traces(), this.layout(), config);
-    this.drawn = true;
-  }
-
-  // Follow the strip: called on every frame of a scroll or zoom.
-  follow() {
-    if (!this.drawn) return;
-    const { range, tickvals, ticktext } = this.axis();
-    const changes = { 'xaxis.range': range, 'xaxis.tickvals': tickvals, 'xaxis.ticktext': ticktext };
-    const isResized = this.element.layout.width !== this.scale.width;
-    window.Plotly.relayout(this.element, isResized ? { ...changes, width: this.scale.width } : changes);
+  draw() {
+    const { context, style } = fitted(this.canvas, this.scale.width, HEIGHT);
+    this.drawRuler(context, style);
+    const [from, to] = this.scale.range;
+    const seen = this.utterances.filter(({ start, end, scores }) => scores && end >= from - JOINED && start <= to + JOINED);
+    const edge = style.getPropertyValue('--curve-edge').trim();
+    EMOTIONS.forEach((emotion, index) => {
+      context.globalAlpha = !this.highlighted || this.highlighted === emotion ? 1 : FAINT;
+      this.drawCurve(context, seen, index, { color: style.getPropertyValue(`--fill-${emotion}`).trim(), edge, dash: DASHES[emotion] });
+    });
+    context.globalAlpha = 1;
   }
 
   highlight(emotion) {
-    if (!this.drawn || this.highlighted === emotion) return;
+    if (this.highlighted === emotion) return;
     this.highlighted = emotion;
-    const opacities = EMOTIONS.map((e) => (!emotion || e === emotion ? 1 : 0.12));
-    window.Plotly.restyle(this.element, { opacity: opacities });
+    this.draw();
   }
 
-  traces() {
-    const style = getComputedStyle(this.element);
-    return EMOTIONS.map((emotion, index) => {
-      const { x, y, peak } = curve(this.utterances, index);
-      const color = style.getPropertyValue(`--line-${emotion}`).trim();
-      return {
-        x, y, name: emotionName(emotion), type: 'scatter', mode: 'lines',
-        line: { color, width: peak > LAST_SHOWN ? 2.2 : 1, dash: DASHES[emotion] },
-        opacity: 1, hovertemplate: '%{y:.0%}',
-      };
-    });
-  }
-
-  axis() {
-    const [from, to] = this.scale.range;
-    const { times, digits } = ticks(from, to, this.scale.width);
-    return { range: [from, to], tickvals: times, ticktext: times.map((time) => clock(time, digits)) };
-  }
-
-  layout() {
-    const style = getComputedStyle(this.element);
-    const grid = style.getPropertyValue('--border-color-primary').trim();
-    const ground = style.getPropertyValue('--background-fill-primary').trim();
-    return {
-      width: this.scale.width, height: HEIGHT, margin: MARGIN, showlegend: false, hovermode: 'x unified', dragmode: false,
-      paper_bgcolor: 'rgba(0,0,0,0)', plot_bgcolor: 'rgba(0,0,0,0)',
-      font: { color: style.color, size: 11, family: style.fontFamily },
-      hoverlabel: { bgcolor: ground, bordercolor: grid, font: { color: style.color, size: 11 } },
-      xaxis: { ...this.axis(), side: 'top', fixedrange: true, gridcolor: grid, zeroline: false, tickmode: 'array', hoverformat: '.1f', ticksuffix: '' },
-      yaxis: { visible: false, fixedrange: true, range: [-0.02, 1.04] },
-    };
-  }
-}
-
-// The points of one emotion's curve: flat over each utterance, a gap (null) where nobody speaks for long.
-function curve(utterances, index) {
-  const x = [];
-  const y = [];
-  let peak = 0;
-  let end = null;
-  for (const { start, end: until, scores } of utterances) {
-    if (!scores) continue;
-    if (end !== null && start - end > 4) {
-      x.push((start + end) / 2);
-      y.push(null);
+  drawRuler(context, style) {
+    const { scale } = this;
+    const [from, to] = scale.range;
+    const { times, digits } = ticks(from, to, scale.width);
+    context.fillStyle = style.color;
+    context.font = `11px ${style.fontFamily}`;
+    context.textBaseline = 'middle';
+    context.strokeStyle = style.getPropertyValue('--border-color-primary').trim();
+    context.beginPath();
+    for (const time of times) {
+      const x = Math.round(scale.seenX(time)) + 0.5;
+      context.fillText(clock(time, digits), x + 4, RULER / 2);
+      context.moveTo(x, 4);
+      context.lineTo(x, HEIGHT);
     }
-    x.push(start, until);
-    y.push(scores[index], scores[index]);
-    peak = Math.max(peak, scores[index]);
-    end = until;
+    context.lineWidth = 1;
+    context.stroke();
   }
-  return { x, y, peak };
+
+  drawCurve(context, seen, index, { color, edge, dash }) {
+    const held = new Path2D();
+    const joined = new Path2D();
+    let before = null;
+    for (const { start, end, scores } of seen) {
+      const y = BOTTOM - scores[index] * (BOTTOM - TOP);
+      const [x, until] = [this.scale.seenX(start), this.scale.seenX(end)];
+      if (scores[index] >= SHOWN) {
+        held.moveTo(x, y);
+        held.lineTo(Math.max(until, x + 1), y);
+      }
+      if (before && start - before.end <= JOINED) {
+        joined.moveTo(before.x, before.y);
+        joined.lineTo(x, y);
+      }
+      before = { end, x: until, y };
+    }
+    const shown = context.globalAlpha;
+    context.strokeStyle = color;
+    context.lineWidth = 1.5;
+    context.globalAlpha = shown * 0.45;
+    context.stroke(joined);
+    context.globalAlpha = shown;
+    if (edge !== 'none') stroke(context, held, edge, 4.5, []);
+    stroke(context, held, color, 3, dash);
+  }
+
+  // What is read at a time, strongest first.
+  at(time) {
+    const found = this.utterances.find(({ start, end, scores }) => scores && time >= start && time < end);
+    return found ? EMOTIONS.map((emotion, i) => [emotion, found.scores[i]]).sort((a, b) => b[1] - a[1]) : [];
+  }
 }
 
-export { DASHES };
+function stroke(context, path, color, width, dash) {
+  context.strokeStyle = color;
+  context.lineWidth = width;
+  context.setLineDash(dash);
+  context.stroke(path);
+  context.setLineDash([]);
+}

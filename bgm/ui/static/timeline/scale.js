@@ -43,6 +43,11 @@ export class Scale {
     return (time / this.duration) * this.width * this.zoom;
   }
 
+  // Where a time lies in what is seen, in pixels from its left edge.
+  seenX(time) {
+    return this.x(time) - this.scroller.scrollLeft;
+  }
+
   // The time under a pointer.
   timeAt(clientX) {
     const x = clientX - this.inner.getBoundingClientRect().left;

@@ -63,6 +63,7 @@ export class Strip {
     element.classList.toggle('unsure', segment.confidence < 0.5 && !isUnheard(segment));
     setText(element.querySelector('.name'), emotionName(segment.emotion));
     setText(element.querySelector('.when'), span(segment.start, segment.end));
+    setText(element.querySelector('.state'), state(segment));
     setText(element.querySelector('.sure'), certainty(segment, percent(segment.confidence)));
     element.setAttribute('aria-label', describe(segment));
     element.title = describe(segment);
@@ -90,7 +91,7 @@ export class Strip {
 
 function makeBlock() {
   return h('button', { type: 'button', class: 'seg', role: 'option' },
-    h('span', { class: 'name' }), h('span', { class: 'when', 'aria-hidden': 'true' }),
+    h('span', { class: 'name' }), h('span', { class: 'when', 'aria-hidden': 'true' }), h('span', { class: 'state', 'aria-hidden': 'true' }),
     h('span', { class: 'marks' }, marked('lock', 'is-locked'), marked('mute', 'is-silent'), marked('refresh', 'is-stale')),
     h('span', { class: 'sure', 'aria-hidden': 'true' }), h('span', { class: 'bar' }));
 }
@@ -123,6 +124,12 @@ const isUnheard = (segment) => !isOwn(segment) && !segment.scores;
 function certainty(segment, share) {
   if (isUnheard(segment)) return t(isSpoken(segment) ? 'unread' : 'unheard');
   return isOwn(segment) ? t('by_you') : share;
+}
+
+// Whether the music is of what the block says.
+function state({ composing, stale, takes }) {
+  if (composing) return t('composing');
+  return stale && takes.length ? t('old') : '';
 }
 
 const span = (start, end) => `${clock(start)}–${clock(end)}`;

@@ -1,17 +1,20 @@
 // The timeline: curves, words, voice and segments over one time axis, in step with the video.
 import { clock, h, isTyping } from '../dom.js';
 import { now, onTime, seek } from '../playback.js';
-import { follow, segments, store, subscribe } from '../store.js';
-import { t } from '../texts.js';
+import { follow, mark, segments, store, subscribe } from '../store.js';
+import { emotionName, t } from '../texts.js';
 import { showTab } from '../tabs.js';
 import { onKey, split } from './actions.js';
 import { Curves } from './curves.js';
-import { draggable } from './drag.js';
+import { draggable, snap } from './drag.js';
+import { Lane } from './lane.js';
 import { pinchable } from './pinch.js';
 import { Scale } from './scale.js';
-import { Strip } from './strip.js';
+import { percent, Strip } from './strip.js';
 import { toolbar } from './toolbar.js';
 import { Voice } from './voice.js';
+
+const SHOWN = 0.01; // a share of an emotion that is worth a word
 
 export function timeline() {
   const parts = build();
@@ -20,13 +23,15 @@ export function timeline() {
   const strip = new Strip(stripElement, scale);
   const curves = new Curves(parts.plot, scale);
   const voice = new Voice(parts.canvas, scale);
+  const lane = new Lane(parts.music, parts.clips, scale);
   const label = dragLabel(parts.label, scale);
   const redraw = framed(() => {
-    curves.follow();
+    curves.draw();
     voice.draw();
+    lane.draw();
     movePlayhead(parts.head, scale, now());
   });
-  const zoom = (factor, clientX = middle(scroller)) => {
+  const zoom = (factor, clientX = playheadX(parts)) => {
     if (factor) scale.zoomAt(scale.zoom * factor, clientX);
     else scale.fit();
     redraw();
@@ -36,23 +41,30 @@ export function timeline() {
   draggable(strip, scale, label);
   pinchable(scroller, zoom);
   listen(parts, scale, zoom, redraw);
+  readable(parts, scale, curves);
+  markable(parts, scale);
   keepInStep(parts, scale, strip, curves, voice, redraw);
   return parts.root;
 }
 
 function build() {
-  const plot = h('div', { class: 'plot', role: 'img', 'aria-label': t('curves_label') });
+  const plot = h('canvas', { class: 'plot', role: 'img', 'aria-label': t('curves_label') });
+  const music = h('canvas', { class: 'music', role: 'img', 'aria-label': t('lane_label') });
+  const clips = h('div', { class: 'clips', role: 'group', 'aria-label': t('lane_label') });
+  const range = h('div', { class: 'range', hidden: true });
+  const readout = h('output', { class: 'readout', hidden: true, 'aria-hidden': 'true' });
   const canvas = h('canvas', { class: 'voice', role: 'img', 'aria-label': t('voice_label') });
   const strip = h('div', { class: 'strip' });
   const label = h('output', { class: 'drag-label', hidden: true });
   const head = h('div', { class: 'playhead' });
   const nothing = h('p', { class: 'nothing', hidden: true }, t('no_curves'));
-  const inner = h('div', { class: 'inner' }, h('div', { class: 'window' }, plot, nothing, canvas), strip, head, label);
+  const inner = h('div', { class: 'inner' }, h('div', { class: 'window' }, plot, nothing, canvas), strip,
+    h('div', { class: 'lane' }, h('div', { class: 'window' }, music), clips), head, range, label, readout);
   const scroller = h('div', { class: 'scroller' }, inner);
   const message = h('p', { class: 'message', role: 'status' });
   const root = h('section', { class: 'timeline', 'aria-label': t('timeline') }, scroller,
     h('div', { class: 'hints' }, message, h('p', { class: 'keys' }, t('keys_hint'))));
-  return { root, scroller, inner, plot, nothing, canvas, strip, head, label, message };
+  return { root, scroller, inner, plot, nothing, canvas, strip, music, clips, head, range, label, readout, message };
 }
 
 function keepInStep(parts, scale, strip, curves, voice, redraw) {
@@ -62,6 +74,7 @@ function keepInStep(parts, scale, strip, curves, voice, redraw) {
     const { view } = store;
     if (!view.id) return;
     scale.duration = view.duration;
+    parts.inner.dataset.duration = view.duration;
     if (shown !== view.id) scale.fit();
     shown = view.id;
     strip.draw(segments(), store.selected);
@@ -69,8 +82,7 @@ function keepInStep(parts, scale, strip, curves, voice, redraw) {
     if (drawn !== view.utterances) {
       drawn = view.utterances;
       voice.utterances = view.utterances;
-      curves.draw(view.utterances);
-      voice.draw();
+      curves.utterances = view.utterances;
     }
     voice.load(view.media.peaks);
     redraw();
@@ -81,12 +93,8 @@ function keepInStep(parts, scale, strip, curves, voice, redraw) {
     if (!parts.scroller.clientWidth) return;
     scale.measure();
     redraw();
-    if (!curves.drawn && drawn) curves.draw(drawn);
   }).observe(parts.scroller);
-  new MutationObserver(() => {
-    if (drawn) curves.draw(drawn);
-    voice.draw();
-  }).observe(document.body, { attributeFilter: ['class'] });
+  new MutationObserver(redraw).observe(document.body, { attributeFilter: ['class'] });
   let before = 0;
   onTime((time) => {
     follow(time);
@@ -128,10 +136,55 @@ function onWheel(event, scroller, zoom) {
 // A click shows the moment under it, and so selects its segment; a key press on a block comes without a place.
 function onClick(event, scale) {
   const block = event.target.closest('.seg');
-  if (event.target.closest('.handle')) return;
+  if (event.target.closest('.handle, .gain, .clip .name') || 'marking' in event.currentTarget.dataset) return;
+  if (event.detail) mark(null);
   if (block) showTab('segment');
   if (event.detail) seek(scale.timeAt(event.clientX));
   else if (block) seek(segments().find((s) => s.id === block.dataset.key).start);
+}
+
+const MOVED = 5; // pixels from which on a press is a drag
+
+// A drag over the curves or the words marks a stretch of the video, snapped as boundaries are.
+function markable({ inner, range }, scale) {
+  let from = null;
+  const isOver = ({ target, button: which, pointerType }) => target.closest('.window') && !target.closest('.lane') && !which && pointerType !== 'touch';
+  inner.addEventListener('pointerdown', (event) => {
+    if (isOver(event)) from = event;
+  });
+  inner.addEventListener('pointermove', (event) => {
+    if (!from || Math.abs(event.clientX - from.clientX) < MOVED) return;
+    inner.setPointerCapture(event.pointerId);
+    inner.dataset.marking = '';
+    const times = [from.clientX, event.clientX].map((x) => snap(scale.timeAt(x), scale));
+    mark(times.sort((a, b) => a - b));
+  });
+  const end = () => {
+    from = null;
+    setTimeout(() => delete inner.dataset.marking); // after the click that ends it
+  };
+  for (const name of ['pointerup', 'pointercancel']) inner.addEventListener(name, end);
+  subscribe(['range', 'view'], () => {
+    range.hidden = !store.range;
+    if (!store.range) return;
+    range.style.left = scale.percent(store.range[0]);
+    range.style.width = scale.percent(store.range[1] - store.range[0]);
+    range.dataset.length = t('seconds', { n: (store.range[1] - store.range[0]).toFixed(1) });
+  });
+}
+
+// What the model reads at the moment under the pointer.
+function readable({ plot, readout }, scale, curves) {
+  plot.addEventListener('pointermove', ({ clientX }) => {
+    const time = scale.timeAt(clientX);
+    const read = curves.at(time).filter(([, share]) => share >= SHOWN).slice(0, 3);
+    readout.hidden = !read.length;
+    readout.textContent = [clock(time), ...read.map(([emotion, share]) => `${emotionName(emotion)} ${percent(share)}`)].join(' · ');
+    readout.style.left = `${scale.x(time)}px`;
+  });
+  plot.addEventListener('pointerleave', () => {
+    readout.hidden = true;
+  });
 }
 
 function dragLabel(element, scale) {
@@ -158,9 +211,11 @@ function tell(element) {
   element.classList.toggle('error', Boolean(message?.isError));
 }
 
-function middle(element) {
-  const { left, width } = element.getBoundingClientRect();
-  return left + width / 2;
+// Where the buttons zoom: at the playhead, or in the middle where that is out of sight.
+function playheadX({ scroller, head }) {
+  const { left, right, width } = scroller.getBoundingClientRect();
+  const x = head.getBoundingClientRect().left;
+  return x >= left && x <= right ? x : left + width / 2;
 }
 
 // `work` at most once per frame.

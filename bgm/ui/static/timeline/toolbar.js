@@ -5,8 +5,6 @@ import { emotionName, t } from '../texts.js';
 import * as actions from './actions.js';
 import { DASHES } from './curves.js';
 
-const PATTERNS = { solid: '', dash: '5 3', dot: '1.5 2.5', dashdot: '6 2 1.5 2', longdash: '9 3' };
-
 export function toolbar(zoom, highlight) {
   const buttons = {
     segment: button('play', t('play_segment'), actions.playSegment, { text: t('play_segment_short') }),
@@ -15,8 +13,9 @@ export function toolbar(zoom, highlight) {
     merge: button('merge', t('merge'), actions.merge, { key: 'M', text: t('merge_short') }),
     earlier: button('left', t('nudge_earlier'), () => actions.nudge(store.selected, -0.1)),
     later: button('right', t('nudge_later'), () => actions.nudge(store.selected, 0.1)),
+    unsure: button('search', t('next_unsure'), actions.nextUnsure, { key: 'U' }),
     silent: button('mute', t('silent_toggle'), () => actions.flip('silent'), { key: 'N', 'aria-pressed': 'false' }),
-    locked: button('lock', t('lock_toggle'), () => actions.flip('locked'), { key: 'L', 'aria-pressed': 'false' }),
+    locked: button('lock', t('lock_toggle'), () => actions.flip('locked'), { key: 'Shift+L', 'aria-pressed': 'false' }),
   };
   const view = [
     button('minus', t('zoom_out'), () => zoom(1 / 1.6)),
@@ -35,7 +34,7 @@ function emotionButton(emotion, number, highlight) {
   const line = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
   line.setAttribute('viewBox', '0 0 30 4');
   line.setAttribute('class', 'sample');
-  line.innerHTML = `<path d="M0 2H30" stroke="var(--line-${emotion})" stroke-width="2.5" stroke-dasharray="${PATTERNS[DASHES[emotion]]}"/>`;
+  line.innerHTML = `<path d="M0 2H30" stroke="var(--fill-${emotion})" stroke-width="3" stroke-dasharray="${DASHES[emotion].map((n) => n * 0.7).join(' ')}"/>`;
   const label = `${emotionName(emotion)} (${number})`;
   return h('button', {
     type: 'button', class: 'emotion', title: label, 'aria-label': label, 'data-emotion': emotion, style: `--fill: var(--fill-${emotion})`,

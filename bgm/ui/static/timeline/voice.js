@@ -1,6 +1,9 @@
 // What is said and how loud, under the curves: the utterances as blocks with their words, the voice as a waveform.
+import { fitted, shortened, wave } from './canvas.js';
+
 const WORDS_HEIGHT = 24;
-const WAVE_HEIGHT = 40;
+const WAVE_HEIGHT = 30;
+const LEAST = 30; // pixels from which on words are written
 
 export class Voice {
   constructor(canvas, scale) {
@@ -22,63 +25,31 @@ export class Voice {
   }
 
   draw() {
-    const { width } = this.scale;
-    const ratio = window.devicePixelRatio || 1;
-    const height = WORDS_HEIGHT + WAVE_HEIGHT;
-    const { canvas } = this;
-    if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
-      canvas.width = Math.round(width * ratio);
-      canvas.height = Math.round(height * ratio);
-      canvas.style.height = `${height}px`;
-    }
-    const context = canvas.getContext('2d');
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.clearRect(0, 0, width, height);
-    const style = getComputedStyle(canvas);
+    const { context, style } = fitted(this.canvas, this.scale.width, WORDS_HEIGHT + WAVE_HEIGHT);
     this.drawWords(context, style);
-    this.drawWave(context, style);
+    if (!this.peaks.length) return;
+    const { scale } = this;
+    const [from] = scale.range;
+    context.fillStyle = style.getPropertyValue('--wave').trim();
+    wave(context, this.peaks, [0, scale.width], WORDS_HEIGHT + WAVE_HEIGHT / 2, WAVE_HEIGHT / 2 - 2, (x) => (from + scale.seconds(x)) / scale.duration);
   }
 
   drawWords(context, style) {
-    const [from, to] = this.scale.range;
-    const perSecond = this.scale.width / (to - from);
+    const { scale } = this;
+    const [from, to] = scale.range;
+    const ground = style.getPropertyValue('--speech').trim();
     context.font = `11px ${style.fontFamily}`;
     context.textBaseline = 'middle';
     for (const { start, end, text } of this.utterances) {
       if (end < from || start > to) continue;
-      const x = (start - from) * perSecond;
-      const width = Math.max(2, (end - start) * perSecond - 1.5);
-      context.fillStyle = style.getPropertyValue('--speech').trim();
+      const x = scale.seenX(start);
+      const width = Math.max(2, scale.seenX(end) - x - 1.5);
+      context.fillStyle = ground;
       context.fillRect(x, 2, width, WORDS_HEIGHT - 5);
-      if (width > 30) write(context, text, x, width, style.color);
+      if (width <= LEAST) continue;
+      context.fillStyle = style.color;
+      const left = Math.max(4, x + 5);
+      context.fillText(shortened(context, text, x + width - 4 - left), left, WORDS_HEIGHT / 2);
     }
   }
-
-  drawWave(context, style) {
-    const { peaks, scale } = this;
-    if (!peaks.length) return;
-    const [from, to] = scale.range;
-    const middle = WORDS_HEIGHT + WAVE_HEIGHT / 2;
-    const perPixel = (to - from) / scale.width;
-    const perSecond = peaks.length / scale.duration;
-    context.fillStyle = style.getPropertyValue('--wave').trim();
-    for (let x = 0; x < scale.width; x += 2) {
-      const first = Math.floor((from + x * perPixel) * perSecond);
-      const last = Math.max(first + 1, Math.floor((from + (x + 2) * perPixel) * perSecond));
-      let peak = 0;
-      for (let i = first; i < last && i < peaks.length; i += 1) peak = Math.max(peak, peaks[i]);
-      const half = Math.max(0.5, Math.sqrt(Math.min(1, peak)) * (WAVE_HEIGHT / 2 - 2));
-      context.fillRect(x, middle - half, 1.4, 2 * half);
-    }
-  }
-}
-
-function write(context, text, x, width, color) {
-  context.save();
-  context.beginPath();
-  context.rect(Math.max(0, x), 0, width + Math.min(0, x) - 3, WORDS_HEIGHT);
-  context.clip();
-  context.fillStyle = color;
-  context.fillText(text, Math.max(4, x + 5), WORDS_HEIGHT / 2);
-  context.restore();
 }

@@ -1,0 +1,37 @@
+// What the canvases of the timeline share: sharp on any screen, words with an ellipsis.
+export function fitted(canvas, width, height) {
+  const ratio = window.devicePixelRatio || 1;
+  if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
+    canvas.width = Math.round(width * ratio);
+    canvas.height = Math.round(height * ratio);
+    canvas.style.height = `${height}px`;
+  }
+  const context = canvas.getContext('2d');
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
+  return { context, style: getComputedStyle(canvas) };
+}
+
+// As much of `text` as has room, shortened with an ellipsis.
+export function shortened(context, text, room) {
+  if (context.measureText(text).width <= room) return text;
+  let [low, high] = [0, text.length];
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (context.measureText(`${text.slice(0, middle).trimEnd()}…`).width <= room) low = middle;
+    else high = middle - 1;
+  }
+  return low ? `${text.slice(0, low).trimEnd()}…` : '';
+}
+
+// Peaks (0 to 1) as a symmetric wave from `left` to `right` around `middle`; `share(x)` is the place in the peaks, 0 to 1.
+export function wave(context, peaks, [left, right], middle, half, share) {
+  for (let x = Math.floor(left); x < right; x += 2) {
+    const first = Math.floor(share(x) * peaks.length);
+    const last = Math.max(first + 1, Math.floor(share(x + 2) * peaks.length));
+    let peak = 0;
+    for (let i = Math.max(0, first); i < last && i < peaks.length; i += 1) peak = Math.max(peak, peaks[i]);
+    const height = Math.max(0.5, Math.sqrt(Math.min(1, peak)) * half);
+    context.fillRect(x, middle - height, 1.4, 2 * height);
+  }
+}
