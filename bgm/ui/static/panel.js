@@ -130,7 +130,7 @@ function reading({ prompt, understood, unread, instead }) {
   return said.filter(Boolean).join(' ');
 }
 
-const inDecibels = (value) => `${value > 0 ? '+' : ''}${value.toFixed(1)} dB`;
+export const inDecibels = (value) => `${value > 0 ? '+' : ''}${value.toFixed(1)} dB`;
 
 function labelled(text, control, className = '') {
   return h('label', { class: className }, h('span', {}, text), control);

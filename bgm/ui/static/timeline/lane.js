@@ -1,5 +1,6 @@
 // The music: the chosen take of each segment as a waveform, its level as a line to drag, its takes behind its name.
 import { clock, h, reconcile, setText } from '../dom.js';
+import { inDecibels } from '../panel.js';
 import { commit, currentRun, segments } from '../store.js';
 import { peaksOf, takeName } from '../takes.js';
 import { emotionName, t } from '../texts.js';
@@ -129,7 +130,7 @@ function onGainKey(event, segment) {
 }
 
 function showGain(clip, value) {
-  const text = t('decibels', { n: `${value > 0 ? '+' : ''}${value.toFixed(1)}` });
+  const text = inDecibels(value);
   clip.gain.style.top = `${NAME + ((LOUDEST - value) / (LOUDEST - QUIETEST)) * (HEIGHT - NAME)}px`;
   clip.gain.dataset.value = text;
   clip.gain.title = text;
