@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import gradio as gr
 
@@ -42,7 +43,7 @@ def theme() -> gr.themes.Base:
 
 def head() -> str:
     """Runs before the page is drawn: the language chosen last time, and the emotions' colours as CSS variables."""
-    known = {"prefix": PREFIX, "languages": LANGUAGES, "controls": preferences.controls()}
+    known: dict[str, Any] = {"prefix": PREFIX, "languages": LANGUAGES, "controls": preferences.controls()}
     known |= {"emotions": EMOTIONS, "min_length": MIN_LENGTH}
     styles = "".join(f'<link rel="stylesheet" href="{PREFIX}/static/{name}">' for name in _STYLES)
     return (
