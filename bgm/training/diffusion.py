@@ -128,7 +128,10 @@ def embedded(pipeline: Any, texts: Sequence[str]) -> torch.Tensor:
 
 
 def paint(pipeline: Any, texts: Sequence[str], columns: int, *, seed: int = 0) -> list[Pixels]:
-    """A grey picture (512, columns) from noise for each text: the ``i``-th from seed ``seed + i``, on any device."""
+    """A grey picture (512, columns) from noise for each text: the ``i``-th from seed ``seed + i``, on any device.
+
+    Raises BadInput where the weights are damaged.
+    """
     import torch
 
     schedule = pipeline.scheduler
@@ -146,7 +149,10 @@ def paint(pipeline: Any, texts: Sequence[str], columns: int, *, seed: int = 0) -
                     text, 512, columns, num_inference_steps=PAINTING_STEPS, guidance_scale=GUIDANCE,
                     generator=torch.Generator().manual_seed(seed + i), output_type="np",
                 )  # fmt: skip
-            pictures.append((made.images[0].mean(axis=2) * 255).round().astype(np.uint8))
+            picture = made.images[0].mean(axis=2)
+            if not np.isfinite(picture).all():
+                raise BadInput("the model paints what is no number (NaN): its weights or the LoRA's are damaged")
+            pictures.append((picture * 255).round().astype(np.uint8))
     finally:
         pipeline.scheduler = schedule
     return pictures

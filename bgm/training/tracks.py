@@ -20,7 +20,7 @@ from bgm.timeline import EMOTIONS, Emotion
 
 SUFFIXES = frozenset((".flac", ".wav", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aiff", ".aif"))
 TABLES = ("metadata.csv", "metadata.jsonl")
-MOST_TAGS = 12
+MOST_TAGS = 16
 """CLIP reads 77 tokens of a caption."""
 
 _COLUMNS = {

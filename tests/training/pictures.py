@@ -19,7 +19,9 @@ def write_set(folder: Path, each: dict[str, int], emotions: int = 2, size: tuple
         for n in range(count * emotions):
             emotion = EMOTIONS[n % emotions]
             name = f"{n}.png"
-            Image.fromarray(_picture(n % emotions, n + 1000 * len(split), size)).save(folder / split / name)
+            Image.fromarray(_picture(n % emotions, n + 1000 * len(split), size)).save(
+                folder / split / name, compress_level=1
+            )
             rows.append({"file_name": name, "text": f"{emotion}, music", "emotion": emotion, "track": f"{split} {n}"})
         (folder / split / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (folder / "README.md").write_text("---\nlicense: cc0-1.0\n---\n# Pictures of a test\n")

@@ -63,7 +63,10 @@ def test_the_validation_loss_falls(trained: Path) -> None:
     assert log[-1]["validation"] < 0.99 * log[0]["validation"]
 
 
-def test_the_product_takes_all_of_it_at_its_alpha_and_paints_otherwise(trained: Path, checkpoint: Path) -> None:
+def test_the_product_takes_all_of_it_at_its_alpha_and_paints_otherwise(
+    trained: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(diffusion, "PAINTING_STEPS", 2)
     pipeline = base(checkpoint).pipeline
     before = {name: tensor.clone() for name, tensor in pipeline.unet.state_dict().items()}
     (plain,) = diffusion.paint(pipeline, ["joy"], 512)
@@ -104,7 +107,10 @@ def test_killed_and_run_again_it_gives_the_same_file(
     assert log == [0, 2, 4, 6]
 
 
-def test_samples_are_painted_of_each_emotion(pictures: Path, checkpoint: Path, tmp_path: Path) -> None:
+def test_samples_are_painted_of_each_emotion(
+    pictures: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(diffusion, "PAINTING_STEPS", 2)
     out = tmp_path / "a.safetensors"
     brief = ["--steps", "1", "--batch", "1", "--samples", "2", "--device", "cpu", "--quiet"]
     assert lora.main([str(pictures), "--base", str(checkpoint), "-o", str(out), *brief]) == 0

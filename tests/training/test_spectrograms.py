@@ -231,7 +231,7 @@ def test_a_composed_piece_has_true_labels_and_each_is_another(tmp_path: Path) ->
     made = make(Job(found[3], "train", tmp_path, Options(crops=1)))
     (row,) = made["rows"]
     assert row["licence"] == "CC0-1.0" and row["emotion"] == "joy"
-    assert row["text"].startswith("joy, happy") and row["text"].endswith(" bpm")
+    assert row["text"].startswith("joy, happy, bright, uplifting, lofi, ") and row["text"].endswith(" bpm")
 
 
 def test_a_process_that_lost_its_parent_ends() -> None:
