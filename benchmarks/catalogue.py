@@ -42,6 +42,7 @@ BENCHMARKS = (
 )
 NOT_IN_THE_TABLE = {
     "riffusion": "its speed needs a CUDA GPU (--count and --memory do not)",
+    "training": "its speed needs a CUDA GPU (--small does not)",
     "spleeter": "its reference takes 1.5 GB and a minute or two to install",
     "heard": "makes what the emotion engines are judged on",
     "picture": "draws a result, measures nothing",

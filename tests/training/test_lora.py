@@ -197,6 +197,28 @@ def test_options_that_make_no_sense_are_refused_before_anything_is_loaded(
     assert wrong[0] in capsys.readouterr().err
 
 
+def test_half_precision_and_checkpointing_give_the_same_step_but_for_rounding(checkpoint: Path) -> None:
+    """As on CUDA: the frozen weights in bfloat16 under autocast, the adapter in float32."""
+    chance = np.random.default_rng(0)
+    latents = Latents(chance.standard_normal((3, 2, 4, 64, 64)).astype(np.float16), ("joy", "fear", "joy"))
+    losses, gradients = [], []
+    for half in (False, True):
+        pipeline = base(checkpoint).pipeline
+        if half:
+            pipeline.unet.to(torch.bfloat16)
+            pipeline.text_encoder.to(torch.bfloat16)
+        unet = lora.with_adapter(pipeline.unet, Options(rank=2))
+        if half:
+            unet.enable_gradient_checkpointing()
+        loss = diffusion.Objective(pipeline).loss(lora.drawn(latents, Options(batch=2, dropout=0.0), 0))
+        loss.backward()
+        losses.append(loss.item())
+        gradients.append(torch.cat([p.grad.flatten() for p in lora.trained(unet) if p.grad is not None]))
+    assert losses[1] == pytest.approx(losses[0], rel=0.02) and losses[1] != losses[0]
+    assert gradients[1].dtype == torch.float32
+    assert torch.nn.functional.cosine_similarity(*gradients, dim=0) > 0.98
+
+
 def test_each_step_draws_its_own_whatever_came_before() -> None:
     latents = Latents(np.random.default_rng(0).random((5, 2, 4, 64, 64)).astype(np.float16), tuple("abcde"))
     first, again, next_ = (lora.drawn(latents, Options(), step) for step in (3, 3, 4))
