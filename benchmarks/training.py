@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,9 @@ def _losses(options: Options, steps: int, *, deterministic: bool = True) -> tupl
     import torch
 
     pipeline = _full_size()
+    pipeline.unet.disable_gradient_checkpointing()
+    if getattr(pipeline.unet, "peft_config", None):
+        pipeline.unet.delete_adapters("default")
     torch.use_deterministic_algorithms(deterministic, warn_only=True)
     unet = lora.with_adapter(pipeline.unet, options)
     optimizer = torch.optim.AdamW(lora.trained(unet), lr=options.rate, fused=True)
@@ -113,8 +117,9 @@ def _losses(options: Options, steps: int, *, deterministic: bool = True) -> tupl
     return losses, (time.perf_counter() - start) / (steps - WARM_UP)
 
 
+@cache
 def _full_size() -> Any:
-    """SD 1.5's networks with random weights, placed as for training; a tokenizer of a few words."""
+    """SD 1.5's networks with random weights, placed as for training; a tokenizer of a few words. Made once."""
     from diffusers import PNDMScheduler, StableDiffusionPipeline
     from transformers import CLIPTokenizer
 
