@@ -44,6 +44,7 @@ NOT_IN_THE_TABLE = {
     "riffusion": "its speed needs a CUDA GPU (--count and --memory do not)",
     "training": "its speed needs a CUDA GPU (--small does not)",
     "spleeter": "its reference takes 1.5 GB and a minute or two to install",
+    "breathing": "needs recorded sentences that the user names",
     "heard": "makes what the emotion engines are judged on",
     "picture": "draws a result, measures nothing",
 }
