@@ -141,7 +141,7 @@ class EngineSpec:
 
 CATALOGUE: tuple[EngineSpec, ...] = (
     EngineSpec(Stage.SEPARATE, "spleeter", "bgm.voice.spleeter:Spleeter", "vocals by Spleeter 2stems", pretrained=True),
-    EngineSpec(Stage.SEPARATE, "original", "bgm.voice.original:Original", "the sound as it is"),
+    EngineSpec(Stage.SEPARATE, "original", "bgm.voice.separation:Original", "the sound as it is"),
     EngineSpec(Stage.TRANSCRIBE, "subtitles", "bgm.speech.subtitles:Subtitles", "a subtitle file or text track"),
     EngineSpec(Stage.TRANSCRIBE, "whisper", "bgm.speech.whisper:Whisper", "openai-whisper, on a GPU", pretrained=True),
     EngineSpec(

@@ -273,12 +273,13 @@ def _existing(project: Project, take: Take) -> Path:
 
 def _check_choices(info: MediaInfo, settings: Settings) -> None:
     """What was named and isn't there is said so before any work, and before it is written into the project."""
-    from bgm.speech import subtitles
+    from bgm.speech import language, subtitles
 
     if info.sounds:
         soundtrack.used_of(info, settings.audio_track)
     if settings.subtitles is not None:
         subtitles.find(info.path, settings.subtitles)
+    language.check(settings.language)
     _check_named_engines(settings)
 
 

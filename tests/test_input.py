@@ -103,6 +103,7 @@ def test_a_missing_output_folder_is_refused_before_the_work(muted_mp4: Path, tmp
         (["--lufs", "loud"], "lufs must be youtube, apple, ebu, none or -60 to -5 LUFS; not 'loud'"),
         (["--subtitles", "none.srt"], "none.srt"),
         (["--min-segment", "-1"], "min-segment must be"),
+        (["--language", "xx"], "doesn't know the language 'xx'"),
     ],
 )
 def test_a_wrong_option_is_said_in_one_line(muted_mp4: Path, tmp_path: Path, words: list[str], said: str) -> None:

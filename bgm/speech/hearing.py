@@ -19,9 +19,8 @@ from typing import ClassVar, Protocol
 
 from bgm import weights
 from bgm.engines import EngineOptions, Translator
-from bgm.errors import BadInput
 from bgm.progress import Progress, Tick, attended, part, silent
-from bgm.speech import sizes, stretches
+from bgm.speech import language, sizes, stretches
 from bgm.speech.language import ENGLISH, UNKNOWN
 from bgm.speech.recording import Recording, Span, Spans, Transcript
 from bgm.speech.stretches import Mono
@@ -195,8 +194,8 @@ class Ear:
         self, model: Model, another: Callable[[Tick], Model | None], audio: Path, options: EngineOptions
     ) -> None:
         named = options.language
-        if named is not None and named not in model.languages and len(model.languages) > 1:
-            raise BadInput(f"Whisper doesn't know the language {named!r}: give a code such as en, ko or es")
+        if len(model.languages) > 1:
+            language.check(named, model.languages)
         self._model, self._another, self._audio, self._prompt = model, another, audio, options.prompt
         self._other: Model | None = None
         self._language = named if len(model.languages) > 1 else ENGLISH

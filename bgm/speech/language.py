@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Any
+
+from bgm.errors import BadInput
 
 UNKNOWN = "und"
 ENGLISH = "en"
@@ -35,6 +38,12 @@ def shortened(tag: str | None) -> str:
         return UNKNOWN
     language = langcodes.Language.get(tag).language or UNKNOWN
     return UNKNOWN if language in ("mul", "mis", "zxx") else language
+
+
+def check(code: str | None, known: Collection[str] | None = None) -> None:
+    """Raises BadInput for a code that is no language's, or none of those ``known`` to a recogniser."""
+    if code is not None and (shortened(code) == UNKNOWN if known is None else code not in known):
+        raise BadInput(f"Whisper doesn't know the language {code!r}: give a code such as en, ko or es")
 
 
 def maybe_english(text: str) -> bool:

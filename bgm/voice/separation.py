@@ -1,21 +1,25 @@
-"""What a separator (bgm.engines.Separator) is given and gives back, and voices that need no separation."""
+"""What a separator (bgm.engines.Separator) is given and gives back, and the engine that separates nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
+from bgm.engines import EngineOptions, Separator
 from bgm.files import beside
 from bgm.media import audio
-from bgm.progress import Progress
+from bgm.progress import Progress, part
 
 Spans = tuple[tuple[float, float], ...]
 """Stretches of speech in a sound, (start, end) in seconds, in order, disjoint."""
 Listen = Callable[[Path, Progress], Spans]
 """Voice activity: where somebody speaks in a file."""
+_LISTENED = 0.5
+"""Share of the work that goes into listening."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +59,27 @@ def write_silence(source: Path, voice: Path, progress: Progress) -> None:
             frames = min(audio.BLOCK_FRAMES, total - start)
             out.write(np.zeros((frames, audio.channels(source)), np.float32))
         progress(1.0, "writing silence")
+
+
+class Original(Separator):
+    """The sound as it is, sample for sample: for videos without music to take out, or whose creator wants to keep it.
+
+    Used when it is named, or where nothing else can run.
+    """
+
+    name: ClassVar[str] = "original"
+
+    def __init__(self, options: EngineOptions) -> None:
+        """Needs nothing from ``options``."""
+
+    @classmethod
+    def missing(cls, options: EngineOptions) -> str | None:
+        """Nothing: it always runs."""
+        return None
+
+    def separate(self, source: Path, voice: Path, listen: Listen, progress: Progress) -> Separation:
+        """Write ``source`` to ``voice`` unchanged."""
+        speech = listen(source, part(progress, 0.0, _LISTENED))
+        copy_sound(source, voice, part(progress, _LISTENED, 1.0))
+        note = "The video's own sound is kept as it is, with any music that is in it."
+        return Separation(speech, None, 0.0, notes=(note,))

@@ -15,13 +15,12 @@ from bgm import weights
 from bgm.device import Loaded, Shelf, pick, why_no_device
 from bgm.digest import digest, fingerprint
 from bgm.engines import EngineOptions, Separator
-from bgm.files import scratch
+from bgm.files import beside, scratch
 from bgm.media import audio
 from bgm.progress import Progress, part
 from bgm.voice import streaming, unet
-from bgm.voice.background import Background, measure
-from bgm.voice.gate import write_voice
-from bgm.voice.separation import Listen, Separation, copy_sound, write_silence
+from bgm.voice.background import Background, Curve, measure
+from bgm.voice.separation import Listen, Separation, Spans, copy_sound, write_silence
 
 NO_SPEECH = "No speech was heard, so the video's own sound is left out; choose the separator “original” to keep it."
 UNSURE = (
@@ -37,6 +36,9 @@ _SILENT_BESIDE = 0.01
 _QUIET, _USUAL = 0.01, 0.1
 """A sound whose loudest second is below the one (-40 dBFS) is turned up to the other (-20 dBFS) for the networks."""
 _NOTE = "separating the voice"
+PAD_SECONDS = 0.25
+"""Fully open this long before and after each stretch of speech: breaths and word ends live here."""
+FADE_SECONDS = 0.15
 
 
 class Spleeter(Separator):
@@ -209,3 +211,31 @@ def _what_was_done(strength: float) -> str:
     if strength < 1 - _WHOLE:
         return "the speech is left as it is"
     return "the voice is separated wholly" if strength > _WHOLE else f"the voice is separated to {strength:.0%}"
+
+
+def write_voice(source: Path, vocals: Path, background: Background, voice: Path, progress: Progress) -> None:
+    """Write the voice block by block; an exception from ``progress`` passes through and leaves no file."""
+    total, start = audio.length(source), 0
+    with beside(voice) as unfinished, audio.writer(unfinished, audio.channels(source)) as out:
+        for mix, sung in zip(audio.blocks(source), audio.blocks(vocals), strict=True):
+            progress(start / total, "turning down the pauses")
+            moments = (start + np.arange(len(mix))) / audio.SAMPLE_RATE
+            strength = background.strength_at(moments)[:, None]
+            open_share = opening((*background.speech, *background.voiced), moments)
+            gain = open_share + (1 - open_share) * background.gap_gain_at(moments)
+            out.write(np.asarray((mix + strength * (sung - mix)) * gain[:, None], np.float32))
+            start += len(mix)
+        progress(1.0, "the voice is done")
+
+
+def opening(speech: Spans, seconds: Curve) -> Curve:
+    """0 (pause) … 1 (speech and its surroundings) at each moment (ascending), with raised-cosine flanks."""
+    linear = np.zeros(len(seconds))
+    margin = PAD_SECONDS + FADE_SECONDS
+    for start, end in speech:
+        first, last = np.searchsorted(seconds, (start - margin, end + margin))
+        near = seconds[first:last]
+        rise = (near - (start - margin)) / FADE_SECONDS
+        fall = ((end + margin) - near) / FADE_SECONDS
+        linear[first:last] = np.maximum(linear[first:last], np.minimum(rise, fall))
+    return np.asarray(0.5 - 0.5 * np.cos(np.pi * np.clip(linear, 0.0, 1.0)))

@@ -81,7 +81,9 @@ def fetch(keys: Sequence[str], options: EngineOptions, listen: Listener) -> dict
         except BgmError as error:
             log.warning("%s", error)
             failed.append(c.key)
-        journey.finish(c.key)
+            journey.skip(c.key)
+        else:
+            journey.finish(c.key)
     if failed:
         raise BgmError(f"not everything is here: {', '.join(failed)} could not be had; the same command goes on")
     return brought
@@ -92,7 +94,7 @@ def _what_auto_uses(options: EngineOptions) -> Iterator[Card]:
     for stage in Stage:
         for spec in engines.specs(stage):
             engine = spec.load_class()
-            passed_over = getattr(engine, "passed_over", engine.missing)(options) if spec.auto else "only when named"
+            passed_over = engine.passed_over(options) if spec.auto else "only when named"
             missing = passed_over or engine.missing(options)
             cards = (card_for(spec.name, engine(options).size()),) if hasattr(engine, "size") else cards_of(spec.name)
             if missing is None or any(why_missing(c, offline=options.offline) == missing for c in cards):

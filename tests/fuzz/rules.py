@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
+from statistics import median
 
 import av
 
@@ -52,16 +53,19 @@ def _contents(file: Path) -> Counter[str]:
 
 
 def _seconds(file: Path) -> float:
-    """How long the longest stream of picture or sound is by its packets' lengths, whatever their times are."""
-    lasting: Counter[int] = Counter()
+    """How long the longest stream of picture or sound is by its packets' lengths, whatever their times are.
+
+    In a damaged file a packet may claim to last for hours: none counts for more than ten usual ones.
+    """
+    lengths: defaultdict[int, list[float]] = defaultdict(list)
     with (
         contextlib.suppress(av.error.FFmpegError, IndexError),
         av.open(str(file), metadata_errors="ignore") as container,
     ):
         for packet in container.demux(*container.streams.video, *container.streams.audio):
             if packet.size and not packet.is_discard and not packet.is_corrupt:
-                lasting[packet.stream_index] += float((packet.duration or 0) * packet.time_base)
-    return max(lasting.values(), default=0.0)
+                lengths[packet.stream_index].append(float((packet.duration or 0) * packet.time_base))
+    return max((sum(min(length, 10 * median(own)) for length in own) for own in lengths.values()), default=0.0)
 
 
 def left_behind(folder: Path) -> list[str]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pysubs2
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,17 +16,27 @@ SHORT = Utterance(0.5, 2.0, "Fish & chips --> <now>")
 def test_srt_to_the_letter() -> None:
     assert to_srt([SHORT, LONG]) == (
         "1\n00:00:00,500 --> 00:00:02,000\nFish & chips --> <now>\n\n"
-        "2\n01:02:05,000 --> 01:02:08,000\n"
-        "It was the best thing that has ever\nhappened to anybody in this whole small\ntown.\n"
+        "2\n01:02:05,000 --> 01:02:06,650\nIt was the best thing that has ever\nhappened\n\n"
+        "3\n01:02:06,650 --> 01:02:08,000\nto anybody in this whole small town.\n"
     )
 
 
 def test_vtt_to_the_letter() -> None:
     assert to_vtt([SHORT, LONG]) == (
         "WEBVTT\n\n00:00:00.500 --> 00:00:02.000\nFish &amp; chips --&gt; &lt;now&gt;\n\n"
-        "01:02:05.000 --> 01:02:08.000\n"
-        "It was the best thing that has ever\nhappened to anybody in this whole small\ntown.\n"
+        "01:02:05.000 --> 01:02:06.650\nIt was the best thing that has ever\nhappened\n\n"
+        "01:02:06.650 --> 01:02:08.000\nto anybody in this whole small town.\n"
     )
+
+
+@given(st.lists(st.text("abcdefgh", min_size=1, max_size=12), min_size=1, max_size=70), st.floats(0.3, 40))
+def test_two_lines_at_a_time_and_no_word_lost(words: list[str], seconds: float) -> None:
+    """Where there is a second for each cue; a hurried phrase has more lines and flashes no word."""
+    events = list(pysubs2.SSAFile.from_string(to_srt([Utterance(1, 1 + seconds, " ".join(words))]), "srt"))
+    assert " ".join(event.plaintext for event in events).split() == words
+    assert all(a.end == b.start for a, b in itertools.pairwise(events))
+    if seconds >= len(words):
+        assert max(event.plaintext.count("\n") for event in events) <= 1
 
 
 def test_no_utterances() -> None:

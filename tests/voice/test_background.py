@@ -10,8 +10,8 @@ import pytest
 from bgm.engines import EngineOptions
 from bgm.progress import silent
 from bgm.voice.background import measure
-from bgm.voice.gate import PAD_SECONDS, opening
-from bgm.voice.original import Original
+from bgm.voice.separation import Original
+from bgm.voice.spleeter import PAD_SECONDS, opening
 from testing.voice_sounds import JFK_SPEECH, RATE, level_db, read, talk, write
 
 ROOT = Path(__file__).resolve().parents[2]

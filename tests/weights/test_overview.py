@@ -10,7 +10,7 @@ import pytest
 
 from bgm.engines import EngineOptions
 from bgm.errors import BadInput, BgmError
-from bgm.progress import unheard
+from bgm.progress import Step, unheard
 from bgm.weights import overview
 from tests.fake_hub import FakeHub
 from tests.shell import ROOT, bgm
@@ -64,8 +64,10 @@ def test_fetch_brings_what_is_named_and_says_where_it_lies(fake_hub: FakeHub, tm
 
 
 def test_one_that_fails_is_told_and_the_others_are_brought(empty_cache: Path, caplog: pytest.LogCaptureFixture) -> None:
+    told: list[Step] = []
     with pytest.raises(BgmError, match="riffusion could not be had") as failure:
-        overview.fetch(["riffusion", "faster-whisper"], EngineOptions(offline=True), unheard)
+        overview.fetch(["riffusion", "faster-whisper"], EngineOptions(offline=True), told.append)
+    assert not [step for step in told if step.stage == "riffusion" and step.fraction == 1], "what failed is not done"
     assert failure.value.exit_code == 1
     assert "Riffusion v1 can't be had: weights not cached, and working offline" in caplog.text
     assert overview.fetch(["faster-whisper"], EngineOptions(offline=True), unheard)["faster-whisper:base"].is_dir()
