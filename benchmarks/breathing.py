@@ -22,7 +22,8 @@ import soundfile
 import soxr
 
 from bgm.engines import EngineOptions
-from bgm.mix.loudness import FILTER_CONTEXT, FRAME, Curve, decibels, filtered, frame_power, integrated, k_weighting
+from bgm.media.signal import FILTER_CONTEXT, FRAME, Curve, decibels, filtered, k_weighting
+from bgm.mix.loudness import frame_power, integrated
 from bgm.mix.master import mix
 from bgm.mix.plan import MixPlan, MixSettings, Placement, Spans
 from bgm.music.cue import Cue, Piece

@@ -17,21 +17,10 @@ import soundfile
 from bgm.errors import BgmError
 from bgm.files import beside
 from bgm.media.audio import SAMPLE_RATE, Audio, writer
-from bgm.mix.balance import Balance, Survey, balance, survey
-from bgm.mix.limiter import CELL, CONTEXT, RELEASE_DB, SLACK_DB, Limiter
-from bgm.mix.loudness import (
-    FILTER_CONTEXT,
-    FRAME,
-    Curve,
-    Meter,
-    amplitude,
-    climb_slowly,
-    decibels,
-    filtered,
-    integrated,
-    room_for_speech,
-    to_samples,
-)
+from bgm.media.limiter import CELL, CONTEXT, RELEASE_DB, SLACK_DB, Limiter
+from bgm.media.signal import FILTER_CONTEXT, FRAME, Curve, amplitude, climb_slowly, decibels, filtered, to_samples
+from bgm.mix.balance import Balance, Survey, balance, room_for_speech, survey
+from bgm.mix.loudness import Meter, integrated
 from bgm.mix.placement import Sources
 from bgm.mix.plan import MixPlan, MixReport, MixSettings
 from bgm.progress import Progress, part, silent

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bgm.media.audio import Audio, frames_of
-from bgm.mix.loudness import FRAME
+from bgm.media.signal import FRAME
 from bgm.mix.plan import MixPlan, Placement
 from bgm.mix.sound import Sound
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bgm.media.audio import SAMPLE_RATE, Audio
-from bgm.mix.loudness import NORM, Curve, climb_slowly, decibels, smooth, to_samples
+from bgm.media.signal import NORM, Curve, climb_slowly, decibels, smooth, to_samples
 
 OVERSAMPLING = 4
 CELL = SAMPLE_RATE // 1000
