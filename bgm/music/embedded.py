@@ -13,18 +13,19 @@ from bgm.engines import Composer, EngineOptions
 from bgm.errors import BadInput, EngineUnavailable
 from bgm.files import beside
 from bgm.media.audio import SAMPLE_RATE, Audio, writer
+from bgm.music import mastering
 from bgm.music.composer.compose import compose
 from bgm.music.cue import Cue, Made
-from bgm.music.level import gain_for, softened
+from bgm.music.level import gain_for, rms_db, softened
 from bgm.music.score import Score
 from bgm.music.soundfont import find_font, find_library
-from bgm.music.synth import played
+from bgm.music.synth import Buses, played
 from bgm.progress import Progress, part
 
 __all__ = ["EmbeddedComposer", "compose", "render"]
 
-_BLOCK = 2 * SAMPLE_RATE
-_MEASURED_BLOCKS = 30
+_FADE_IN = SAMPLE_RATE // 500
+_MEASURED_BLOCKS = 24
 """The first minute sets the level; it is held in memory until then."""
 
 
@@ -32,7 +33,7 @@ class EmbeddedComposer(Composer):
     """Composes each cue and plays it. ``options.model`` may name a soundfont (``embedded:/path/to.sf2``)."""
 
     name: ClassVar[str] = "embedded"
-    revision: ClassVar[str] = "3"
+    revision: ClassVar[str] = "4"
 
     def __init__(self, options: EngineOptions) -> None:
         self._font = _font(options.model)
@@ -63,15 +64,23 @@ def render(score: Score, target: Path, frames: int, progress: Progress, font: Pa
 
     Memory doesn't grow with the length. Raises EngineUnavailable when there is no synthesiser or no soundfont.
     """
-    blocks = _told(played(score, frames, font or _font(None), _BLOCK), frames, progress)
-    opening = list(islice(blocks, _MEASURED_BLOCKS))
-    gain = np.float32(gain_for(opening) * 10 ** (score.level / 20))
+    # 1. The buses are summed with their tone; the first minute, held until then, tells what the octaves lack.
+    buses = _told(played(score, frames, font or _font(None), mastering.BLOCK), frames, progress)
+    spectra = mastering.summed(buses)
+    held = list(islice(spectra, _MEASURED_BLOCKS))
+    plain = mastering.sounding(chain(held, spectra), mastering.balance(held))
+    # 2. Glue and ceiling, against the level of that minute.
+    opening = list(islice(plain, _MEASURED_BLOCKS))
+    finished = mastering.glued(chain(opening, plain), rms_db(opening))
+    # 3. One gain brings it to the loudness of all takes.
+    loud = list(islice(finished, _MEASURED_BLOCKS))
+    gain = np.float32(gain_for(loud, score.level))
     with beside(target) as unfinished, writer(unfinished) as file:
         done = 0
-        for block in chain(opening, blocks):
-            loud = softened(block * gain)
-            file.write(_faded(loud, done, frames, score.fade))
-            done += len(block)
+        for block in chain(loud, finished):
+            last = softened(block[: frames - done] * gain)
+            file.write(_faded(last, done, frames, score.fade))
+            done += len(last)
 
 
 def _counted(progress: Progress, count: str) -> Progress:
@@ -83,22 +92,26 @@ def _counted(progress: Progress, count: str) -> Progress:
     return inner
 
 
-def _told(blocks: Iterator[Audio], frames: int, progress: Progress) -> Iterator[Audio]:
+def _told(blocks: Iterator[Buses], frames: int, progress: Progress) -> Iterator[Buses]:
     """The blocks, with a word on each as it is ready."""
     done = 0
     for block in blocks:
-        done += len(block)
+        done += block.shape[-1]
         progress(done / frames, "playing")
         yield block
 
 
 def _faded(block: Audio, start: int, frames: int, seconds: float) -> Audio:
-    """The block with its part of a fade that ends in silence at the cue's last frame (a raised cosine)."""
+    """The block with its part of the fades (raised cosines): the first 2 ms, for the filters ring a little before a
+    note that starts at once, and the last ``seconds``, which end in silence at the cue's last frame."""
     length = round(seconds * SAMPLE_RATE)
-    if not length or start + len(block) <= frames - length:
+    if start >= _FADE_IN and (not length or start + len(block) <= frames - length):
         return block
-    left = (frames - 1 - np.arange(start, start + len(block))) / length
-    curve = 0.5 - 0.5 * np.cos(np.pi * np.clip(left, 0.0, 1.0))
+    position = np.arange(start, start + len(block))
+    share = np.minimum((position + 0.5) / _FADE_IN, 1.0)
+    if length:
+        share = np.minimum(share, (frames - 1 - position) / length)
+    curve = 0.5 - 0.5 * np.cos(np.pi * np.clip(share, 0.0, 1.0))
     return (block * curve[:, None]).astype(np.float32)
 
 

@@ -45,14 +45,20 @@ def loudness(blocks: Iterable[Audio]) -> float | None:
     return float(-0.691 + 10 * np.log10(heard.mean()))
 
 
-def gain_for(blocks: Sequence[Audio]) -> float:
-    """The factor that brings the blocks to TARGET_LUFS, less where their peak forbids it; 1 for silence."""
+def gain_for(blocks: Sequence[Audio], above: float = 0.0) -> float:
+    """The factor that brings them ``above`` LU over TARGET_LUFS, less where their peak forbids it; 1 for silence."""
     measured = loudness(blocks)
     if measured is None:
         return 1.0
     peak = max(float(np.abs(block).max(initial=0.0)) for block in blocks)
-    wanted = min(TARGET_LUFS - measured, 20 * np.log10(_PEAK / peak))
+    wanted = min(TARGET_LUFS + above - measured, 20 * np.log10(_PEAK / peak))
     return float(10 ** (np.floor(wanted / _STEP_DB) * _STEP_DB / 20))
+
+
+def rms_db(blocks: Sequence[Audio]) -> float:
+    """Of the blocks together, dB of full scale."""
+    power = sum(float(np.square(block, dtype=np.float64).sum()) for block in blocks)
+    return float(10 * np.log10(power / sum(block.size for block in blocks) + 1e-12))
 
 
 def softened(block: Audio) -> Audio:

@@ -1,42 +1,96 @@
-"""A score played by FluidSynth (through pyfluidsynth), in blocks of stereo float32."""
+"""A score played by FluidSynth (through pyfluidsynth), in blocks of float32: one stereo bus for each layer of the band.
+
+Two things that a soundfont should say and most don't are added here: a note struck harder is also brighter (section
+8.4.2 of the SoundFont 2.01 specification has velocity close the filter; FluidSynth leaves that out), and keys that are
+played with the pedal ring on from chord to chord.
+"""
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator
+from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from bgm.errors import BadInput
-from bgm.media.audio import SAMPLE_RATE, Audio
+from bgm.media.audio import SAMPLE_RATE
 from bgm.music.score import Role, Score
 from bgm.music.soundfont import library
 
+
+class Bus(IntEnum):
+    """A layer of the band; FluidSynth adds a channel's sound to the bus of its number modulo how many there are."""
+
+    FOUNDATION = 0
+    """Bass and drums."""
+    BED = 1
+    """Chords, and the room's reverb."""
+    MELODY = 2
+
+
+Buses = npt.NDArray[np.float32]
+"""(buses, left and right, frames)."""
+
 _GAIN = 0.3
-_VOICES = 96
+_VOICES = 64
 """At once; what rings longest ago gives way."""
-_DRUM_CHANNEL, _DRUM_BANK = 9, 128
-_CHANNELS = {role: channel for channel, role in enumerate(Role) if role is not Role.DRUMS} | {Role.DRUMS: _DRUM_CHANNEL}
-_VOLUME, _PAN, _REVERB, _CHORUS = 7, 10, 91, 93
+_DRUM_BANK, _STANDARD_KIT = 128, 0
+_CHANNELS = {
+    Role.BASS: 0,
+    Role.COMP: 1,
+    Role.LEAD: 2,
+    Role.BOOM: 3,
+    Role.ARP: 4,
+    Role.COUNTER: 5,
+    Role.PAD: 7,
+    Role.DRUMS: 9,
+}
+"""General MIDI has the drums on the tenth; each number modulo three is the role's bus."""
+_VOLUME, _PAN, _SUSTAIN, _REVERB, _CHORUS = 7, 10, 64, 91, 93
+_PEDAL_LIFTED = 0.06
+"""Seconds that the pedal is up when the harmony changes: the old chord is damped, and the new one is already struck."""
+_VELOCITY, _NEGATIVE, _FILTER_CUTOFF, _OVERWRITE = 2, 1, 8, 0
+_SOFTEST_CENTS = -3_600.0
+"""What the softest note's filter is closed by; half as much again as specified, so that dull samples follow too."""
 
 
 class Synth:
     """One fresh synthesiser for one score: nothing of an earlier piece (reverb, dither) is left in it."""
 
     def __init__(self, font: Path) -> None:
-        fluid = library()
-        arguments = (("synth", ctypes.c_void_p, 1), ("frames", ctypes.c_int, 1))
-        sides = (("left", ctypes.c_void_p, 1), ("left_offset", ctypes.c_int, 1), ("left_step", ctypes.c_int, 1))
-        others = (("right", ctypes.c_void_p, 1), ("right_offset", ctypes.c_int, 1), ("right_step", ctypes.c_int, 1))
-        self._write_float: Any = fluid.cfunc("fluid_synth_write_float", ctypes.c_int, *arguments, *sides, *others)
-        settings = {"synth.dynamic-sample-loading": 1, "synth.polyphony": _VOICES}
-        self._synth = fluid.Synth(gain=_GAIN, samplerate=float(SAMPLE_RATE), channels=16, **settings)
+        self._fluid = library()
+        count = len(Bus)
+        buses = {"synth.audio-channels": count, "synth.audio-groups": count, "synth.chorus.active": 0}
+        settings = {"synth.dynamic-sample-loading": 1, "synth.polyphony": _VOICES, **buses}
+        self._synth = self._fluid.Synth(gain=_GAIN, samplerate=float(SAMPLE_RATE), channels=16, **settings)
+        addresses = ctypes.POINTER(ctypes.c_void_p)
+        effects = (("effect_buffers", ctypes.c_int, 1), ("effects", addresses, 1))
+        dry = (("dry_buffers", ctypes.c_int, 1), ("dry", addresses, 1))
+        arguments = (("synth", ctypes.c_void_p, 1), ("frames", ctypes.c_int, 1), *effects, *dry)
+        self._process: Any = self._fluid.cfunc("fluid_synth_process", ctypes.c_int, *arguments)
+        self._brighten_with_velocity()
         self._font = self._synth.sfload(str(font))
         if self._font < 0:
             self.close()
             raise BadInput(f"{font} is not a soundfont that FluidSynth can read")
+
+    def _brighten_with_velocity(self) -> None:
+        fluid = self._fluid
+        arguments = (("synth", ctypes.c_void_p, 1), ("mod", ctypes.c_void_p, 1), ("mode", ctypes.c_int, 1))
+        add = fluid.cfunc("fluid_synth_add_default_mod", ctypes.c_int, *arguments)
+        if add is None:  # FluidSynth 1
+            return
+        modulator = fluid.new_fluid_mod()
+        fluid.fluid_mod_set_source1(modulator, _VELOCITY, _NEGATIVE)  # linear, from the loudest down
+        fluid.fluid_mod_set_source2(modulator, 0, 0)
+        fluid.fluid_mod_set_dest(modulator, _FILTER_CUTOFF)
+        fluid.fluid_mod_set_amount(modulator, _SOFTEST_CENTS)
+        add(self._synth.synth, modulator, _OVERWRITE)
+        fluid.delete_fluid_mod(modulator)
 
     def close(self) -> None:
         """Free it."""
@@ -47,11 +101,19 @@ class Synth:
         self._synth.set_reverb(0.3 + 0.6 * score.room, 0.35, 0.9, 0.4 + 0.5 * score.room)
         for part in score.parts:
             channel = _CHANNELS[part.role]
-            bank = _DRUM_BANK if part.role is Role.DRUMS else 0
-            self._synth.program_select(channel, self._font, bank, part.program)
+            if part.role is Role.DRUMS:
+                self._take_kit(channel, score.kit)
+            else:
+                self._synth.program_select(channel, self._font, 0, part.program)
             values = {_VOLUME: part.volume, _PAN: part.pan, _REVERB: part.reverb, _CHORUS: part.chorus}
             for number, value in values.items():
                 self._synth.cc(channel, number, value)
+
+    def _take_kit(self, channel: int, kit: int) -> None:
+        for program in (kit, _STANDARD_KIT):
+            if self._synth.program_select(channel, self._font, _DRUM_BANK, program) == 0:
+                return
+        raise BadInput("the soundfont has no drums")
 
     def send(self, kind: int, role: Role, first: int, second: int) -> None:
         """Play one event of ``events``."""
@@ -63,10 +125,13 @@ class Synth:
         else:
             self._synth.cc(channel, first, second)
 
-    def fill(self, block: Audio) -> None:
-        """Render the next ``len(block)`` frames into a contiguous stereo block."""
-        address = block.ctypes.data
-        self._write_float(self._synth.synth, len(block), address, 0, 2, address, 1, 2)
+    def fill(self, buses: Buses, start: int, stop: int) -> None:
+        """Add the next frames to silent buses, from frame ``start`` of them to ``stop``."""
+        rows = buses.reshape(-1, buses.shape[-1])
+        addresses = [row.ctypes.data + 4 * start for row in rows]
+        dry = (ctypes.c_void_p * len(rows))(*addresses)
+        room = (ctypes.c_void_p * 2)(*addresses[2 * Bus.BED : 2 * Bus.BED + 2])
+        self._process(self._synth.synth, stop - start, 2, room, len(rows), dry)
 
 
 NOTE_OFF, CONTROL, NOTE_ON = range(3)
@@ -83,35 +148,39 @@ def events(score: Score) -> list[TimedEvent]:
         result.append((max(end, start + 1), NOTE_OFF, note.role, note.pitch, 0))
     for control in score.controls:
         result.append((round(control.time * SAMPLE_RATE), CONTROL, control.role, control.number, control.value))
+    for role in (part.role for part in score.parts if part.pedal):
+        for time in score.changes:
+            pressed = round((time + _PEDAL_LIFTED) * SAMPLE_RATE)
+            result += [(round(time * SAMPLE_RATE), CONTROL, role, _SUSTAIN, 0), (pressed, CONTROL, role, _SUSTAIN, 127)]
     result.sort(key=lambda event: event[:2])
     return result
 
 
-def played(score: Score, frames: int, font: Path, block_frames: int) -> Iterator[Audio]:
-    """The sound of a score as the synthesiser gives it: ``frames`` frames of stereo float32, in blocks."""
+def played(score: Score, frames: int, font: Path, block_frames: int) -> Iterator[Buses]:
+    """The sound of a score as the synthesiser gives it: ``frames`` frames, in blocks of at most ``block_frames``."""
     synth = Synth(font)
     try:
         synth.set_up(score)
         timeline = events(score)
         following = 0
         for start in range(0, frames, block_frames):
-            block = np.zeros((min(block_frames, frames - start), 2), np.float32)
+            block = np.zeros((len(Bus), 2, min(block_frames, frames - start)), np.float32)
             following = _fill(synth, block, start, timeline, following)
             yield block
     finally:
         synth.close()
 
 
-def _fill(synth: Synth, block: Audio, start: int, timeline: list[TimedEvent], following: int) -> int:
+def _fill(synth: Synth, block: Buses, start: int, timeline: list[TimedEvent], following: int) -> int:
     """Render one block, playing its events at their frames; gives the number of the first event after it."""
-    done = 0
-    while following < len(timeline) and timeline[following][0] < start + len(block):
+    done, length = 0, block.shape[-1]
+    while following < len(timeline) and timeline[following][0] < start + length:
         frame, kind, role, first, second = timeline[following]
         if frame - start > done:
-            synth.fill(block[done : frame - start])
+            synth.fill(block, done, frame - start)
             done = frame - start
         synth.send(kind, role, first, second)
         following += 1
-    if done < len(block):
-        synth.fill(block[done:])
+    if done < length:
+        synth.fill(block, done, length)
     return following

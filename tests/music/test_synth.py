@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import soundfile
 
 from benchmarks.music import clicks
+from benchmarks.sound import centroids, octaves
 from bgm.engines import EngineOptions
 from bgm.errors import BadInput, Cancelled
 from bgm.media.audio import SAMPLE_RATE, Audio, read
@@ -17,9 +19,13 @@ from bgm.music.composer.compose import compose
 from bgm.music.cue import Cue
 from bgm.music.embedded import EmbeddedComposer, render
 from bgm.music.level import loudness
+from bgm.music.score import Note, Part, Role, Score
 from bgm.progress import silent
 from bgm.timeline import EMOTIONS, Emotion
 from tests.music.composing import cue
+
+PINKISH = np.array([1.5, 1.5, 1.0, 0.5, 0.0, -1.5, -3.0])
+"""dB from pink noise of the octaves from 125 Hz to 8 kHz."""
 
 
 @pytest.fixture(scope="module")
@@ -56,12 +62,56 @@ def test_every_mood_is_clean_and_equally_loud(engine: EmbeddedComposer, tmp_path
     sound = play(engine, request, tmp_path / "take.flac")
     assert loudness([sound]) == pytest.approx(-20 + compose(request).level, abs=1.5)
     assert np.abs(sound).max() < 0.95
+    assert 11 < 20 * np.log10(np.abs(sound).max() / np.sqrt(np.mean(sound**2))) < 16, "glued, with strokes that live"
+    assert np.abs(np.array(octaves(sound)) - PINKISH).max() < 7, "neither dull nor boomy"
     assert np.abs(sound[0]).max() < 0.005, "no click at the start"
     assert decibels(sound[-480:]) < -60, "it has rung out"
     assert decibels(sound[-2 * SAMPLE_RATE : -SAMPLE_RATE]) > -60, "but not long before"
     body = sound[: -4 * SAMPLE_RATE]
     windows = np.abs(body[: len(body) // 72_000 * 72_000]).reshape(-1, 72_000 * 2).max(axis=1)
     assert windows.min() > 0.005, "no 1.5 s of silence"
+
+
+@pytest.mark.parametrize("program", [0, 24, 40, 48, 56, 73])
+def test_an_instrument_played_harder_sounds_brighter(small_font: str, program: int) -> None:
+    soft, middle, hard = centroids(program, Path(small_font))
+    assert soft < middle <= hard * 1.02 and hard > 1.02 * soft
+
+
+def heard(score: Score, font: str, target: Path) -> Audio:
+    render(score, target, round(score.seconds * SAMPLE_RATE), silent, Path(font))
+    return read(target)
+
+
+def struck(role: Role = Role.COMP, pitch: int = 60, **changes: object) -> Score:
+    """One short stroke of a piano, or of a drum, in two seconds."""
+    part = Part(role, 0, 100, 64, 0, pedal=role is Role.COMP)
+    note = Note(0.2, 0.4, pitch, 90, role)
+    return replace(Score(2.0, 120, 4, 0, "major", 0.2, 0.0, (part,), (note,)), **changes)  # type: ignore[arg-type]
+
+
+def test_the_pedal_lets_keys_ring_until_the_harmony_changes(small_font: str, tmp_path: Path) -> None:
+    dry, held, changed = (
+        heard(struck(changes=times), small_font, tmp_path / "take.flac") for times in ((), (0.0,), (0.0, 1.0))
+    )
+    late = slice(round(0.8 * SAMPLE_RATE), SAMPLE_RATE)
+    after = slice(round(1.5 * SAMPLE_RATE), 2 * SAMPLE_RATE)
+    assert decibels(held[late]) > decibels(dry[late]) + 12
+    assert decibels(held[after]) > decibels(changed[after]) + 12
+
+
+def test_a_score_names_its_kit_and_a_font_without_it_plays_the_standard_one(small_font: str, tmp_path: Path) -> None:
+    standard, brush, unknown = (
+        heard(struck(Role.DRUMS, 38, kit=kit), small_font, tmp_path / "take.flac") for kit in (0, 40, 99)
+    )
+    assert np.abs(standard - brush).max() > 0.01
+    assert np.array_equal(standard, unknown)
+
+
+def test_a_cue_stands_above_or_below_the_others_on_the_curve_of_energy(small_font: str, tmp_path: Path) -> None:
+    score = compose(cue(seconds=8))
+    levels = [loudness([heard(replace(score, level=above), small_font, tmp_path / "take.flac")]) for above in (-3, 2)]
+    assert levels == [pytest.approx(-23, abs=1), pytest.approx(-18, abs=1)]
 
 
 def test_an_inner_cue_plays_into_its_boundary(engine: EmbeddedComposer, tmp_path: Path) -> None:
@@ -82,7 +132,9 @@ def test_no_click_outside_a_drum_stroke(engine: EmbeddedComposer, tmp_path: Path
 
 def test_nothing_clicks_between_blocks(small_font: str, tmp_path: Path) -> None:
     score = compose(cue(Emotion.SADNESS, 9))
-    one, many = (np.concatenate(list(synth.played(score, 432_000, Path(small_font), n))) for n in (432_000, 7_777))
+    one, many = (
+        np.concatenate(list(synth.played(score, 432_000, Path(small_font), n)), axis=-1) for n in (432_000, 7_777)
+    )
     assert np.abs(one - many).max() < 1e-4
 
 
