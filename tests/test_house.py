@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -53,6 +54,13 @@ def test_arrows_go_one_way() -> None:
 def test_importing_a_module_imports_nothing_heavy(file: Path) -> None:
     if room(file) not in ("ui", "training") and file.name != "app.py":
         assert not {n.split(".")[0] for n in imports(file, top_level=True)} & set(HEAVY)
+
+
+def test_the_architecture_names_what_is_there() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"bgm(?:/[a-z_]+)+(?:\.[a-z]+)*", text))
+    assert len(named) > 30
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
 
 
 def test_the_timeline_imports_nothing_of_ours() -> None:
