@@ -76,7 +76,7 @@ class Handlers:
     async def run(self, project_id: str | None, event: gr.EventData) -> AsyncIterator[Shown]:
         """A step was asked for."""
         data = event._data
-        kind = data.get("step")
+        kind, project_id = data.get("step"), data.get("project") or project_id
         try:
             wish = wish_of(data.get("segments"), data.get("another"))
             begin = partial(self._desk.start, project_id, kind, wish, join=bool(data.get("by_itself")))

@@ -13,7 +13,9 @@ import pytest
 from bgm import project as projects
 from bgm import studio
 from bgm.environment import Environment
+from bgm.progress import unheard
 from bgm.settings import Settings
+from bgm.ui import steps
 from bgm.ui.page import Page, build
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -68,13 +70,13 @@ def page(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Iterator[Pag
 
 @pytest.fixture(scope="session")
 def made(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project folder, analyzed and with its music."""
+    """A project folder, analyzed, with its music and its mix: nothing is left to be made."""
     folder = tmp_path_factory.mktemp("made") / "project"
     (folder / "source").mkdir(parents=True)
     for suffix in (".mp4", ".srt"):
         shutil.copy(clip.with_suffix(suffix), folder / "source" / f"clip{suffix}")
     project = studio.open_video(folder / "source" / "clip.mp4", folder, SETTINGS)
-    project = studio.score(studio.analyze(project))
+    project = steps.preview(studio.analyze(project), steps.Wish(), unheard)
     assert [s.emotion for s in project.segments] == ["joy", "sadness", "anger", "fear"]
     return folder
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from bgm.ui.page import Page as Studio
 
 SHIFTS = """() => {
   window.shifts = [];
@@ -15,6 +18,10 @@ SHIFTS = """() => {
       window.shifts.push([entry.value, entry.sources.map((s) => s.node?.className ?? s.node?.nodeName ?? '')]);
     }
   }).observe({ type: 'layout-shift' });
+}"""
+MIXED = """async () => {
+  const { sound } = await import(new URL('studio/static/playback.js', location.href));
+  return Boolean(sound.audio);
 }"""
 SILENT = """async () => {
   const { setView, store } = await import(new URL('studio/static/store.js', location.href));
@@ -30,26 +37,32 @@ def test_nothing_jumps_when_the_analysis_ends(
 ) -> None:
     tab = open_tab(context)
     tab.set_viewport_size({"width": 1440, "height": 900})
-    tab.locator("#bgm-drop input[type=file]").set_input_files([clip, clip.with_suffix(".srt")])
-    tab.wait_for_function("() => document.querySelector('.player video')?.readyState > 0")
-    tab.wait_for_timeout(600)
     tab.evaluate(SHIFTS)
-    tab.locator("[data-step=analyze]").click()
+    tab.locator("#bgm-drop input[type=file]").set_input_files([clip, clip.with_suffix(".srt")])
     expect(tab.locator(".seg")).to_have_count(4, timeout=60_000)
-    expect(tab.locator(".progress")).to_be_hidden(timeout=30_000)
+    tab.wait_for_function(MIXED, timeout=60_000)
     shifts = tab.evaluate("() => window.shifts")
     assert sum(value for value, _ in shifts) < 0.05, shifts
 
 
-def test_before_the_analysis_the_timeline_takes_no_keys(
-    context: BrowserContext, open_tab: Callable[..., Page], clip: Path
+def test_before_the_analysis_the_timeline_takes_no_keys_and_a_stopped_one_goes_on_when_asked(
+    context: BrowserContext, open_tab: Callable[..., Page], clip: Path, page: Studio
 ) -> None:
+    release = threading.Event()
+    for number in range(page.desk.workspace.environment.workers):  # the analysis waits
+        page.desk.jobs.submit(f"somebody-{number}", "render", "studio", lambda listen: release.wait(60))
     tab = open_tab(context)
     tab.locator("#bgm-drop input[type=file]").set_input_files([clip, clip.with_suffix(".srt")])
-    expect(tab.locator("[data-step=analyze]")).to_be_enabled(timeout=30_000)
+    expect(tab.locator(".bar .doing")).to_contain_text("before you", timeout=30_000)
     tab.keyboard.press("s")
     expect(tab.locator(".timeline .message")).to_be_empty()
     expect(tab.locator(".timeline")).to_have_attribute("inert", "")
+    tab.get_by_role("button", name="Stop").click()
+    again = tab.get_by_role("button", name="Go on with the analysis")
+    expect(again).to_be_visible()
+    release.set()
+    again.click()
+    expect(tab.locator(".seg")).to_have_count(4, timeout=60_000)
 
 
 def test_where_nobody_speaks_there_is_no_share_and_no_empty_chart(tab: Page) -> None:

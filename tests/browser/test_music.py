@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from bgm import studio
+from bgm.export import SOUNDS, SUFFIXES
 from bgm.project import Project
 from bgm.ui.page import Page as Studio
 
@@ -20,10 +22,9 @@ def files(project: Project) -> dict[str, int]:
     return {p.name: p.stat().st_mtime_ns for p in (project.folder / "takes").iterdir()}
 
 
-def generate(tab: Page) -> None:
-    tab.locator("[data-step=generate]").click()
-    expect(tab.locator(".progress")).to_be_visible()
-    expect(tab.locator(".progress")).to_be_hidden(timeout=60_000)
+def composed(tab: Page) -> None:
+    expect(tab.locator(".seg.stale, .seg.empty")).to_have_count(0, timeout=60_000)
+    expect(tab.locator(".bar .progress")).to_be_hidden(timeout=60_000)
 
 
 def test_a_new_emotion_makes_only_that_clip_again_while_another_plays(tab: Page, project: str, truth: Truth) -> None:
@@ -34,11 +35,8 @@ def test_a_new_emotion_makes_only_that_clip_again_while_another_plays(tab: Page,
     tab.locator(".seg").nth(1).focus()
     tab.keyboard.press("Enter")
     tab.keyboard.press("7")
-    expect(tab.locator(".seg").nth(1)).to_have_class("seg stale")
     expect(tab.locator(".seg.stale")).to_have_count(1)
-    expect(tab.locator("[data-step=generate] small")).to_have_text("only what changed: 1")
-    generate(tab)
-    expect(tab.locator(".seg.stale")).to_have_count(0)
+    composed(tab)
     after = files(truth(project))
     assert {name: after[name] for name in before} == before
     assert len(after) == len(before) + 1
@@ -110,13 +108,14 @@ def test_stop_in_the_middle_keeps_what_is_finished(tab: Page, page: Studio, proj
         tab.locator(".seg").nth(number).focus()
         tab.keyboard.press("Enter")
         tab.keyboard.press("5" if number % 2 else "7")
-    expect(tab.locator(".seg.stale")).to_have_count(4)
-    tab.locator("[data-step=generate]").click()
     tab.get_by_role("button", name="Stop").click()
-    expect(tab.locator(".problem")).to_contain_text("Stopped", timeout=3_000)
+    again = tab.get_by_role("button", name="Compose and mix")
+    expect(again).to_be_visible(timeout=5_000)
     assert tab.locator(".seg.stale").count() > 0
-    generate(tab)
-    expect(tab.locator(".seg.stale")).to_have_count(0)
+    tab.wait_for_timeout(1000)
+    expect(tab.locator(".bar .progress")).to_be_hidden()
+    again.click()
+    composed(tab)
 
 
 def test_the_second_in_the_queue_sees_its_place(tab: Page, page: Studio) -> None:
@@ -131,7 +130,17 @@ def test_the_second_in_the_queue_sees_its_place(tab: Page, page: Studio) -> None
     expect(tab.locator(".take")).to_have_count(2, timeout=30_000)
 
 
-@pytest.mark.parametrize("kind", ["srt", "vtt", "json", "audacity", "edl"])
+def test_music_alone_is_mixed_first_where_the_mix_is_old(tab: Page, project: str, truth: Truth) -> None:
+    tab.locator(".seg").nth(1).click()
+    tab.keyboard.press("7")
+    tab.get_by_role("button", name="Export").click()
+    with tab.expect_download(timeout=60_000) as download:
+        tab.get_by_role("link", name="Music alone").click()
+    assert download.value.suggested_filename == "clip music.wav"
+    assert not studio.stale(truth(project))
+
+
+@pytest.mark.parametrize("kind", sorted(set(SUFFIXES) - SOUNDS))
 def test_exports_can_be_downloaded(tab: Page, kind: str) -> None:
     tab.get_by_role("button", name="Export").click()
     with tab.expect_download() as download:

@@ -1,7 +1,8 @@
-// The video, with a choice of what is heard: its own sound, or the music with the voice (mixed on request).
+// The video, with a choice of what is heard: its own sound, or the music with the voice.
+import { hearMusic, hearOriginal } from './current.js';
 import { button, clock, h, icon, setText } from './dom.js';
 import { attach, hear, isPlaying, onTime, RATES, seek, setRate, sound, toggle } from './playback.js';
-import { isRunning, isSaving, store, subscribe } from './store.js';
+import { isRunning, store, subscribe } from './store.js';
 import { t } from './texts.js';
 
 export function playerRoom() {
@@ -20,7 +21,7 @@ function load(video, note) {
   if (video.dataset.address === String(address)) return;
   video.dataset.address = String(address);
   note.hidden = true;
-  store.withMusic = false;
+  store.withMusic = true;
   hear(null);
   if (address) {
     video.poster = store.view.media.poster;
@@ -74,20 +75,14 @@ function showPlaying(element) {
 }
 
 function sources() {
-  const original = h('button', { type: 'button', onclick: () => choose(false) }, t('hear_original'));
-  const music = h('button', { type: 'button', onclick: () => choose(true) });
+  const original = h('button', { type: 'button', onclick: () => choose(hearOriginal) }, t('hear_original'));
+  const music = h('button', { type: 'button', onclick: () => choose(hearMusic) });
   const group = h('div', { class: 'switch', role: 'group', 'aria-label': t('hear') }, original, music);
-  subscribe(['view', 'job'], () => {
-    keepHearing();
-    show(original, music);
-  });
+  subscribe(['view', 'job'], () => show(original, music));
   return group;
 
-  function choose(withMusic) {
-    store.withMusic = withMusic;
-    mixed = null;
-    if (withMusic) keepHearing();
-    else hear(null);
+  function choose(source) {
+    source();
     show(original, music);
   }
 }
@@ -96,35 +91,12 @@ function show(original, music) {
   const { preview, segments = [] } = store.view;
   const isMixing = isRunning() && store.job.kind === 'preview';
   const isOld = store.withMusic && sound.source === 'music' && !isMixing && (!preview?.url || preview.stale);
-  original.setAttribute('aria-pressed', String(!store.withMusic));
-  music.setAttribute('aria-pressed', String(store.withMusic));
+  const isHeard = store.withMusic && segments.some((s) => s.chosen);
+  original.setAttribute('aria-pressed', String(!isHeard));
+  music.setAttribute('aria-pressed', String(isHeard));
   music.classList.toggle('busy', isMixing);
   music.setAttribute('aria-busy', String(isMixing));
   setText(music, isOld ? `${t('hear_music')} · ${t('stale')}` : t('hear_music'));
   music.disabled = !segments.some((s) => s.chosen);
   music.title = t(music.disabled ? 'no_music_yet' : isOld ? 'hear_again_hint' : 'hear_music_hint');
-}
-
-const CALM = 400; // milliseconds without an edit before the mix is made again
-let mixed = null; // the count of edits that the last mix was asked for at
-let timer = 0;
-
-// The mix that is heard follows the edits: it is made again when none has come for a moment; of a long video only when
-// it is asked for. A mix that failed is not asked for again before the next edit.
-function keepHearing() {
-  const { preview } = store.view;
-  clearTimeout(timer);
-  if (!store.withMusic) return;
-  if (preview?.url) hear(preview.url);
-  else if (sound.source !== 'music' && hasFailed()) store.withMusic = false;
-  else if (mixed !== store.edits && (mixed === null || preview?.by_itself)) timer = setTimeout(mix, mixed === null ? 0 : CALM);
-}
-
-const hasFailed = () => mixed !== null && store.job.kind === 'preview' && ['failed', 'stopped'].includes(store.job.state);
-
-function mix() {
-  if (!store.withMusic || !store.view.id || store.view.preview?.url) return;
-  if (isRunning() || isSaving()) return; // the end of either comes back here
-  mixed = store.edits;
-  store.run('preview');
 }

@@ -1,13 +1,13 @@
-// What the creator may set for the whole video, and the files that can be taken away.
-import { h, icon } from './dom.js';
+// What the creator may set for the whole video.
+import { h } from './dom.js';
 import { ask, isBusy, store, subscribe } from './store.js';
+import { stepButton } from './steps.js';
 import { t } from './texts.js';
 
 const LOUDNESS = [['-14', 'loudness_youtube'], ['-16', 'loudness_apple'], ['-23', 'loudness_ebu'], ['', 'loudness_none']];
 const LANGUAGES = ['', 'en', 'ko', 'ja', 'zh', 'es', 'fr', 'de', 'pt', 'it', 'ru', 'hi', 'id', 'vi', 'th', 'tr', 'ar'];
 const { controls } = window.bgm;
 const AUTO = 'auto';
-const EXPORTS = ['srt', 'vtt', 'json', 'audacity', 'edl', 'stems'];
 
 export function settingsRoom() {
   const fields = [
@@ -19,16 +19,18 @@ export function settingsRoom() {
     engine('transcriber'),
     engine('music'),
     toggle('duck'),
-    toggle('keep_original'),
   ];
   subscribe(['view', 'job'], () => {
     for (const field of fields) field.show(store.view.settings?.[field.name], isBusy());
   });
   const hint = h('p', { class: 'note' }, t('settings_hint'));
-  return h('div', { class: 'fields-of-all' }, hint, h('div', { class: 'grid' }, fields.map((field) => field.element)));
+  return h('div', { class: 'fields-of-all' }, hint, h('div', { class: 'grid' }, fields.map((field) => field.element)), h('div', { class: 'row' }, stepButton('analyze')));
 }
 
-const save = (name, value) => ask('set_settings', { changes: { [name]: value } });
+// What is only drawn anew is drawn at once; to hear the video again is the creator's to ask.
+async function save(name, value) {
+  if ((await ask('set_settings', { changes: { [name]: value } })) && name === 'min_segment' && store.view.analyzed) store.run('rescore');
+}
 
 // An engine without words of its own is called by its name.
 function engine(name) {
@@ -94,7 +96,7 @@ function soundTrack() {
   return { ...field, show };
 }
 
-function toggle(name) {
+export function toggle(name) {
   const input = h('input', { type: 'checkbox', onchange: () => save(name, input.checked) });
   const show = (value, frozen) => {
     input.checked = Boolean(value);
@@ -110,17 +112,4 @@ function labelled(name, control) {
 function languageName(code) {
   if (!code) return t('detect');
   return new Intl.DisplayNames([document.documentElement.lang], { type: 'language' }).of(code);
-}
-
-export function exportsRoom() {
-  const links = EXPORTS.map((kind) => h('a', { class: 'btn', 'data-kind': kind, download: true }, icon('download'), h('span', {}, t(`export_${kind}`))));
-  const project = h('a', { class: 'btn', download: true }, icon('film'), h('span', {}, t('export_project')));
-  subscribe(['view'], () => {
-    const base = `${window.bgm.prefix}/${store.view.id}`;
-    for (const link of links) link.href = `${base}/export/${link.dataset.kind}`;
-    links.at(-1).hidden = !store.view.preview?.url && !store.view.result;
-    project.href = `${base}/project`;
-  });
-  return h('section', { class: 'exports', 'aria-label': t('exports') }, h('h2', {}, t('exports')),
-    h('p', { class: 'note' }, t('exports_hint')), h('div', { class: 'row' }, links), h('div', { class: 'row' }, project));
 }

@@ -1,5 +1,6 @@
-// The three steps, how far the running one is, and what went wrong.
+// What is in work and how far it is, what waits for the creator's word, and what went wrong.
 import { bar } from './bar.js';
+import { goOn, isHalted, lacking } from './current.js';
 import { button, h, setText } from './dom.js';
 import { isBusy, isRunning, setJob, setView, store, subscribe } from './store.js';
 import { has, said, t } from './texts.js';
@@ -13,15 +14,16 @@ export function mount({ element, props, trigger, watch }) {
       return;
     }
     store.stopping = false;
+    if (!more.by_itself) goOn();
     setJob({ state: 'waiting', kind: step, position: 0 });
-    trigger('run', { step, ...more });
+    trigger('run', { step, project: store.view.id, ...more });
   };
   const close = () => {
     setView({ id: null });
     trigger('close');
   };
   element.querySelector('.bgm-steps').replaceChildren(
-    bar(close, h('div', { class: 'flow' }, stepButton('analyze'), stepButton('generate')), progress()), problem());
+    bar(close, nextButton(), progress()), problem());
   const hear = (job) => {
     if (next && job.state !== 'running' && job.state !== 'waiting') {
       const [step, more] = next;
@@ -60,7 +62,7 @@ export function stepButton(kind) {
     setText(small, HINTS[kind](store.view, store.view.segments ?? []));
     element.title = small.textContent;
     element.disabled = frozen || (kind !== 'analyze' && !store.view.analyzed);
-    element.classList.toggle('next', kind === nextStep(store.view) && !frozen);
+    element.classList.toggle('next', kind === 'render' && !frozen && (!store.view.result || store.view.result.stale));
     element.classList.toggle('running', frozen && store.job.kind === kind);
   });
   return element;
@@ -71,30 +73,35 @@ const hasMusic = (segments) => segments.some((s) => s.takes.length);
 
 const HINTS = {
   analyze: ({ analyzed }) => t(analyzed ? 'analyzed' : 'analyze_hint'),
-  generate: (view, all) => {
-    if (!hasMusic(all)) return t('generate_hint');
-    return countStale(all) ? t('generate_changed', { n: countStale(all) }) : t('generate_done');
-  },
   render: ({ result }, all) => {
     if (result && !result.stale) return t('render_done');
     return countStale(all) && hasMusic(all) ? t('render_changed', { n: countStale(all) }) : t('render_hint');
   },
 };
 
-function nextStep({ analyzed, segments = [], result }) {
-  if (!analyzed) return 'analyze';
-  if (countStale(segments)) return 'generate';
-  return !result || result.stale ? 'render' : null;
+// What waits for the creator's word: music of an engine that costs, or a step that was stopped or failed.
+function nextButton() {
+  const element = h('button', { type: 'button', class: 'step next', hidden: true, onclick: () => store.run(element.dataset.step) });
+  subscribe(['view', 'job'], () => {
+    const { preview, segments = [] } = store.view;
+    const own = lacking();
+    const step = own ? isHalted() && own : preview?.stale && 'generate';
+    element.hidden = !step || isRunning();
+    element.dataset.step = step || '';
+    if (step) setText(element, t(`do_${step}`, { n: countStale(segments) }));
+  });
+  return element;
 }
 
-function progress() {
+// `kind`: only of this step.
+export function progress(kind = null) {
   const bar = h('progress', { max: '1', value: '0' });
-  const text = h('span', { class: 'doing', role: 'status' });
+  const text = h('span', kind ? { class: 'far' } : { class: 'doing', role: 'status' }); // told once
   const end = button('close', t('stop'), stop, { text: t('stop') });
-  const row = h('div', { class: 'progress', hidden: true }, bar, text, end);
+  const row = h('div', { class: kind ? 'row making' : 'progress', hidden: true }, bar, text, end);
   subscribe(['job'], () => {
     const { job } = store;
-    row.hidden = !isRunning();
+    row.hidden = !isRunning() || (kind !== null && job.kind !== kind);
     end.disabled = store.stopping;
     if (job.overall === undefined) bar.removeAttribute('value');
     else bar.value = job.overall;
@@ -129,7 +136,7 @@ function problem() {
   const box = h('div', { class: 'problem', role: 'alert', hidden: true }, text, button('close', t('dismiss'), () => setJob({ state: 'idle' })));
   subscribe(['job'], () => {
     const { job } = store;
-    const isNews = job.state === 'failed' || job.state === 'stopped';
+    const isNews = job.state === 'failed' || (job.state === 'stopped' && job.kind !== 'preview');
     box.hidden = !isNews;
     box.dataset.state = job.state;
     const place = document.querySelector(`[data-problems='${job.kind}']`) ?? home;

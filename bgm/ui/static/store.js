@@ -11,7 +11,7 @@ export const store = {
   selected: null,
   range: null, // [start, end] in seconds that was marked: an emotion is painted over it
   message: null,
-  withMusic: false, // what is heard: the mix of the chosen takes, made again after every edit; else the video's own sound
+  withMusic: true, // what is heard: the mix of the chosen takes, made again after every edit; else the video's own sound
   edits: 0, // how many there were: a mix is of one count
   stopping: false, // Stop was pressed
   server: null,
@@ -36,6 +36,7 @@ function tell(topic) {
 
 export function setView(view) {
   const same = view?.id === store.view.id;
+  if (same && view?.rev < seen.rev) return; // it was read before what is shown, and came later
   if (!same) pending = [];
   seen = view ?? { id: null };
   store.view = pending.reduce(apply, seen);
@@ -50,6 +51,7 @@ export function setView(view) {
 export function setJob(job) {
   store.job = job ?? { state: 'idle' };
   tell('job');
+  send();
 }
 
 export function isRunning() {
@@ -126,10 +128,13 @@ export function commit(gesture) {
 // Whether an edit is on its way to Python.
 export const isSaving = () => sending || pending.length > 0;
 
+// Edits that come while the analysis draws the timeline wait for its end.
+const isFrozen = () => isRunning() && store.job.kind === 'analyze';
+
 async function send() {
-  if (sending) return;
+  if (sending || !pending.length) return;
   sending = true;
-  while (pending.length) {
+  while (pending.length && !isFrozen()) {
     const gestures = pending;
     const project = store.view.id;
     pending = [];

@@ -1,0 +1,68 @@
+// What is heard keeps up with what the timeline says: whatever the project lacks is asked for by itself, when no edit has come
+// for a moment. An engine that costs, a long video's mix and a step that was stopped or failed wait for the creator's word.
+import { hear } from './playback.js';
+import { isRunning, isSaving, segments, store, subscribe } from './store.js';
+
+const CALM = 400; // milliseconds without an edit
+let asked = null; // the last step that was asked for by itself, and at which count of edits: never the same twice
+let halted = null; // the count of edits at which a step was stopped or failed
+let timer = 0;
+
+export function keepCurrent() {
+  subscribe(['view', 'job'], () => {
+    if (['stopped', 'failed'].includes(store.job.state)) halted = count();
+    listen();
+    clearTimeout(timer);
+    const step = isHalted() ? null : lacking();
+    if (step) timer = setTimeout(() => ask(step), isFirst() ? 0 : CALM);
+  });
+}
+
+const count = () => `${store.view.id} ${store.edits}`;
+const isFirst = () => !segments().some((s) => s.takes.length);
+
+export const isHalted = () => halted === count();
+
+// What the creator asked for goes on although it was stopped before.
+export function goOn() {
+  halted = null;
+}
+
+// The step that the project lacks and that costs nothing but a moment; null where there is none.
+export function lacking() {
+  const { id, analyzed, utterances, preview } = store.view;
+  if (!id) return null;
+  if (!analyzed) return 'analyze';
+  if (utterances.some((line) => !line.scores && line.english)) return 'rescore';
+  if (!preview.by_itself) return preview.composes && preview.stale ? 'generate' : null;
+  return !preview.url && (preview.composes || !isFirst()) ? 'preview' : null;
+}
+
+// A mix that is out of date while it is made makes way; else the end of the step that runs comes back here.
+function ask(step) {
+  const isMixing = store.job.kind === 'preview' && store.job.stage === 'mix';
+  const what = `${step} ${count()}`;
+  if (isSaving() || (isRunning() && !isMixing) || isHalted() || asked === what) return;
+  asked = what;
+  store.run(step, { by_itself: true });
+}
+
+function listen() {
+  const { preview } = store.view;
+  if (!store.withMusic || !preview) hear(null);
+  else if (preview.url) hear(preview.url);
+}
+
+// Hear the mix, which is made where it is lacking: of a long video only then.
+export function hearMusic() {
+  store.withMusic = true;
+  listen();
+  if (store.view.preview?.url || isRunning()) return;
+  goOn();
+  store.run('preview', { by_itself: true });
+}
+
+export function hearOriginal() {
+  store.withMusic = false;
+  listen();
+}
