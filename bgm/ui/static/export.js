@@ -1,4 +1,5 @@
 // The Export sheet: the finished video, which is made of what the timeline is now, and the other forms of the project.
+import { isHalted } from './current.js';
 import { h, icon, setText } from './dom.js';
 import { soundsAlone } from './playback.js';
 import { toggle } from './settings.js';
@@ -81,14 +82,15 @@ function formsRoom() {
     const base = `${window.bgm.prefix}/${id}`;
     if (exports.length && !links.children.length) links.append(...exports.map((form) => link(form, (element) => {
       awaited = element;
-      store.run('preview');
+      if (!isRunning()) store.run('preview');
     })), project);
     for (const element of links.querySelectorAll('[data-kind]')) element.href = `${base}/export/${element.dataset.kind}`;
     project.href = `${base}/project`;
-    if (!awaited || isRunning()) return;
+    if (isHalted()) awaited = null;
+    if (!awaited || isRunning() || !preview?.url) return;
     const element = awaited;
     awaited = null;
-    if (preview?.url) element.click();
+    element.click();
   });
   return h('section', { class: 'exports', 'aria-label': t('exports') }, h('h2', {}, t('exports')), h('p', { class: 'note' }, t('exports_hint')), links);
 }
