@@ -45,6 +45,7 @@ NOT_IN_THE_TABLE = {
     "training": "its speed needs a CUDA GPU (--small does not)",
     "spleeter": "its reference takes 1.5 GB and a minute or two to install",
     "breathing": "needs recorded sentences that the user names",
+    "batch": "needs Ray (requirements-cluster.txt)",
     "heard": "makes what the emotion engines are judged on",
     "picture": "draws a result, measures nothing",
 }
