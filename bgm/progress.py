@@ -13,9 +13,10 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 from typing import NoReturn, Protocol, TypeVar
 
 TICK_S = 0.2
@@ -41,6 +42,15 @@ def part(progress: Progress, start: float, end: float) -> Progress:
         progress(start + (end - start) * min(1.0, max(0.0, fraction)), note)
 
     return inner
+
+
+def each(
+    progress: Progress, items: Sequence[T], cost: Callable[[T], float] = lambda item: 1.0
+) -> Iterator[tuple[T, Progress]]:
+    """Every item with the part of ``progress`` that is its own: as large as its ``cost`` beside the others'."""
+    costs = [cost(item) for item in items]
+    ends = [done / (sum(costs) or 1.0) for done in accumulate(costs, initial=0.0)]
+    yield from ((item, part(progress, *edges)) for item, edges in zip(items, pairwise(ends), strict=True))
 
 
 @dataclass(frozen=True, slots=True)

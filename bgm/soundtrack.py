@@ -14,7 +14,7 @@ from bgm.errors import BadInput
 from bgm.files import scratch
 from bgm.media.decode import Decoded, decode, decode_mix
 from bgm.media.probe import AudioTrack, MediaInfo
-from bgm.progress import Progress, part
+from bgm.progress import Progress, each, part
 from bgm.project import Project
 from bgm.settings import EVERY_TRACK
 
@@ -99,10 +99,9 @@ def used(project: Project, info: MediaInfo) -> MediaInfo:
 def _with_most_speech(info: MediaInfo, target: Path, progress: Progress) -> Heard:
     from bgm.speech.activity import speech_spans
 
-    found, count = [], len(info.sounds)
+    found = []
     with ExitStack() as stack:
-        for number, track in enumerate(info.sounds, 1):
-            step = part(progress, (number - 1) / count, number / count)
+        for number, (track, step) in enumerate(each(progress, info.sounds), 1):
             file = stack.enter_context(scratch(target))
             decoded = decode(replace(info, audio=track), file, part(step, 0.0, 0.5))
             assert decoded is not None

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 from bgm.errors import Cancelled
-from bgm.progress import Remaining, Tick, attended
+from bgm.progress import Remaining, Tick, attended, each, silent
 from tests.shell import ROOT
 
 
@@ -92,3 +92,11 @@ def test_nothing_is_told_before_anything_is_done() -> None:
     assert remaining(0.01) is None
     assert remaining(0.5) == pytest.approx(10.0)
     assert remaining(1.0) == pytest.approx(0.0, abs=0.2)
+
+
+def test_each_has_its_share_by_its_cost() -> None:
+    told: list[float] = []
+    for item, own in each(lambda fraction, note="": told.append(round(fraction, 3)), ["long", "s"], len):
+        own(0.5, item)
+    assert told == [0.4, 0.9]
+    assert list(each(silent, [])) == []

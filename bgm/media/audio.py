@@ -15,6 +15,7 @@ import numpy.typing as npt
 import soundfile
 
 from bgm.errors import BadInput
+from bgm.progress import Progress
 
 SAMPLE_RATE = 48_000
 """Of every stem, take and master, in Hz."""
@@ -87,6 +88,16 @@ def blocks(path: Path, block_frames: int = BLOCK_FRAMES, *, start: int = 0, stop
             if not len(block):
                 return
             yield block
+
+
+def told(path: Path, progress: Progress, note: str, block_frames: int = BLOCK_FRAMES) -> Iterator[Audio]:
+    """As :func:`blocks`, with a word before each block, and one when the last was worked on."""
+    total, done = length(path), 0
+    for block in blocks(path, block_frames):
+        progress(done / total, note)
+        yield block
+        done += len(block)
+    progress(1.0, note)
 
 
 def read(path: Path, start: int = 0, stop: int | None = None) -> Audio:

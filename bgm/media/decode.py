@@ -22,7 +22,7 @@ from bgm.media.audio import BLOCK_FRAMES, SAMPLE_RATE, Audio, AudioWriter, frame
 from bgm.media.audio import blocks as sound_blocks
 from bgm.media.container import Turns, discard_all_but, open_input, paced, packets, tick
 from bgm.media.probe import AudioTrack, MediaInfo, is_rate
-from bgm.progress import Progress, part, silent
+from bgm.progress import Progress, each, part, silent
 
 _NOTE = "decoding the sound"
 _OVERSHOOT = 1.12
@@ -70,9 +70,9 @@ def decode_mix(infos: Sequence[MediaInfo], target: Path, progress: Progress = si
     """The sounds of ``infos`` (one file, of which each has another sound track chosen) added up."""
     with ExitStack() as stack:
         parts, found = [], []
-        for number, info in enumerate(infos):
+        for info, own in each(progress, infos):
             parts.append(stack.enter_context(scratch(target)))
-            found.append(decode(info, parts[-1], part(progress, number / len(infos), (number + 1) / len(infos))))
+            found.append(decode(info, parts[-1], own))
         heard = [decoded for decoded in found if decoded]
         width = max(decoded.channels for decoded in heard)
         peak = max((float(np.abs(block).max(initial=0.0)) for block in _added(parts, width)), default=0.0)

@@ -40,25 +40,16 @@ class Separation:
 
 def copy_sound(source: Path, voice: Path, progress: Progress) -> None:
     """Write the samples of ``source`` to ``voice``, block by block (24 bit: exact for 16 and 24 bit sources)."""
-    total = audio.length(source)
-    done = 0
     with beside(voice) as unfinished, audio.writer(unfinished, audio.channels(source)) as out:
-        for block in audio.blocks(source):
-            progress(done / total, "copying the sound")
+        for block in audio.told(source, progress, "copying the sound"):
             out.write(block)
-            done += len(block)
-        progress(1.0, "copying the sound")
 
 
 def write_silence(source: Path, voice: Path, progress: Progress) -> None:
     """Write silence as long and as wide as ``source``."""
-    total = audio.length(source)
     with beside(voice) as unfinished, audio.writer(unfinished, audio.channels(source)) as out:
-        for start in range(0, total, audio.BLOCK_FRAMES):
-            progress(start / total, "writing silence")
-            frames = min(audio.BLOCK_FRAMES, total - start)
-            out.write(np.zeros((frames, audio.channels(source)), np.float32))
-        progress(1.0, "writing silence")
+        for block in audio.told(source, progress, "writing silence"):
+            out.write(np.zeros_like(block))
 
 
 class Original(Separator):

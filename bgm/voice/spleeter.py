@@ -152,12 +152,7 @@ class _Heard:
 
 def _stereo(source: Path, heard: _Heard, progress: Progress) -> Iterator[audio.Audio]:
     """The sound in blocks, as the networks hear it; it tells how much of it was asked for."""
-    total, done = audio.length(source), 0
-    for block in audio.blocks(source, audio.SAMPLE_RATE):
-        progress(done / total, _NOTE)
-        yield heard.given(block)
-        done += len(block)
-    progress(1.0, _NOTE)
+    yield from map(heard.given, audio.told(source, progress, _NOTE, audio.SAMPLE_RATE))
 
 
 @contextmanager

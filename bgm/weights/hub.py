@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bgm.errors import EngineUnavailable
-from bgm.progress import Progress, part
+from bgm.progress import Progress, each
 from bgm.weights import network
 from bgm.weights.network import PUBLISHED_S, Offer, digest_of, fetch
 from bgm.weights.sources import NOT_CACHED, File, alone
@@ -111,10 +111,8 @@ class Hub:
         try:
             sizes = self._published_sizes(card.files)
             network.need_room(Path(constants.HF_HUB_CACHE), sum(sizes.values()))
-            done, total = 0, max(1, sum(sizes.values()))
-            for name, size in sizes.items():
-                self._fetch(name, card.title, part(progress, done / total, (done + size) / total))
-                done += size
+            for name, own in each(progress, list(sizes), sizes.__getitem__):
+                self._fetch(name, card.title, own)
         except _network_errors() as error:
             raise EngineUnavailable(f"{self.repo_id} could not be downloaded: {error}") from error
         found = self.find(card)
