@@ -30,7 +30,7 @@ from bgm.progress import Journey, Listener, Whole, silent, unheard
 from bgm.project import Project
 from bgm.settings import Settings
 from bgm.speech.writers import to_srt
-from bgm.timeline import Segment, Take, Timeline
+from bgm.timeline import Segment, Take, Timeline, Utterance
 
 WORDS = "words of segment "
 """How a note on the creator's own words begins."""
@@ -84,9 +84,19 @@ def rescore(project: Project, listen: Listener = unheard) -> Project:
         return analysis.read_emotions(project, Journey(analysis.WEIGHTS, listen))
 
 
-def edit(project: Project, timeline: Timeline) -> Project:
-    """Put an edited timeline in the project's place. Takes made since it was drawn up are kept (undo loses none)."""
-    return projects.update(project, lambda p: replace(p, timeline=takes.with_takes_of(p.segments, timeline)))
+def edit(
+    project: Project, timeline: Timeline, words: Callable[[tuple[Utterance, ...]], tuple[Utterance, ...]] | None = None
+) -> Project:
+    """Put an edited timeline in the project's place. Takes made since it was drawn up are kept (undo loses none).
+
+    ``words`` gives the lines of the transcript from those that are there, where they change too.
+    """
+
+    def change(p: Project) -> Project:
+        lines = words(p.utterances) if words else p.utterances
+        return replace(p, timeline=takes.with_takes_of(p.segments, timeline), utterances=lines)
+
+    return projects.update(project, change)
 
 
 def split(project: Project, timeline: Timeline, segment_id: str, time: float) -> Timeline:

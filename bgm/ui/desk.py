@@ -24,7 +24,7 @@ from bgm.speech.cues import read as check_subtitles
 from bgm.timeline import Timeline
 from bgm.ui import archive, edits, preferences
 from bgm.ui.disk import full_disk_told
-from bgm.ui.edits import Gesture, History
+from bgm.ui.edits import Gesture, History, Revision
 from bgm.ui.jobs import Job, Jobs
 from bgm.ui.steps import STEPS, Wish, made_by
 from bgm.ui.view import View, job_view, project_view
@@ -157,7 +157,9 @@ class Desk:
             return replace(project, utterances=(*lines[:index], new, *lines[index + 1 :]))
 
         with self._editing(project_id) as project:
-            projects.update(project, change)
+            changed = projects.update(project, change).utterances != project.utterances
+            if changed and project.timeline is not None:  # else the analysis was stopped; it will read the lines anew
+                self._history(project.folder.name).remember(_revision(project))
         return self.view(project_id)
 
     @full_disk_told()
@@ -187,10 +189,8 @@ class Desk:
             self.workspace.check_room(project.folder)
             vet(file)
             self._check_length(probe(file).duration)
-            before = project.timeline
             studio.add_own_audio(project, str(segment_id), file)
-            if before is not None:
-                self._history(project.folder.name).remember(before)
+            self._history(project.folder.name).remember(_revision(project))
         return self.view(project_id)
 
     def is_busy(self, project_id: str) -> bool:
@@ -201,14 +201,14 @@ class Desk:
         if gesture.get("op") in {"undo", "redo"}:
             _walk(history, project, back=gesture["op"] == "undo")
             return
-        before: list[Timeline] = []
+        before: list[Revision] = []
 
         def change(current: Project) -> Project:
-            before.append(_timeline(current))
-            return replace(current, timeline=edits.apply(before[0], gesture, partial(studio.split, current)))
+            before.append(_revision(current))
+            return replace(current, timeline=edits.apply(before[0].timeline, gesture, partial(studio.split, current)))
 
         project = projects.update(project, change)
-        if project.timeline != before[0]:
+        if project.timeline != before[0].timeline:
             history.remember(before[0], edits.run_of(gesture))
 
     def _undoable(self, before: Project, work: Callable[[Project], Project]) -> Project:
@@ -218,7 +218,7 @@ class Desk:
         done = work(before)
         redrawn = before.timeline is not None and _shape(done.timeline) != _shape(before.timeline)
         if redrawn and len(history.past) == known and before.timeline is not None:  # else edits came meanwhile
-            history.remember(before.timeline)
+            history.remember(_revision(before))
         return done
 
     @contextmanager
@@ -258,14 +258,14 @@ def _keep(upload: Path, place: Path) -> None:
 def _walk(history: History, project: Project, *, back: bool) -> None:
     """Undo or redo; what can't be saved was neither."""
     step, opposite = (history.undo, history.redo) if back else (history.redo, history.undo)
-    now = _timeline(projects.load(project.folder))
-    timeline = step(now)
-    if timeline is now:
+    now = _revision(projects.load(project.folder))
+    then = step(now)
+    if then is now:
         return
     try:
-        studio.edit(project, timeline)
+        studio.edit(project, then.timeline, then.words_in)
     except BaseException:
-        opposite(timeline)
+        opposite(then)
         raise
 
 
@@ -274,7 +274,7 @@ def _shape(timeline: Timeline | None) -> list[tuple[object, ...]]:
     return [(s.start, s.end, s.emotion) for s in timeline.segments] if timeline else []
 
 
-def _timeline(project: Project) -> Timeline:
+def _revision(project: Project) -> Revision:
     if project.timeline is None:
         raise BadInput("this video was not analyzed yet")
-    return project.timeline
+    return Revision(project.timeline, project.utterances)

@@ -6,13 +6,13 @@ A gesture is a small object such as ``{"op": "move", "id": "s2", "time": 4.5}``.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from bgm.errors import BadInput
-from bgm.timeline import BOUNDED, Emotion, Style, Timeline
+from bgm.timeline import BOUNDED, Emotion, Style, Timeline, Utterance
 
 Gesture = Mapping[str, Any]
 UNDO_DEPTH = 200
@@ -40,30 +40,47 @@ def apply(timeline: Timeline, gesture: Gesture, split: Splitter = Timeline.split
         raise BadInput(str(error)) from error
 
 
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """All of a project that its creator edits, as it was at one time."""
+
+    timeline: Timeline
+    utterances: tuple[Utterance, ...] = ()
+
+    def words_in(self, now: Sequence[Utterance]) -> tuple[Utterance, ...]:
+        """The lines of then; one that reads the same now keeps what was found out about it meanwhile."""
+        known = {_line(u): u for u in now}
+        return tuple(known.get(_line(u), u) for u in self.utterances)
+
+
+def _line(u: Utterance) -> tuple[object, ...]:
+    return u.start, u.end, u.text, u.english
+
+
 @dataclass
 class History:
-    """What the timeline of one project was before, and what was undone."""
+    """What the creator's work in one project was before, and what was undone."""
 
-    past: list[Timeline] = field(default_factory=list)
-    future: list[Timeline] = field(default_factory=list)
+    past: list[Revision] = field(default_factory=list)
+    future: list[Revision] = field(default_factory=list)
     _run: object = None
 
-    def remember(self, timeline: Timeline, run: object = None) -> None:
-        """Call it with the timeline as it was before a gesture; gestures of one ``run`` are one step back."""
+    def remember(self, revision: Revision, run: object = None) -> None:
+        """Call it with what was before a gesture; gestures of one ``run`` are one step back."""
         if run is None or run != self._run:
-            self.past = [*self.past, timeline][-UNDO_DEPTH:]
+            self.past = [*self.past, revision][-UNDO_DEPTH:]
         self.future = []
         self._run = run
 
-    def undo(self, now: Timeline) -> Timeline:
-        """The timeline before the last gesture; ``now`` where there is none."""
+    def undo(self, now: Revision) -> Revision:
+        """What was before the last gesture; ``now`` where there is none."""
         if not self.past:
             return now
         self._run = None
         self.future.append(now)
         return self.past.pop()
 
-    def redo(self, now: Timeline) -> Timeline:
+    def redo(self, now: Revision) -> Revision:
         """What the last undo took back; ``now`` where there is nothing."""
         if not self.future:
             return now

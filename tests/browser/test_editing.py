@@ -238,6 +238,20 @@ def test_the_transcript_is_searched_corrected_and_read_again(tab: Page, project:
     assert truth(project).utterances[2].text == "I am happy and joyful, I love this wonderful day!"
 
 
+def test_a_corrected_line_can_be_undone(tab: Page, project: str, truth: Truth) -> None:
+    before = truth(project).utterances
+    words = tab.locator(".line .text").nth(2)
+    words.fill("How kind of you")
+    tab.keyboard.press("Enter")
+    expect(tab.locator(".feeling").nth(2)).to_have_text("changed")
+    tab.get_by_role("button", name="Undo (Ctrl+Z)").click()
+    expect(words).to_have_text(before[2].text)
+    expect(tab.locator(".feeling").nth(2)).to_have_text("anger")
+    assert truth(project).utterances == before
+    tab.get_by_role("button", name="Redo (Ctrl+Shift+Z)").click()
+    expect(words).to_have_text("How kind of you")
+
+
 def test_typing_a_prompt_is_no_shortcut(tab: Page, project: str, truth: Truth) -> None:
     tab.get_by_role("tab", name="Segment").click()
     prompt = tab.get_by_label("In your words (optional)")

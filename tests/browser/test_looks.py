@@ -173,6 +173,7 @@ def test_the_first_paint_needs_no_other_host(chromium: Browser, page: Studio) ->
         tab.on("request", lambda request: asked.append(request.url))
         tab.goto(page.blocks.local_url)
         tab.locator(".ways .btn").first.wait_for()
+        expect(tab.get_by_role("button", name="Export")).to_have_count(0)  # the editor's bar comes with a video
         home = page.blocks.local_url
         assert [url for url in asked if not url.startswith((home, "data:", "blob:"))] == []
     finally:

@@ -6,7 +6,7 @@ import pytest
 
 from bgm.errors import BadInput
 from bgm.timeline import Emotion, Segment, Take, Timeline
-from bgm.ui.edits import History, apply
+from bgm.ui.edits import History, Revision, apply
 
 TAKE = Take("t1", "embedded", 1, "takes/s1-t1.flac")
 
@@ -54,10 +54,11 @@ def test_nonsense_is_refused_in_one_sentence(timeline: Timeline, gesture: dict[s
 
 
 def test_undo_and_redo_walk_through_the_gestures(timeline: Timeline) -> None:
-    history, states = History(), [timeline]
+    history, states = History(), [Revision(timeline)]
     for emotion in ("anger", "sadness"):
         history.remember(states[-1])
-        states.append(apply(states[-1], {"op": "emotion", "id": "s1", "emotion": emotion}))
+        edited = apply(states[-1].timeline, {"op": "emotion", "id": "s1", "emotion": emotion})
+        states.append(Revision(edited))
     assert history.undo(states[2]) == states[1]
     assert history.undo(states[1]) == states[0]
     assert history.undo(states[0]) == states[0], "there is nothing more to undo"
