@@ -71,11 +71,11 @@ export class Curves {
         held.moveTo(x, y);
         held.lineTo(Math.max(until, x + 1), y);
       }
-      if (before && start - before.end <= JOINED) {
+      if (before && start - before.end <= JOINED && Math.max(before.share, scores[index]) >= SHOWN) {
         joined.moveTo(before.x, before.y);
         joined.lineTo(x, y);
       }
-      before = { end, x: until, y };
+      before = { end, x: until, y, share: scores[index] };
     }
     const shown = context.globalAlpha;
     context.strokeStyle = color;
