@@ -48,6 +48,7 @@ NOT_IN_THE_TABLE = {
     "batch": "needs Ray (requirements-cluster.txt)",
     "heard": "makes what the emotion engines are judged on",
     "picture": "draws a result, measures nothing",
+    "styles": "has no peer; it tells ours from each other",
 }
 PARTS = (
     "__main__",

@@ -1,6 +1,7 @@
-"""Draw a whole result: the spectrograms of the old sound, the voice, the new music and the mix, over the segments.
+"""Draw a whole result, the sounds over the segments, or the notes of every style and mood as piano rolls.
 
 python -m benchmarks.picture DIR -o docs/result.png        DIR is a project folder that was rendered
+python -m benchmarks.picture --notes -o notes.png          every style (down) in every mood (across), 20 s
 """
 
 from __future__ import annotations
@@ -14,20 +15,69 @@ from PIL import Image, ImageDraw, ImageFont
 
 from bgm import project as projects
 from bgm.media import audio
+from bgm.music.composer.compose import compose
+from bgm.music.cue import Cue, Piece
+from bgm.music.score import Role, Score
 from bgm.project import Project
+from bgm.timeline import EMOTIONS, Style
 
 WIDTH, HEIGHT, STRIP, MARGIN = 1100, 130, 26, 70
 WINDOW = 4096
+ROLL, ROLL_SECONDS = (200, 110), 20.0
+LOWEST, HIGHEST = 28, 100
+"""MIDI pitches at the foot and the head of a piano roll."""
+COLOURS = {
+    Role.LEAD: "#c0392b",
+    Role.COUNTER: "#e08e0b",
+    Role.BASS: "#1f5fa8",
+    Role.ARP: "#2e8b57",
+    Role.DRUMS: "black",
+}
 TOP_HZ, FLOOR_DB, RANGE_DB = 10_000, -85.0, 75.0
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("project", type=Path)
+    arguments.add_argument("project", type=Path, nargs="?", help="a project folder that was rendered")
+    arguments.add_argument("--notes", action="store_true", help="piano rolls of every style and mood")
     arguments.add_argument("-o", "--output", type=Path, required=True)
     asked = arguments.parse_args()
-    draw(projects.load(asked.project)).save(asked.output, optimize=True)
+    if not asked.notes and asked.project is None:
+        arguments.error("name a project folder, or say --notes")
+    picture = draw_notes() if asked.notes else draw(projects.load(asked.project))
+    picture.save(asked.output, optimize=True)
     print(asked.output)
+
+
+def draw_notes(seed: int = 1) -> Image.Image:
+    """The notes of all styles (rows) in all moods (columns): melody red, bass blue, chords grey, drums at the foot."""
+    font = ImageFont.load_default(size=14)
+    picture = Image.new(
+        "RGB", (MARGIN + 40 + len(EMOTIONS) * (ROLL[0] + 4), STRIP + len(Style) * (ROLL[1] + 4)), "white"
+    )
+    pen = ImageDraw.Draw(picture)
+    for row, style in enumerate(Style):
+        top = STRIP + row * (ROLL[1] + 4)
+        pen.text((4, top + ROLL[1] // 2 - 8), style.removeprefix("cinematic-"), font=font, fill="black")
+        for column, emotion in enumerate(EMOTIONS):
+            left = MARGIN + 40 + column * (ROLL[0] + 4)
+            pen.text((left, 4), emotion, font=font, fill="black")
+            piece = Piece(seed, ROLL_SECONDS, style)
+            cue = Cue(piece, round(ROLL_SECONDS * audio.SAMPLE_RATE), emotion, 1.0, "", seed, False, False)
+            _draw_roll(pen, (left, top), compose(cue))
+    return picture
+
+
+def _draw_roll(pen: ImageDraw.ImageDraw, corner: tuple[int, int], score: Score) -> None:
+    left, top = corner
+    pen.rectangle([left, top, left + ROLL[0], top + ROLL[1]], outline="#bbbbbb")
+    across, down = ROLL[0] / score.seconds, (ROLL[1] - 12) / (HIGHEST - LOWEST)
+    for note in score.notes:
+        drum = note.role is Role.DRUMS
+        y = top + ROLL[1] - 3 - 4 * (note.pitch % 3) if drum else top + (HIGHEST - note.pitch) * down
+        x = left + note.start * across
+        end = x + 1 if drum else max(x + 1, left + note.end * across - 1)
+        pen.rectangle([x, y, end, y + 1], fill=COLOURS.get(note.role, "#888888"))
 
 
 def draw(project: Project) -> Image.Image:

@@ -33,7 +33,7 @@ class EmbeddedComposer(Composer):
     """Composes each cue and plays it. ``options.model`` may name a soundfont (``embedded:/path/to.sf2``)."""
 
     name: ClassVar[str] = "embedded"
-    revision: ClassVar[str] = "4"
+    revision: ClassVar[str] = "5"
 
     def __init__(self, options: EngineOptions) -> None:
         self._font = _font(options.model)

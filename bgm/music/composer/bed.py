@@ -7,7 +7,7 @@ is as intelligible as a bare bed (STOI), and a groove that stops and starts draw
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -25,6 +25,7 @@ _CEILING = 69
 """A4, 440 Hz."""
 _LONG_GAP_BEATS = 8
 """In a gap this long the theme itself is heard; in shorter ones a call of the motif."""
+_SUNG = (Role.LEAD, Role.COUNTER)
 _FALL = {Role.COMP: 0.86, Role.ARP: 0.8, Role.PAD: 0.92, Role.BASS: 0.92, Role.BOOM: 0.75, Role.DRUMS: 0.82}
 """What is left of the velocity under speech."""
 _SOFTER = 0.6
@@ -37,11 +38,13 @@ def make_room(events: Sequence[Event], sketch: Sketch, speech: Spans) -> list[Ev
     if not spoken:
         return list(events)
     gaps = _gaps(spoken, sketch)
-    kept = [event for event in events if event.role not in (Role.LEAD, Role.COUNTER)]
+    kept = [event for event in events if event.role not in _SUNG]
+    sung = sorted((event for event in events if event.role in _SUNG), key=lambda event: event.beat)
+    beats = [event.beat for event in sung]
     result = [lowered for event in kept if (lowered := _under(event, sketch, spoken)) is not None]
     for start, end in gaps:
         if end - start >= _LONG_GAP_BEATS:
-            result += [e for e in events if e.role in (Role.LEAD, Role.COUNTER) and start <= e.beat < end - 0.5]
+            result += sung[bisect_left(beats, start) : bisect_left(beats, end - 0.5)]
         else:
             result += answer(sketch, start, end - start)
     return _ended_by_speech(result, gaps)
@@ -102,7 +105,7 @@ def _ended_by_speech(events: Iterable[Event], gaps: Sequence[tuple[float, float]
     result = []
     for event in events:
         length = event.length
-        if event.role in (Role.LEAD, Role.COUNTER):
+        if event.role in _SUNG:
             gap = gaps[bisect_right(gaps, event.beat, key=lambda span: span[0]) - 1]
             length = min(length, gap[1] - event.beat)
         if length > 0.05:

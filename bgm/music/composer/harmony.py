@@ -212,10 +212,22 @@ def _parallels(notes: Sequence[int], previous: Sequence[int]) -> int:
     )
 
 
+_SUBSTITUTED = 0.3
+"""How often an inner chord of a progression gives way to one a third away, which shares two of its tones."""
+
+
+def _substituted(roots: Progression, rng: Random) -> Progression:
+    """The progression from any of its chords on, with relatives in the place of some: few pieces share one then."""
+    turn = rng.choice((0, 0, 1, 2, 3))
+    roots = (*roots[turn:], *roots[:turn])
+    relatives = [(root + rng.choice((-2, 2))) % 7 if rng.random() < _SUBSTITUTED else root for root in roots[1:-1]]
+    return (roots[0], *relatives, roots[-1])
+
+
 def phrase_roots(pool: Sequence[Progression], phrases: int, rng: Random) -> list[Progression]:
     """Progressions for four-bar phrases: the second of a pair answers the first with another ending."""
-    first = rng.choice(pool)
-    others = [candidate for candidate in pool if candidate != first] or [first]
-    second = rng.choice(others)
+    chosen = rng.choice(pool)
+    others = [candidate for candidate in pool if candidate != chosen] or [chosen]
+    first, second = (_substituted(roots, rng) for roots in (chosen, rng.choice(others)))
     answer = (*first[:2], *second[2:])
     return [answer if phrase % 2 else first for phrase in range(phrases)]

@@ -141,7 +141,7 @@ def sketch(cue: Cue) -> Sketch:
         key=key_for(cue.piece.seed, emotion, felt, tonic=said.tonic, major=_major(said)),
         motif=motif_for(cue.piece.seed, meter),
         ensemble=players,
-        bands=_bands(mood, players),
+        bands=_bands(mood, players, stream(cue.piece.seed, "height").randrange(4)),
         swing=stream(cue.piece.seed, "swing").uniform(*card.swing) if meter.beat == 1.0 else 0.5,
         grid=beats,
         sections=form,
@@ -220,12 +220,15 @@ def _instead(players: Ensemble, card: Card, role: Role, refused: tuple[int, ...]
     return players.having(role, others[0]) if others else players.without(role)
 
 
-def _bands(mood: Character, players: Ensemble) -> Bands:
-    """The melody at the mood's height as far as its instrument goes, the broken chords below it, then the chords."""
+def _bands(mood: Character, players: Ensemble, lower: int) -> Bands:
+    """The melody at the mood's height as far as its instrument goes, the broken chords below it, then the chords.
+
+    ``lower``: semitones, so that not every piece has its chords at one height.
+    """
     program = players.program(Role.LEAD)
     lead = GENERAL_MIDI[program] if program is not None else GENERAL_MIDI[0]
     floor = round(min(max(mood.register - 7, lead.low, 66), lead.high - 17, 76))
-    deeper = round(2 * mood.low)
+    deeper = round(2 * mood.low) + lower
     chords = (floor - 23 - deeper, floor - 10 - deeper)
     return Bands(chords, arp=(floor - 10, floor - 1), lead=(floor, floor + 18))
 
