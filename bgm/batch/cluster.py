@@ -92,8 +92,9 @@ def _connected(cluster: Cluster) -> Iterator[None]:
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         ray.init(address=cluster.address, namespace="bgm", runtime_env=environment, **quiet, **own)
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-        raise BadInput(f"no Ray cluster answers at {cluster.address} ({_first(error)})") from error
+    except Exception as error:  # Ray raises bare ones too, where a process of its own doesn't start in time
+        said = "Ray does not start on this machine" if own else f"no Ray cluster answers at {cluster.address}"
+        raise BadInput(f"{said} ({_first(error)})") from error
     try:
         yield
     finally:
