@@ -157,7 +157,9 @@ CATALOGUE: tuple[EngineSpec, ...] = (
         Stage.CLASSIFY, "distilroberta", "bgm.emotion.distilroberta:DistilRoberta", "j-hartmann's", pretrained=True
     ),
     EngineSpec(Stage.CLASSIFY, "words", "bgm.emotion.words:Words", "which words occur; where nothing else can run"),
-    EngineSpec(Stage.MUSIC, "riffusion", "bgm.music.riffusion:Riffusion", "diffusion on spectrograms", pretrained=True),
+    EngineSpec(
+        Stage.MUSIC, "riffusion", "bgm.music.riffusion.engine:Riffusion", "diffusion on spectrograms", pretrained=True
+    ),
     EngineSpec(Stage.MUSIC, "embedded", "bgm.music.embedded:EmbeddedComposer", "a composer and a soundfont"),
 )
 

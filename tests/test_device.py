@@ -15,7 +15,7 @@ from bgm.device import SPARE_BYTES, Loaded, Rooms, Shelf, pick, why_no_device
 from bgm.emotion.distilroberta import DistilRoberta
 from bgm.engines import EngineOptions
 from bgm.errors import BgmError, Cancelled, EngineUnavailable
-from bgm.music.riffusion import Riffusion
+from bgm.music.riffusion.engine import Riffusion
 from bgm.speech.whisper import Whisper
 
 GB = 1 << 30

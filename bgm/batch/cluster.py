@@ -22,7 +22,7 @@ from bgm.batch.painters import Painters, RemotePainter
 from bgm.batch.units import Outcome, Unit
 from bgm.batch.work import THREADS, make
 from bgm.errors import BadInput, Cancelled
-from bgm.music import painting
+from bgm.music.riffusion import painting
 from bgm.progress import Listener, Step
 from bgm.settings import Settings
 

@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 
 from bgm.engines import EngineOptions
 from bgm.errors import BgmError, EngineUnavailable
-from bgm.music import painting, riffusion_model, riffusion_paint
-from bgm.music.riffusion_model import ModelKey
-from bgm.music.riffusion_paint import PaintJob
-from bgm.music.spectrogram import Pixels
+from bgm.music.riffusion import model, paint, painting
+from bgm.music.riffusion.model import ModelKey
+from bgm.music.riffusion.paint import PaintJob
+from bgm.music.riffusion.spectrogram import Pixels
 from bgm.painter.server import Line
 from bgm.progress import Progress, silent
 from bgm.settings import Settings
@@ -37,19 +37,19 @@ class Painter:
 
     def missing(self, key: ModelKey) -> str | None:
         """Why it can't paint here."""
-        return riffusion_model.why_missing(key)
+        return model.why_missing(key)
 
     def jobs(self) -> int:
         """Waiting or at work."""
         return self._line.length()
 
     def ready(self, key: ModelKey) -> tuple[str, ...]:
-        return riffusion_model.shared(key, silent).notes
+        return model.shared(key, silent).notes
 
     def paint(self, job: PaintJob) -> Iterator[Any]:
         """Fractions, at last the picture."""
         with self._line.turn(silent):
-            yield from riffusion_paint.paint(job)
+            yield from paint.paint(job)
 
 
 class Painters:

@@ -14,8 +14,8 @@ from bgm import environment
 from bgm.engines import EngineOptions
 from bgm.errors import BgmError, EngineUnavailable
 from bgm.log import configure
-from bgm.music import riffusion_model
-from bgm.music.riffusion_model import ModelKey
+from bgm.music.riffusion import model
+from bgm.music.riffusion.model import ModelKey
 from bgm.painter.server import Server
 
 
@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         operator = environment.read()
         configure(operator.log_level, operator.log_format)
         key = model_of(operator)
-        missing = riffusion_model.why_missing(key)
+        missing = model.why_missing(key)
         if missing:
             raise EngineUnavailable(f"the painter can't paint here: {missing}")
         token = operator.painter_token.get_secret_value() if operator.painter_token else None

@@ -1,4 +1,4 @@
-"""The painter that lives elsewhere, for this process: :class:`bgm.music.painting.Painter` over HTTP."""
+"""The painter that lives elsewhere, for this process: :class:`bgm.music.riffusion.painting.Painter` over HTTP."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from bgm.errors import BgmError
-from bgm.music import painting
-from bgm.music.riffusion_model import ModelKey
-from bgm.music.riffusion_paint import PaintJob
-from bgm.music.spectrogram import Pixels
+from bgm.music.riffusion import painting
+from bgm.music.riffusion.model import ModelKey
+from bgm.music.riffusion.paint import PaintJob
+from bgm.music.riffusion.spectrogram import Pixels
 from bgm.painter import wire
 from bgm.progress import Progress
 

@@ -25,9 +25,9 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from bgm.errors import BadInput, BgmError, Cancelled
-from bgm.music import painting, riffusion_model
-from bgm.music.lora import DEFAULT
-from bgm.music.riffusion_model import ModelKey
+from bgm.music.riffusion import model, painting
+from bgm.music.riffusion.lora import DEFAULT
+from bgm.music.riffusion.model import ModelKey
 from bgm.painter import wire
 from bgm.painter.metrics import Metrics
 from bgm.progress import Progress
@@ -71,7 +71,7 @@ class Server:
 
     def _loading(self, body: bytes) -> Work:
         key = self._allowed(wire.unpack_key(body))
-        return lambda progress: _line(notes=riffusion_model.shared(key, progress).notes)
+        return lambda progress: _line(notes=model.shared(key, progress).notes)
 
     def _painting(self, body: bytes) -> Work:
         job = wire.unpack_job(body)

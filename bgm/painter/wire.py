@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from bgm.errors import BadInput
-from bgm.music.lora import LoraChoice
-from bgm.music.multidiffusion import DenoiseSettings
-from bgm.music.riffusion import Riffusion
-from bgm.music.riffusion_model import ModelKey
-from bgm.music.riffusion_paint import PIXELS_PER_COLUMN, PaintJob, Region
-from bgm.music.spectrogram import Pixels
+from bgm.music.riffusion.engine import Riffusion
+from bgm.music.riffusion.lora import LoraChoice
+from bgm.music.riffusion.model import ModelKey
+from bgm.music.riffusion.multidiffusion import DenoiseSettings
+from bgm.music.riffusion.paint import PIXELS_PER_COLUMN, PaintJob, Region
+from bgm.music.riffusion.spectrogram import Pixels
 
 ROWS = 512
 MOST_BYTES = 64 << 20

@@ -13,7 +13,7 @@ from bgm.media.audio import frames_of
 from bgm.music.composer.instruments import GENERAL_MIDI
 from bgm.music.cue import Cue, Piece
 from bgm.music.embedded import EmbeddedComposer, compose, render
-from bgm.music.prompts import WORDS
+from bgm.music.riffusion.prompts import WORDS
 from bgm.music.score import Role, Score
 from bgm.music.soundfont import find_font
 from bgm.progress import silent

@@ -12,9 +12,9 @@ import numpy as np
 
 from bgm import weights
 from bgm.errors import BadInput
-from bgm.music.multidiffusion import scheduler_for
-from bgm.music.riffusion_model import quiet
-from bgm.music.spectrogram import Pixels
+from bgm.music.riffusion.model import quiet
+from bgm.music.riffusion.multidiffusion import scheduler_for
+from bgm.music.riffusion.spectrogram import Pixels
 from bgm.progress import Progress
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from bgm.digest import digest
 from bgm.errors import BadInput
 from bgm.files import beside
-from bgm.music.spectrogram import Pixels
+from bgm.music.riffusion.spectrogram import Pixels
 from bgm.progress import Progress
 
 ROWS = 512

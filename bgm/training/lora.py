@@ -25,8 +25,8 @@ from bgm.device import pick
 from bgm.digest import digest
 from bgm.errors import BadInput
 from bgm.files import beside, sweep, sweep_target, write_text
-from bgm.music.riffusion_model import quiet
-from bgm.music.spectrogram import Pixels, SpectrogramParams, save_image
+from bgm.music.riffusion.model import quiet
+from bgm.music.riffusion.spectrogram import Pixels, SpectrogramParams, save_image
 from bgm.progress import Progress, part
 from bgm.training import command, data_card, diffusion, examples
 from bgm.training.diffusion import JUDGED_TIMES, Base, Batch, Objective
@@ -308,7 +308,7 @@ class Run:
         return int(state["step"])
 
     def show(self, pipeline: Any, wanted: Sequence[Example], columns: int, step: int) -> None:
-        """A picture for each, in riffusion's format: bgm.music.spectrogram makes sound of it."""
+        """A picture for each, in riffusion's format: bgm.music.riffusion.spectrogram makes sound of it."""
         folder = self._folder / _SAMPLES
         folder.mkdir(exist_ok=True)
         pictures = diffusion.paint(pipeline, [example.text for example in wanted], columns)

@@ -22,8 +22,8 @@ import numpy.typing as npt
 
 from bgm.device import pick
 from bgm.errors import BadInput, EngineUnavailable
-from bgm.music import lora as product
-from bgm.music.spectrogram import Pixels
+from bgm.music.riffusion import lora as product
+from bgm.music.riffusion.spectrogram import Pixels
 from bgm.progress import Progress, part
 from bgm.training import command, diffusion, examples
 from bgm.training.examples import Example

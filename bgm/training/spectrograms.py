@@ -31,7 +31,7 @@ from bgm.digest import digest, seed_of
 from bgm.errors import BadInput, BgmError
 from bgm.files import beside, sweep, write_text
 from bgm.media.audio import SAMPLE_RATE, Audio, Mono, frames_of, length, read, to_mono
-from bgm.music.spectrogram import CLIP_FRAMES, SpectrogramParams, image_from_mel, mel_from_wave, save_image
+from bgm.music.riffusion.spectrogram import CLIP_FRAMES, SpectrogramParams, image_from_mel, mel_from_wave, save_image
 from bgm.progress import Progress
 from bgm.timeline import EMOTIONS
 from bgm.training import command, composed, data_card, licences

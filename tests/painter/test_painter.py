@@ -22,19 +22,19 @@ from bgm.cli import main
 from bgm.engines import EngineOptions
 from bgm.environment import Environment
 from bgm.errors import BadInput, BgmError, Cancelled
-from bgm.music import painting
-from bgm.music.lora import LoraChoice
-from bgm.music.multidiffusion import DenoiseSettings
-from bgm.music.riffusion import Riffusion
-from bgm.music.riffusion_model import ModelKey
-from bgm.music.riffusion_paint import PaintJob, Region
+from bgm.music.riffusion import painting
+from bgm.music.riffusion.engine import Riffusion
+from bgm.music.riffusion.lora import LoraChoice
+from bgm.music.riffusion.model import ModelKey
+from bgm.music.riffusion.multidiffusion import DenoiseSettings
+from bgm.music.riffusion.paint import PaintJob, Region
 from bgm.painter import client, wire
 from bgm.painter import server as serving
 from bgm.painter.client import RemotePainter
 from bgm.painter.server import Line, Server
 from bgm.progress import silent
 from testing.riffusion_checkpoint import write_checkpoint
-from tests.music.riffusion_sounds import one_thread
+from tests.music.riffusion.sounds import one_thread
 
 __all__ = ["one_thread"]
 pytestmark = [pytest.mark.checkpoint, pytest.mark.usefixtures("one_thread")]

@@ -156,7 +156,7 @@ def test_a_pickle_inside_a_project_file_is_not_loaded(page: Page, made: Path, tm
 
 def test_the_operators_own_weights_are_read_without_running_them(tmp_path: Path) -> None:
     """Weights are named by the operator or in the shell only; even so a pickle in them doesn't run."""
-    from bgm.music import lora
+    from bgm.music.riffusion import lora
     from bgm.speech import whisper
 
     trace = tmp_path / "it ran"

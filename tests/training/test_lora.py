@@ -18,13 +18,13 @@ from PIL import Image
 from safetensors import safe_open
 
 from bgm.errors import BadInput
-from bgm.music import lora as product
+from bgm.music.riffusion import lora as product
 from bgm.progress import silent
 from bgm.training import diffusion, examples, lora
 from bgm.training.examples import Latents
 from bgm.training.lora import Options
 from testing.riffusion_checkpoint import write_checkpoint
-from tests.music.riffusion_sounds import one_thread
+from tests.music.riffusion.sounds import one_thread
 from tests.training.pictures import write_set
 
 __all__ = ["one_thread"]

@@ -13,7 +13,7 @@ from bgm.timeline import EMOTIONS
 from bgm.training import probe
 from bgm.training.probe import Probe, features, frechet
 from testing.riffusion_checkpoint import write_checkpoint
-from tests.music.riffusion_sounds import one_thread
+from tests.music.riffusion.sounds import one_thread
 from tests.training.pictures import write_set
 
 __all__ = ["one_thread"]

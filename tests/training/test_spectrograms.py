@@ -18,7 +18,7 @@ from PIL import Image
 
 from bgm.errors import BadInput
 from bgm.media.audio import SAMPLE_RATE
-from bgm.music.spectrogram import mel_from_image
+from bgm.music.riffusion.spectrogram import mel_from_image
 from bgm.training import data_card, licences, spectrograms
 from bgm.training.composed import pieces
 from bgm.training.spectrograms import Job, Options, crops, held_out, is_fit, make

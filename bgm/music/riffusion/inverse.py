@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from bgm.music.spectrogram import CLIP_FRAMES, Array, SpectrogramParams, mel_filters
+from bgm.music.riffusion.spectrogram import CLIP_FRAMES, Array, SpectrogramParams, mel_filters
 
 if TYPE_CHECKING:
     import torch

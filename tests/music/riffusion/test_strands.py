@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bgm.music import prompts, riffusion_paint
 from bgm.music.cue import Cue, Piece
-from bgm.music.multidiffusion import DenoiseSettings, window_starts
-from bgm.music.riffusion_layer import splice
-from bgm.music.riffusion_model import ModelKey
-from bgm.music.riffusion_paint import PaintJob, Region, estimated_seconds, noise, window_shares
-from bgm.music.riffusion_strands import COLUMN, PARAMS, PART, Part, Strand, neighbours, parts, regions, strands
+from bgm.music.riffusion import paint, prompts
+from bgm.music.riffusion.model import ModelKey
+from bgm.music.riffusion.multidiffusion import DenoiseSettings, window_starts
+from bgm.music.riffusion.paint import PaintJob, Region, estimated_seconds, noise, window_shares
+from bgm.music.riffusion.strands import COLUMN, PARAMS, PART, Part, Strand, neighbours, parts, regions, splice, strands
 from bgm.timeline import Emotion
 
 JOY = prompts.neighbour(Emotion.JOY).wished
@@ -151,8 +150,8 @@ def test_zerogpu_lends_the_gpu_for_as_long_as_the_work_takes(monkeypatch: pytest
 
     monkeypatch.setitem(sys.modules, "spaces", SimpleNamespace(GPU=gpu))
     monkeypatch.delenv("SPACES_ZERO_GPU", raising=False)
-    assert riffusion_paint._lent_gpu(riffusion_paint.paint) is riffusion_paint.paint
+    assert paint._lent_gpu(paint.paint) is paint.paint
     assert lent == []
     monkeypatch.setenv("SPACES_ZERO_GPU", "true")
-    riffusion_paint._lent_gpu(riffusion_paint.paint)
+    paint._lent_gpu(paint.paint)
     assert lent == [estimated_seconds]

@@ -16,14 +16,14 @@ import pytest
 import torch
 from diffusers import DPMSolverMultistepScheduler
 
-from bgm.music import multidiffusion, riffusion_paint
-from bgm.music.multidiffusion import WINDOW, Canvas, Carry, DenoiseSettings, Overlap, denoise, window_starts
-from bgm.music.prompts import WeightedPrompt
-from bgm.music.riffusion_model import ModelKey, shared
-from bgm.music.riffusion_paint import PIXELS_PER_COLUMN, VAE_STRIDE, Region, decoded, window_shares
+from bgm.music.riffusion import multidiffusion, paint
+from bgm.music.riffusion.model import ModelKey, shared
+from bgm.music.riffusion.multidiffusion import WINDOW, Canvas, Carry, DenoiseSettings, Overlap, denoise, window_starts
+from bgm.music.riffusion.paint import PIXELS_PER_COLUMN, VAE_STRIDE, Region, decoded, window_shares
+from bgm.music.riffusion.prompts import WeightedPrompt
 from bgm.progress import silent
 from testing.riffusion_checkpoint import write_checkpoint
-from tests.music.riffusion_sounds import one_thread
+from tests.music.riffusion.sounds import one_thread
 
 __all__ = ["one_thread"]
 COLUMNS, ROWS = 256, 16
@@ -114,7 +114,7 @@ def test_no_seam_where_windows_and_segments_meet() -> None:
 
 
 def test_windows_side_by_side_would_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (multidiffusion, riffusion_paint):
+    for module in (multidiffusion, paint):
         monkeypatch.setattr(module, "window_starts", side_by_side)
     assert seam([painted(canvas(seed)) for seed in SEEDS], window_borders()) > 3.0
 
@@ -193,5 +193,5 @@ def test_tiles_side_by_side_would_show(pipeline: Any, monkeypatch: pytest.Monkey
                 self._norm = window.new_ones(self._width)
             self._total[..., start : start + window.shape[-1]] = window
 
-    monkeypatch.setattr(riffusion_paint, "Overlap", Last)
+    monkeypatch.setattr(paint, "Overlap", Last)
     assert tile_seam(pipeline, window_starts(160, VAE_STRIDE)) > 1.5

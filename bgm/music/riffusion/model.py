@@ -15,7 +15,7 @@ from bgm import weights
 from bgm.device import Loaded, Shelf, pick, taken, why_no_device
 from bgm.engines import EngineOptions
 from bgm.errors import BadInput
-from bgm.music import lora
+from bgm.music.riffusion import lora
 from bgm.progress import Progress, part
 
 

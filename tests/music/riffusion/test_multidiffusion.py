@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from bgm.errors import BgmError
-from bgm.music.multidiffusion import (
+from bgm.music.riffusion.model import ModelKey, shared
+from bgm.music.riffusion.multidiffusion import (
     Canvas,
     DenoiseSettings,
     Overlap,
@@ -19,10 +20,9 @@ from bgm.music.multidiffusion import (
     scheduler_for,
     window_starts,
 )
-from bgm.music.riffusion_model import ModelKey, shared
 from bgm.progress import silent
 from testing.riffusion_checkpoint import write_checkpoint
-from tests.music.riffusion_sounds import one_thread
+from tests.music.riffusion.sounds import one_thread
 
 __all__ = ["one_thread"]
 FAST = DenoiseSettings(steps=6, batch=4)

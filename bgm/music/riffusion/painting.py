@@ -7,10 +7,10 @@ from typing import Protocol
 import numpy as np
 
 from bgm.errors import BgmError
-from bgm.music import riffusion_model, riffusion_paint
-from bgm.music.riffusion_model import ModelKey
-from bgm.music.riffusion_paint import PaintJob
-from bgm.music.spectrogram import Pixels
+from bgm.music.riffusion import paint as picture
+from bgm.music.riffusion.model import ModelKey, gpu_turn, shared
+from bgm.music.riffusion.paint import PaintJob
+from bgm.music.riffusion.spectrogram import Pixels
 from bgm.progress import Progress
 
 ELSEWHERE_SOUND = "cpu"
@@ -46,7 +46,7 @@ def ready(key: ModelKey, progress: Progress) -> tuple[tuple[str, ...], str]:
     if _employed:
         progress(0.0, "waiting for the painter")
         return _employed[0].ready(key, progress), ELSEWHERE_SOUND
-    model = riffusion_model.shared(key, progress)
+    model = shared(key, progress)
     return model.notes, model.sound_device
 
 
@@ -57,8 +57,8 @@ def paint(job: PaintJob, progress: Progress) -> Pixels:
 
 def here(job: PaintJob, progress: Progress) -> Pixels:
     """Wait for this process' GPU and paint."""
-    with riffusion_model.gpu_turn(progress):
-        for result in riffusion_paint.paint(job):
+    with gpu_turn(progress):
+        for result in picture.paint(job):
             if not isinstance(result, float):
                 return np.asarray(result)
             progress(result, "painting the music")

@@ -17,9 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from bgm.device import free_gpu_bytes
-from bgm.music import prompts, riffusion_model
-from bgm.music.multidiffusion import (
+from bgm.music.riffusion import prompts
+from bgm.music.riffusion.model import ModelKey, quiet, shared
+from bgm.music.riffusion.multidiffusion import (
     WINDOW,
+    Batches,
     Canvas,
     DenoiseSettings,
     Overlap,
@@ -28,8 +30,7 @@ from bgm.music.multidiffusion import (
     scheduler_for,
     window_starts,
 )
-from bgm.music.riffusion_batches import Batches
-from bgm.music.spectrogram import Pixels
+from bgm.music.riffusion.spectrogram import Pixels
 from bgm.progress import silent
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Region:
 class PaintJob:
     """Pictures of one stretch: ``pixels`` is (takes, 512, 8 · columns), ``held`` (columns,); regions cover them all."""
 
-    key: riffusion_model.ModelKey
+    key: ModelKey
     pixels: Pixels
     held: npt.NDArray[np.bool_]
     regions: tuple[Region, ...]
@@ -113,12 +114,27 @@ def _lent_gpu(function: Callable[[PaintJob], Iterator[float | Pixels]]) -> Calla
 @_lent_gpu
 def paint(job: PaintJob) -> Iterator[float | Pixels]:
     """Yield the fraction done, several times a step, and at last the painted pixels, shaped as the job's."""
-    model = riffusion_model.shared(job.key, silent)
+    import torch
+
+    model = shared(job.key, silent)
     with model.at_work() as pipeline:
-        settings = replace(job.settings, batch=_batch(model.device))
+        # 1. The picture of the sketch becomes a latent, tile by tile.
         start = yield from _stretch(encoded(pipeline, job.pixels), 0.0, _ENCODED)
-        painting = denoise(pipeline.unet, scheduler_for(pipeline), _canvas(pipeline, job, start), settings)
+        # 2. Each window hears the prompts of the regions that it shows; each region brings its own noise.
+        positive, negative = _embeddings(pipeline, job.regions)
+        shares = torch.from_numpy(window_shares(job.regions, start.shape[-1])).to(positive)
+        canvas = Canvas(
+            start=start,
+            noise=torch.from_numpy(noise(job.regions, len(start), start.shape[-1])).to(start.device),
+            positive=torch.einsum("wr,rtd->wtd", shares, positive),
+            negative=negative if len(negative) == 1 else torch.einsum("wr,rtd->wtd", shares, negative),
+            held=torch.from_numpy(job.held).to(start.device),
+        )
+        # 3. Overlapping windows are denoised together; what is held stays as it was.
+        settings = replace(job.settings, batch=_batch(model.device))
+        painting = denoise(pipeline.unet, scheduler_for(pipeline), canvas, settings)
         latents = yield from _stretch(painting, _ENCODED, _DENOISED)
+        # 4. The latent becomes a picture again.
         yield (yield from _stretch(decoded(pipeline, latents), _DENOISED, 1.0))
 
 
@@ -148,21 +164,6 @@ def noise(regions: tuple[Region, ...], takes: int, columns: int) -> npt.NDArray[
     return out
 
 
-def _canvas(pipeline: Any, job: PaintJob, start: torch.Tensor) -> Canvas:
-    import torch
-
-    columns = start.shape[-1]
-    positive, negative = _embeddings(pipeline, job.regions)
-    shares = torch.from_numpy(window_shares(job.regions, columns)).to(positive)
-    return Canvas(
-        start=start,
-        noise=torch.from_numpy(noise(job.regions, len(start), columns)).to(start.device),
-        positive=torch.einsum("wr,rtd->wtd", shares, positive),
-        negative=negative if len(negative) == 1 else torch.einsum("wr,rtd->wtd", shares, negative),
-        held=torch.from_numpy(job.held).to(start.device),
-    )
-
-
 def _embeddings(pipeline: Any, regions: tuple[Region, ...]) -> tuple[torch.Tensor, torch.Tensor]:
     """What is wished, (regions, tokens, width), and what is refused: the same, or (1, tokens, width) for all regions.
 
@@ -172,7 +173,7 @@ def _embeddings(pipeline: Any, regions: tuple[Region, ...]) -> tuple[torch.Tenso
 
     negatives = [region.negative for region in regions]
     texts = sorted({text for region in regions for text, _ in region.prompt} | set(negatives))
-    with riffusion_model.quiet():
+    with quiet():
         encoded, _ = pipeline.encode_prompt(texts, pipeline.device, 1, False)
     known = dict(zip(texts, encoded, strict=True))
     mixed = [sum(share * known[text] for text, share in region.prompt) for region in regions]

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from bgm.music.composer.compose import compose
-from bgm.music.prompts import neighbour, prompt_for
+from bgm.music.riffusion.prompts import neighbour, prompt_for
 from bgm.timeline import EMOTIONS, Emotion, Style
 from tests.music.composing import cue
 

@@ -17,13 +17,22 @@ import numpy as np
 
 from bgm.engines import Composer, EngineOptions
 from bgm.media.audio import Audio
-from bgm.music import painting, riffusion_model
 from bgm.music.cue import Cue, Made
-from bgm.music.multidiffusion import DenoiseSettings
-from bgm.music.riffusion_layer import Layer, SeedRenderer, composed, plan_of
-from bgm.music.riffusion_paint import PaintJob
-from bgm.music.riffusion_sound import Picture, Recorder, faded_out, to_picture, to_sound
-from bgm.music.riffusion_strands import Strand, neighbours, parts, regions, strands
+from bgm.music.riffusion import model, painting
+from bgm.music.riffusion.multidiffusion import DenoiseSettings
+from bgm.music.riffusion.paint import PaintJob
+from bgm.music.riffusion.sound import Picture, Recorder, faded_out, to_picture, to_sound
+from bgm.music.riffusion.strands import (
+    Layer,
+    SeedRenderer,
+    Strand,
+    composed,
+    neighbours,
+    parts,
+    plan_of,
+    regions,
+    strands,
+)
 from bgm.progress import Progress
 from bgm.progress import part as share
 
@@ -34,7 +43,7 @@ _LOADED, _SKETCHED, _DRAWN, _PAINTED = 0.05, 0.1, 0.15, 0.85
 
 
 class Riffusion(Composer):
-    """``options.model`` is a hub id or folder, ``options.lora`` as in :meth:`bgm.music.lora.LoraChoice.parse`.
+    """``options.model`` is a hub id or folder, ``options.lora`` as in :class:`~bgm.music.riffusion.lora.LoraChoice`.
 
     The pipeline is loaded at the first use and shared by all sessions. A take's notes tell which LoRA was used.
     """
@@ -50,7 +59,7 @@ class Riffusion(Composer):
         settings: DenoiseSettings | None = None,
         seed_renderer: SeedRenderer | None = None,
     ) -> None:
-        self._key = riffusion_model.ModelKey.of(options)
+        self._key = model.ModelKey.of(options)
         self._settings = settings or DenoiseSettings()
         self._render = seed_renderer or composed
 
@@ -62,10 +71,10 @@ class Riffusion(Composer):
         absent = [package for package in _PACKAGES if find_spec(package) is None]
         if absent:
             return f"not installed: {', '.join(absent)}"
-        key = riffusion_model.ModelKey.of(options)
-        if key.device == "auto" and not riffusion_model.is_folder(key) and not riffusion_model.has_accelerator():
+        key = model.ModelKey.of(options)
+        if key.device == "auto" and not model.is_folder(key) and not model.has_accelerator():
             return NO_GPU
-        return riffusion_model.why_missing(key)
+        return model.why_missing(key)
 
     def generate(self, cues: Sequence[Cue], targets: Sequence[Path], progress: Progress) -> Iterator[Made]:
         """Write cue ``i`` to ``targets[i]`` (FLAC, 48 kHz, stereo, 24 bit, exactly its length), and tell of each.

@@ -11,13 +11,13 @@ import torch
 from safetensors.torch import save_file
 
 from bgm.errors import BadInput
-from bgm.music import lora, riffusion_model
-from bgm.music.lora import LoraChoice
-from bgm.music.riffusion_model import ModelKey
+from bgm.music.riffusion import lora, model
+from bgm.music.riffusion.lora import LoraChoice
+from bgm.music.riffusion.model import ModelKey
 from bgm.progress import silent
 from testing.riffusion_checkpoint import write_checkpoint, write_lora
 from tests.fake_hub import put_in_cache
-from tests.music.riffusion_sounds import one_thread
+from tests.music.riffusion.sounds import one_thread
 
 __all__ = ["one_thread"]
 
@@ -141,9 +141,9 @@ def test_the_published_adapter_is_empty_and_it_is_said(
     torch.save({}, empty)
     monkeypatch.setattr(lora, "locate", lambda choice, offline, progress: (empty, None))
     key = ModelKey(str(checkpoint), LoraChoice.parse(None), "cpu")
-    assert any("plain checkpoint" in note for note in riffusion_model.shared(key, silent).notes)
+    assert any("plain checkpoint" in note for note in model.shared(key, silent).notes)
     with pytest.raises(BadInput, match="holds no LoRA weights"):
-        riffusion_model.shared(ModelKey(str(checkpoint), LoraChoice("someone/else"), "cpu"), silent)
+        model.shared(ModelKey(str(checkpoint), LoraChoice("someone/else"), "cpu"), silent)
 
 
 def test_where_an_adapter_is_looked_for(adapter: Path, tmp_path: Path, empty_cache: Path, no_network: None) -> None:

@@ -13,14 +13,13 @@ import torch
 
 from bgm import device
 from bgm.errors import BgmError
-from bgm.music import riffusion_model, riffusion_paint
-from bgm.music.multidiffusion import Canvas, DenoiseSettings, denoise, scheduler_for, window_starts
-from bgm.music.riffusion_batches import Batches
-from bgm.music.riffusion_model import Model, ModelKey, shared
-from bgm.music.riffusion_paint import HEADROOM, WINDOW_BYTES, decoded, encoded
+from bgm.music.riffusion import model, paint
+from bgm.music.riffusion.model import Model, ModelKey, shared
+from bgm.music.riffusion.multidiffusion import Batches, Canvas, DenoiseSettings, denoise, scheduler_for, window_starts
+from bgm.music.riffusion.paint import HEADROOM, WINDOW_BYTES, decoded, encoded
 from bgm.progress import silent
 from testing.riffusion_checkpoint import write_checkpoint
-from tests.music.riffusion_sounds import one_thread
+from tests.music.riffusion.sounds import one_thread
 
 __all__ = ["one_thread"]
 
@@ -113,11 +112,11 @@ def test_the_autoencoder_gets_along_with_short_memory_too(pipeline: Any) -> None
 
 def test_as_many_windows_go_at_once_as_the_free_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     free = 10 * HEADROOM * WINDOW_BYTES + 1
-    monkeypatch.setattr(riffusion_paint, "free_gpu_bytes", lambda: free)
-    assert riffusion_paint._batch("cuda") == 10
-    monkeypatch.setattr(riffusion_paint, "free_gpu_bytes", lambda: 0)
-    assert riffusion_paint._batch("cuda") == 1
-    assert riffusion_paint._batch("cpu") == 2
+    monkeypatch.setattr(paint, "free_gpu_bytes", lambda: free)
+    assert paint._batch("cuda") == 10
+    monkeypatch.setattr(paint, "free_gpu_bytes", lambda: 0)
+    assert paint._batch("cuda") == 1
+    assert paint._batch("cpu") == 2
 
 
 class Pipeline:
@@ -174,20 +173,20 @@ def test_the_operator_may_have_it_compiled_where_that_works(
 ) -> None:
     monkeypatch.setenv("BGM_COMPILE", asked)
     monkeypatch.setenv("SPACES_ZERO_GPU", lent)
-    assert riffusion_model._wants_compiling(place) is compiled
+    assert model._wants_compiling(place) is compiled
 
 
 def test_other_loras_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch, rooms: device.Rooms) -> None:
     import weakref
 
-    monkeypatch.setattr(riffusion_model, "_shelf", device.Shelf())
-    monkeypatch.setattr(riffusion_model, "_load", lambda key, progress: Model(Pipeline(), "cuda", ()))
+    monkeypatch.setattr(model, "_shelf", device.Shelf())
+    monkeypatch.setattr(model, "_load", lambda key, progress: Model(Pipeline(), "cuda", ()))
     kept = []
     for name in ("a", "b", "c", "d"):
-        model = shared(ModelKey(name), silent)
-        with model.at_work():
+        one = shared(ModelKey(name), silent)
+        with one.at_work():
             pass
-        assert shared(ModelKey(name, offline=True), silent) is model, "offline or not, it's the same model"
-        kept.append(weakref.ref(model.model))
-        del model
+        assert shared(ModelKey(name, offline=True), silent) is one, "offline or not, it's the same model"
+        kept.append(weakref.ref(one.model))
+        del one
     assert [reference() is not None for reference in kept] == [False, False, True, True]

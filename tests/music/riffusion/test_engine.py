@@ -17,15 +17,16 @@ from bgm import weights
 from bgm.engines import EngineOptions
 from bgm.errors import BadInput, Cancelled
 from bgm.media import audio
-from bgm.music import lora, riffusion_layer, riffusion_model
 from bgm.music.cue import Cue, Piece
-from bgm.music.multidiffusion import DenoiseSettings
-from bgm.music.riffusion import Riffusion
+from bgm.music.riffusion import lora, model
+from bgm.music.riffusion.engine import Riffusion
+from bgm.music.riffusion.multidiffusion import DenoiseSettings
+from bgm.music.riffusion.strands import composed
 from bgm.progress import Progress, silent
 from bgm.timeline import Emotion
 from testing.riffusion_checkpoint import write_checkpoint, write_lora
 from tests.fake_hub import put_in_cache
-from tests.music.riffusion_sounds import Sound, music, one_thread
+from tests.music.riffusion.sounds import Sound, music, one_thread
 
 __all__ = ["one_thread"]
 pytestmark = pytest.mark.checkpoint
@@ -117,7 +118,7 @@ def test_a_segment_made_again_joins_its_neighbours(engine: Riffusion, tmp_path: 
 def test_a_long_strand_goes_in_parts_without_seams(
     engine: Riffusion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bgm.music.riffusion_strands.PART", 60 * 3840)
+    monkeypatch.setattr("bgm.music.riffusion.strands.PART", 60 * 3840)
     [target] = made(engine, tmp_path, cue(0.0, 9.0, seed=4))
     sound = audio.read(target)
     assert len(sound) == 9 * SECOND
@@ -185,18 +186,18 @@ def test_our_composer_makes_the_sketch_by_default(checkpoint: Path, tmp_path: Pa
     composing = Riffusion(EngineOptions(model=str(checkpoint), lora="none"), settings=DenoiseSettings(steps=1))
     [target] = made(composing, tmp_path, cue(0.0, 3.0))
     assert audio.length(target) == 3 * SECOND
-    riffusion_layer.composed(cue(0.0, 3.0), tmp_path / "sketch.flac", silent)
+    composed(cue(0.0, 3.0), tmp_path / "sketch.flac", silent)
     assert audio.length(tmp_path / "sketch.flac") == 3 * SECOND
 
 
 def test_one_loaded_model_serves_all(checkpoint: Path, engine: Riffusion, tmp_path: Path) -> None:
     other = Riffusion(EngineOptions(model=str(checkpoint), lora="none"), settings=FAST, seed_renderer=sketch)
     made(engine, tmp_path, cue(0.0, 1.0))
-    key = riffusion_model.ModelKey.of(EngineOptions(model=str(checkpoint), lora="none"))
-    loaded = riffusion_model.shared(key, silent)
+    key = model.ModelKey.of(EngineOptions(model=str(checkpoint), lora="none"))
+    loaded = model.shared(key, silent)
     assert loaded.leave()
     made(other, tmp_path, cue(0.0, 1.0))
-    assert riffusion_model.shared(key, silent) is loaded
+    assert model.shared(key, silent) is loaded
 
 
 def test_whoever_waits_for_the_gpu_can_be_cancelled(engine: Riffusion, tmp_path: Path) -> None:
@@ -204,7 +205,7 @@ def test_whoever_waits_for_the_gpu_can_be_cancelled(engine: Riffusion, tmp_path:
         if "waiting" in note:
             raise Cancelled("stopped")
 
-    with riffusion_model.gpu_turn(silent), pytest.raises(Cancelled):
+    with model.gpu_turn(silent), pytest.raises(Cancelled):
         list(engine.generate([cue(0.0, 1.0)], [tmp_path / "0.flac"], stop))
     assert not list(tmp_path.iterdir())
 
@@ -219,10 +220,10 @@ def test_why_it_cannot_run(
     assert "no model_index.json" in (missing(model=str(tmp_path)) or "")
     assert missing(offline=True)
     monkeypatch.setattr(weights, "why_no_model", lambda *_, **__: None)
-    monkeypatch.setattr(riffusion_model, "has_accelerator", lambda: False)
+    monkeypatch.setattr(model, "has_accelerator", lambda: False)
     assert "no GPU" in (missing() or "")
     assert missing(device="cpu") is None
-    monkeypatch.setattr(riffusion_model, "has_accelerator", lambda: True)
+    monkeypatch.setattr(model, "has_accelerator", lambda: True)
     assert missing() is None
 
 
@@ -277,7 +278,7 @@ def peak_of_arrays(engine: Riffusion, folder: Path, *cues: Cue) -> int:
 def test_memory_does_not_grow_with_the_length_of_the_strand(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bgm.music.riffusion_strands.PART", 32 * 3840)
+    monkeypatch.setattr("bgm.music.riffusion.strands.PART", 32 * 3840)
     options = EngineOptions(model=str(checkpoint), lora="none")
     engine = Riffusion(options, settings=DenoiseSettings(steps=1), seed_renderer=sketch)
     cues = [cue(2.5 * i, 2.5 * (i + 1), seed=i) for i in range(8)]

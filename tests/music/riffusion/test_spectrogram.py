@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from bgm.errors import BadInput
-from bgm.music import spectrogram
-from bgm.music.spectrogram import SpectrogramParams
-from tests.music.riffusion_sounds import Sound, music, one_thread
+from bgm.music.riffusion import spectrogram
+from bgm.music.riffusion.spectrogram import SpectrogramParams
+from tests.music.riffusion.sounds import Sound, music, one_thread
 
 __all__ = ["one_thread"]
 PARAMS = SpectrogramParams()

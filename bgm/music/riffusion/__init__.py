@@ -1,0 +1,1 @@
+"""The pretrained music engine: diffusion on spectrograms, over our composer's sketch."""
