@@ -56,7 +56,9 @@ def load(source: str, device: str, progress: Progress, *, offline: bool = False)
     scheduler_for(pipeline)  # refuses one that predicts something else
     pipeline.set_progress_bar_config(disable=True)
     place(pipeline, device)
-    return Base(pipeline, device, Path(source).name if Path(source).is_dir() else source, card.licence)
+    if Path(source).expanduser().is_dir():
+        return Base(pipeline, device, folder.name, "not named (a folder)")
+    return Base(pipeline, device, source, card.licence)
 
 
 def place(pipeline: Any, device: str) -> None:
