@@ -86,6 +86,10 @@ def test_a_file_of_another_kind_is_refused_in_the_readers_language(
     context = chromium.new_context(locale="ko-KR")
     try:
         tab = open_tab(context)
+        words = (
+            "() => getComputedStyle(document.querySelector('#bgm-drop [data-testid=upload-text]'), '::after').content"
+        )
+        assert "놓" in tab.evaluate(words), "the drop area speaks the reader's language"
         drop = tab.locator("#bgm-drop input[type=file]")
         drop.set_input_files(picture)
         expect(tab.locator(".problem")).to_have_text(re.compile("holiday.png.*자막.*아닙니다"))

@@ -11,6 +11,7 @@ export function mount({ element, props, trigger }) {
   const recent = h('div', { class: 'recent' });
   let opening = null;
   refuseOthers(props.value.max_mb);
+  document.documentElement.style.setProperty('--drop-words', JSON.stringify(t('drop_label')));
   const open = (id) => {
     opening = id;
     trigger('open', { id });
@@ -24,6 +25,7 @@ export function mount({ element, props, trigger }) {
     recent);
   subscribe(['view'], () => {
     document.body.dataset.bgm = store.view.id ? 'work' : 'start';
+    document.querySelector('#bgm-drop button')?.setAttribute('aria-label', t('drop_label'));
     if (store.view.id) remember(store.view);
     drawRecent(recent, open);
   });
