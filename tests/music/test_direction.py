@@ -169,3 +169,19 @@ def test_every_phrase_of_the_table_changes_the_notes(phrase: str) -> None:
         plain, asked = (compose(cue(emotion, 16, ending=True, speech=speech, prompt=p, **brief)) for p in ("", phrase))
         changed.append((plain.notes, plain.parts) != (asked.notes, asked.parts))
     assert any(changed) == (phrase != "no vocals")
+
+
+NOT_HEARD_HERE = {
+    *("7/8", "no piano", "no brass please", "no cymbals", "not sad", "not sad, happy", "big finish", "no vocals"),
+    "슬프지 않게",
+}
+"""What this joyful piece in 4/4, from the middle of a video, has or lacks anyway."""
+
+
+def test_every_phrase_of_the_table_is_heard_in_the_notes() -> None:
+    def piece(words: str) -> Score:
+        return compose(cue(Emotion.JOY, 40, prompt=words, speech=((10.0, 25.0),)))
+
+    plain = piece("")
+    deaf = {phrase for phrase in TABLE["asked"] if piece(phrase) == plain}
+    assert deaf == NOT_HEARD_HERE
