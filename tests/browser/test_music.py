@@ -147,3 +147,27 @@ def test_exports_can_be_downloaded(tab: Page, kind: str) -> None:
         tab.locator(f".exports [data-kind={kind}]").click()
     text = Path(download.value.path()).read_text(encoding="utf-8")
     assert "happy" in text or "joy" in text
+
+
+def test_the_style_of_the_video_and_of_one_segment_and_another_piece(tab: Page, project: str, truth: Truth) -> None:
+    before = {s.id: s.chosen for s in truth(project).segments}
+    tab.locator(".seg").nth(1).click()
+    tab.get_by_role("tab", name="Segment").click()
+    tab.get_by_role("tabpanel", name="Segment").get_by_label("Style").select_option(label="Jazz")
+    composed(tab)
+    one = truth(project).segments
+    assert one[1].style == "jazz" and one[1].chosen != before[one[1].id]
+    assert [s.chosen for s in one if s.style is None] == [before[s.id] for s in one if s.style is None]
+    tab.get_by_role("button", name="Settings").click()
+    sheet = tab.get_by_role("dialog", name="Settings")
+    sheet.get_by_label("Style").select_option(label="Electronic")
+    tab.wait_for_function("() => document.querySelector('.seg.stale')")
+    composed(tab)
+    assert truth(project).settings.style == "electronic"
+    sheet.get_by_role("button", name="Another piece").click()
+    tab.wait_for_function("() => document.querySelector('.seg.stale')")
+    composed(tab)
+    told = truth(project)
+    assert isinstance(told.settings.seed, int)
+    expect(sheet.get_by_label("Piece (seed)")).to_have_value(str(told.settings.seed))
+    assert all(s.chosen not in before.values() for s in told.segments)

@@ -49,7 +49,7 @@ class Riffusion(Composer):
     """
 
     name: ClassVar[str] = "riffusion"
-    revision: ClassVar[str] = "3"
+    revision: ClassVar[str] = "4"
     heeds: ClassVar[tuple[str, ...]] = ("lora",)
 
     def __init__(

@@ -69,7 +69,7 @@ function choose(segments, { id, take }) {
 function setField(segments, { id, field, value }) {
   const segment = segments.find((s) => s.id === id);
   const freed = field === 'silent' || field === 'locked';
-  const stale = freed && value ? false : field === 'prompt' ? isHeard(segment) : segment.stale;
+  const stale = freed && value ? false : field === 'prompt' || field === 'style' ? isHeard(segment) : segment.stale;
   const unread = field === 'prompt' ? { understood: undefined, unread: [], instead: [] } : {}; // Python knows the vocabulary
   return change(segments, id, { [field]: value, stale, ...unread });
 }

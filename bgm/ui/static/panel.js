@@ -91,12 +91,15 @@ function fields() {
   const prompt = h('textarea', { rows: '2', maxlength: '500', placeholder: t('prompt_hint') });
   const read = h('p', { class: 'note wide read', role: 'status' });
   const seed = h('input', { type: 'number', min: '0', max: '4294967295', step: '1' });
+  const styles = window.bgm.controls.style.choices.filter((own) => own !== 'auto');
+  const style = h('select', {}, h('option', { value: '' }, t('style_of_all')), styles.map((own) => h('option', { value: own }, t(`style_${own}`))));
   const gain = h('input', { type: 'range', ...window.bgm.controls.segment.gain_db, step: '0.5' });
   const decibels = h('output', {});
   const silent = checkbox('silent', t('silent_field'));
   const locked = checkbox('locked', t('locked_field'));
   save(prompt, 'prompt', () => prompt.value.trim());
   save(seed, 'seed', () => Math.min(2 ** 32 - 1, Math.max(0, Math.round(Number(seed.value) || 0))));
+  save(style, 'style', () => style.value || null);
   save(gain, 'gain_db', () => Number(gain.value));
   for (const input of [prompt, seed, gain]) input.addEventListener('blur', () => queueMicrotask(() => follow(now())));
   gain.addEventListener('input', () => setText(decibels, inDecibels(Number(gain.value))));
@@ -106,6 +109,7 @@ function fields() {
     if (!segment) return;
     fill(prompt, segment.prompt);
     setText(read, reading(segment));
+    fill(style, segment.style ?? '');
     fill(seed, segment.seed);
     fill(gain, segment.gain_db);
     setText(decibels, inDecibels(segment.gain_db));
@@ -113,7 +117,7 @@ function fields() {
     locked.input.checked = segment.locked;
   });
   return h('div', { class: 'fields' },
-    labelled(t('prompt'), prompt, 'wide'), read, labelled(t('seed'), h('span', { class: 'row' }, seed, roll)),
+    labelled(t('prompt'), prompt, 'wide'), read, labelled(t('set_style'), style), labelled(t('seed'), h('span', { class: 'row' }, seed, roll)),
     labelled(t('gain'), h('span', { class: 'row' }, gain, decibels)), h('div', { class: 'row wide' }, silent, locked));
 }
 
