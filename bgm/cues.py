@@ -76,16 +76,16 @@ class Music:
     """The engine that makes the takes, and the moments it answers to."""
 
     choice: Choice
-    revision: str
+    fingerprint: str
     moments: Moments
 
     @classmethod
     def of(cls, choice: Choice, moments: Moments) -> Music:
-        return cls(choice, engines.spec(Stage.MUSIC, choice.name).load_class().revision, moments)
+        return cls(choice, engines.spec(Stage.MUSIC, choice.name).load_class().fingerprint(choice.options), moments)
 
     def take_id(self, cue: Cue) -> str:
         """The digest of what decides how a take sounds; context (the neighbours) is left out on purpose."""
-        c, engine = cue, (self.choice.label, self.revision, self.choice.options.lora)
+        c, engine = cue, (self.choice.label, self.fingerprint, self.choice.options.lora)
         brief = (c.frames, c.emotion, c.confidence, c.prompt, c.seed, c.opening, c.ending, c.speech, c.hits)
         return digest(engine, (c.piece.seed, c.piece.style, c.style, c.piece.duration, c.start), brief)
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bgm import engines
 from bgm import project as projects
 from bgm.cues import Moments, Music, order, piece_of
 from bgm.engines import Choice, EngineOptions, Stage
+from bgm.music.soundfont import find_font
 from bgm.project import Project
 from bgm.settings import Settings
 from bgm.timeline import EMOTIONS, Emotion, Segment, Style, Timeline, Utterance
@@ -55,3 +58,23 @@ def test_only_the_edited_segment_is_made_again(tmp_path: Path, change: dict[str,
     assert before.timeline is not None
     after = replace(before, timeline=before.timeline.update("s1", **change))
     assert [a == b for a, b in zip(ids(before), ids(after), strict=True)] == [True, False, True]
+
+
+def test_another_soundfont_is_another_sound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And another LoRA is none: the composer plays without."""
+    made = project(tmp_path / "a")
+    segment = made.segments[0]
+    font = find_font()
+    assert font is not None
+    other = tmp_path / "mine.sf2"
+    shutil.copy(font, other)
+
+    def take(lora: str | None = None) -> str:
+        options = EngineOptions(lora=lora)
+        music = Music.of(engines.choose(Stage.MUSIC, "embedded", options), Moments())
+        return order(made, segment, 0, music).take.id
+
+    before = take()
+    assert take(lora="somebody/lora") == before
+    monkeypatch.setenv("BGM_SOUNDFONT", str(other))
+    assert take() != before

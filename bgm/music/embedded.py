@@ -36,7 +36,8 @@ class EmbeddedComposer(Composer):
     revision: ClassVar[str] = "5"
 
     def __init__(self, options: EngineOptions) -> None:
-        self._font = _font(options.model)
+        self._wanted = options.model
+        _font(self._wanted)
 
     @classmethod
     def missing(cls, options: EngineOptions) -> str | None:
@@ -49,13 +50,23 @@ class EmbeddedComposer(Composer):
             return str(error)
         return None if font else "no soundfont (pip install pretty_midi, or set BGM_SOUNDFONT)"
 
+    @classmethod
+    def fingerprint(cls, options: EngineOptions) -> str:
+        """The composer and the soundfont, by its name and size: the same on every machine that has the same font."""
+        try:
+            font = find_font(options.model)
+        except BadInput:  # named and not there: its takes stay as they are until it is
+            font = None
+        return f"{cls.revision} {font.name} {font.stat().st_size}" if font else cls.revision
+
     def generate(self, cues: Sequence[Cue], targets: Sequence[Path], progress: Progress) -> Iterator[Made]:
         """Write cue ``i`` to ``targets[i]`` (FLAC, 48 kHz, stereo, 24 bit, exactly its length), in order."""
+        font = _font(self._wanted)  # now, not when it was loaded: another may have been fetched or set since
         for i, (cue, target) in enumerate(zip(cues, targets, strict=True)):
             share = part(progress, i / len(cues), (i + 1) / len(cues))
             own = _counted(share, f"segment {i + 1} of {len(cues)}")
             own(0.0)
-            render(compose(cue), target, cue.frames, own, self._font)
+            render(compose(cue), target, cue.frames, own, font)
             yield Made(i)
 
 
