@@ -49,6 +49,7 @@ NOT_IN_THE_TABLE = {
     "heard": "makes what the emotion engines are judged on",
     "picture": "draws a result, measures nothing",
     "styles": "has no peer; it tells ours from each other",
+    "sound": "has no peer; it says how our takes sound",
 }
 PARTS = (
     "__main__",

@@ -107,7 +107,9 @@ class Environment(BaseSettings):
         None, description="a painter elsewhere that has the GPU, as `http://host:8000` (`python -m bgm.painter`)"
     )
     painter_token: SecretStr | None = Field(None, description="the token that the painter asks for, on both sides")
-    soundfont: File | None = Field(None, description="a `.sf2` or `.sf3` for the composer (else the best installed)")
+    soundfont: File | None = Field(
+        None, description="a `.sf2` or `.sf3` for the composer (else a fetched or installed one)"
+    )
     weights: Folder = Field(
         default_factory=lambda: user_cache() / "weights",
         description="weights joined from pip packages or converted; the hub's and Whisper's own files stay in theirs",

@@ -43,7 +43,7 @@ def test_options_of_an_earlier_run_are_told(tmp_path: Path, caplog: pytest.LogCa
     folder = tmp_path / "p"
     projects.create(folder, tmp_path / "a.mp4", 3.0, Settings(takes=3, style="jazz"))
     arguments = parser().parse_args(["make", "a.mp4", "-o", "b.mp4", "--style", "lofi"])
-    with caplog.at_level("INFO"):
+    with caplog.at_level("INFO", logger="bgm"):
         settings = cli._settings(arguments, folder)
     assert (settings.takes, settings.style) == (3, "lofi")
     assert "as an earlier run set it: takes 3" in caplog.text and "style" not in caplog.text

@@ -130,8 +130,8 @@ def test_a_new_take_is_chosen_and_played_and_an_own_sound_takes_no_number(
     tab.get_by_role("button", name="Another take").click()
     expect(tab.locator(".take .what")).to_have_text(["Take 1", "Your own sound", "Take 2"], timeout=WAIT)
     expect(tab.locator(".take.chosen .what")).to_have_text("Take 2")
-    idle(tab)
     tab.wait_for_function("() => document.querySelector('.take.chosen').playing.dataset.on === 'true'")
+    idle(tab)
     assert truth(project).segments[0].chosen == truth(project).segments[0].takes[2].id
 
 

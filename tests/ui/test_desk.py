@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -112,7 +113,8 @@ def test_a_segment_in_work_says_so(desk: Desk, heard: str) -> None:
         job = desk.start(heard, "preview", Wish())
         return [view async for _, view in desk.watch(job) if view is not None]
 
-    views = asyncio.run(followed())
+    with ThreadPoolExecutor(1) as pool:  # a thread of its own: a browser test may have left a loop running in this one
+        views = pool.submit(asyncio.run, followed()).result()
     assert [s["composing"] for s in views[0]["segments"]] == [False, True]
     assert [s["composing"] for s in views[-1]["segments"]] == [False, False]
 

@@ -1,7 +1,7 @@
 // The takes of a segment as small players: a waveform to click on, choose, download. They play on while others change.
 import { button, clock, h, icon, reconcile, setText } from './dom.js';
 import { isPlaying, soundsAlone } from './playback.js';
-import { commit, isRunning, store, subscribe, selectedSegment } from './store.js';
+import { commit, store, subscribe, selectedSegment } from './store.js';
 import { emotionName, t } from './texts.js';
 
 const sounds = new Map(); // by address: a take that plays isn't stopped by a redraw
@@ -34,11 +34,14 @@ export function anotherTake(segment) {
   store.run('generate', { segments: [segment.id], another: true });
 }
 
+// It is waited for through the steps that make way for it; one that was stopped or failed brings none.
 function playNew() {
-  if (!awaited || isRunning()) return;
-  const segment = selectedSegment();
-  const take = segment?.id === awaited.id && segment.takes.find(({ id }) => id === segment.chosen && !awaited.known.has(id));
-  if (take && !isPlaying() && ![...sounds.values()].some((audio) => !audio.paused)) togglePlay(take.url);
+  if (!awaited) return;
+  const segment = (store.view.segments ?? []).find(({ id }) => id === awaited.id);
+  const take = segment?.takes.find(({ id }) => id === segment.chosen && !awaited.known.has(id));
+  if (!take && segment && !['stopped', 'failed'].includes(store.job.state)) return;
+  const isFree = !isPlaying() && ![...sounds.values()].some((audio) => !audio.paused);
+  if (take && segment === selectedSegment() && isFree) togglePlay(take.url);
   awaited = null;
 }
 
