@@ -57,6 +57,12 @@ def evil(page: Page, made: Path) -> str:
     return project_id
 
 
+SHOWN = """() => {
+  const typed = [...document.querySelectorAll('textarea, input')].map((e) => e.value).join('');
+  return (document.body.innerText + typed).split('{{hacked}}').length > 2;
+}"""
+
+
 def test_markup_in_a_project_stays_text(page: Page, tab: Tab, evil: str) -> None:
     recent = json.dumps([{"id": evil, "title": EVIL, "duration": 4}])
     tab.add_init_script(f"localStorage.setItem('bgm-recent', {json.dumps(recent)})")
@@ -68,6 +74,7 @@ def test_markup_in_a_project_stays_text(page: Page, tab: Tab, evil: str) -> None
     for segment in (0, 1):
         tab.locator(".seg").nth(segment).click()
         tab.wait_for_timeout(300)
+    tab.wait_for_function(SHOWN, timeout=60_000)  # music is composed by itself meanwhile
     shown = tab.locator("body").inner_text() + "".join(
         tab.locator("textarea, input").evaluate_all("all => all.map(e => e.value)")
     )

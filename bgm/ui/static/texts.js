@@ -1,6 +1,15 @@
 // The words of the page. t('segment_of', {k: 3, n: 7}) fills {k} and {n}.
 const address = new URL(`./texts.${window.bgm.language}.json`, import.meta.url);
-const texts = await (await fetch(address)).json();
+const texts = await loaded(address);
+
+// A server that is busy may turn one request away; a page without its words is no page.
+async function loaded(from, tries = 5) {
+  const answer = await fetch(from).catch(() => null);
+  if (answer?.ok) return answer.json();
+  if (tries === 1) throw new Error(`${from.pathname} could not be read`);
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  return loaded(from, tries - 1);
+}
 
 export const language = window.bgm.language;
 
@@ -11,7 +20,7 @@ export function t(key, values = {}) {
 
 // What the server says, in the reader's language. It speaks English; sentences.<language>.json has its sentences with {} for
 // what changes in them, and one that it lacks is shown as it came.
-const sentences = language === 'en' ? [] : Object.entries(await (await fetch(new URL(`./sentences.${language}.json`, import.meta.url))).json())
+const sentences = language === 'en' ? [] : Object.entries(await loaded(new URL(`./sentences.${language}.json`, import.meta.url)))
   .map(([english, own]) => [new RegExp(`^${english.split('{}').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('(.+?)')}$`, 's'), own])
   .sort(([one], [other]) => other.source.length - one.source.length);
 
