@@ -99,9 +99,9 @@ class Order:
     cue: Cue
 
 
-def order(project: Project, segment: Segment, number: int, music: Music) -> Order:
+def order(project: Project, piece: Piece, segment: Segment, number: int, music: Music) -> Order:
     """What take ``number`` of ``segment`` is made from and called, for its present inputs."""
-    cue = cue_of(project, segment, take_seed(segment, number), music.moments)
+    cue = cue_of(project, piece, segment, take_seed(segment, number), music.moments)
     identity = music.take_id(cue)
     take = Take(identity, music.choice.label, cue.seed, f"takes/{segment.id}-{identity}.flac")
     return Order(segment.id, take, cue)
@@ -112,12 +112,11 @@ def take_seed(segment: Segment, number: int) -> int:
     return segment.seed if number == 0 else seed_of(segment.seed, number)
 
 
-def cue_of(project: Project, segment: Segment, seed: int, moments: Moments) -> Cue:
-    """The brief for one take of ``segment``."""
+def cue_of(project: Project, piece: Piece, segment: Segment, seed: int, moments: Moments) -> Cue:
+    """The brief for one take of ``segment``; ``piece`` is :func:`piece_of` the project, asked once for all segments."""
     segments, i = project.segments, project.segments.index(segment)
     before = segments[i - 1] if i else None
     after = segments[i + 1] if i + 1 < len(segments) else None
-    piece = piece_of(project)
     return Cue(
         piece=piece,
         style=segment.style or piece.style,

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bgm import analysis, engines, soundtrack, takes
 from bgm import project as projects
-from bgm.cues import Music
+from bgm.cues import Music, piece_of
 from bgm.digest import digest, fingerprint, has_fingerprint
 from bgm.engines import Choice, Stage
 from bgm.errors import BadInput
@@ -186,7 +186,8 @@ def stale(project: Project) -> tuple[str, ...]:
     options = replace(_music_options(project), model=used.name.partition(":")[2] or None)
     choice = Choice.of(engines.spec(Stage.MUSIC, used.name.partition(":")[0]), used.reason, options)
     music = Music.of(choice, analysis.moments(project))
-    return tuple(s.id for s in project.segments if takes.is_stale(project, s, music))
+    piece = piece_of(project)
+    return tuple(s.id for s in project.segments if takes.is_stale(project, piece, s, music))
 
 
 def render(project: Project, out: Path, listen: Listener = unheard, *, overwrite: bool = False) -> Rendered:

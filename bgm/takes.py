@@ -9,11 +9,12 @@ from itertools import islice
 
 from bgm import engines
 from bgm import project as projects
-from bgm.cues import Music, Order, cue_of, order, take_seed
+from bgm.cues import Music, Order, cue_of, order, piece_of, take_seed
 from bgm.digest import digest
 from bgm.files import PART_PREFIX, beside
 from bgm.media import audio
 from bgm.media.audio import SAMPLE_RATE, frames_of
+from bgm.music.cue import Piece
 from bgm.progress import Progress
 from bgm.project import Project
 from bgm.timeline import Segment, Take, Timeline
@@ -30,13 +31,14 @@ def missing(project: Project, music: Music, wanted: Collection[str] | None, *, a
     Locked and silent segments need none; a segment with the creator's own sound needs one only when asked.
     """
     out: list[Order] = []
+    piece = piece_of(project)
     for segment in project.segments:
         if wanted is not None and segment.id not in wanted:
             continue
         if segment.silent or segment.locked or (_is_own(segment.chosen_take) and not another):
             continue
         count = MAX_TAKES if another else project.settings.takes
-        absent = (o for n in range(count) if not _is_whole(project, o := order(project, segment, n, music)))
+        absent = (o for n in range(count) if not _is_whole(project, o := order(project, piece, segment, n, music)))
         out += islice(absent, 1 if another else None)
     return out
 
@@ -66,15 +68,16 @@ def generate(
 
 def adopt(project: Project, music: Music) -> Project:
     """Let a take that exists already be heard where it fits a segment's present inputs (after an undo, say)."""
+    piece = piece_of(project)
     for segment in project.segments:
-        if is_stale(project, segment, music):
-            numbered = (order(project, segment, n, music) for n in range(project.settings.takes))
+        if is_stale(project, piece, segment, music):
+            numbered = (order(project, piece, segment, n, music) for n in range(project.settings.takes))
             fitting = next((o for o in numbered if _is_whole(project, o)), None)
             project = _arrive(project, fitting, music) if fitting else project
     return project
 
 
-def is_stale(project: Project, segment: Segment, music: Music) -> bool:
+def is_stale(project: Project, piece: Piece, segment: Segment, music: Music) -> bool:
     """Whether what would be heard in this segment was not made from its present inputs."""
     take = segment.chosen_take
     if segment.silent or segment.locked:
@@ -84,7 +87,7 @@ def is_stale(project: Project, segment: Segment, music: Music) -> bool:
     if _is_own(take):
         return False
     has_its_seed = any(take.seed == take_seed(segment, number) for number in range(MAX_TAKES))
-    return not has_its_seed or take.id != music.take_id(cue_of(project, segment, take.seed, music.moments))
+    return not has_its_seed or take.id != music.take_id(cue_of(project, piece, segment, take.seed, music.moments))
 
 
 def with_take(timeline: Timeline, segment_id: str, take: Take) -> Timeline:
@@ -136,7 +139,7 @@ def _arrive(project: Project, arriving: Order, music: Music, *, choose: bool = F
     timeline = project.timeline
     if timeline is None or all(s.id != arriving.segment_id for s in timeline.segments):
         return project
-    keep = not choose and not is_stale(project, timeline[arriving.segment_id], music)
+    keep = not choose and not is_stale(project, piece_of(project), timeline[arriving.segment_id], music)
     timeline = with_take(timeline, arriving.segment_id, arriving.take)
     if not keep:
         timeline = timeline.update(arriving.segment_id, chosen=arriving.take.id)

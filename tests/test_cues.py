@@ -28,7 +28,7 @@ def project(folder: Path, fingerprint: str = "9:abc", **settings: object) -> Pro
 
 
 def ids(project: Project) -> list[str]:
-    return [order(project, segment, 0, MUSIC).take.id for segment in project.segments]
+    return [order(project, piece_of(project), segment, 0, MUSIC).take.id for segment in project.segments]
 
 
 def test_two_videos_have_two_pieces_and_one_video_always_the_same(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_another_soundfont_is_another_sound(tmp_path: Path, monkeypatch: pytest.
     def take(lora: str | None = None) -> str:
         options = EngineOptions(lora=lora)
         music = Music.of(engines.choose(Stage.MUSIC, "embedded", options), Moments())
-        return order(made, segment, 0, music).take.id
+        return order(made, piece_of(made), segment, 0, music).take.id
 
     before = take()
     assert take(lora="somebody/lora") == before
