@@ -270,17 +270,17 @@ def _ducked(found: Survey, speech: Mask, bed: Curve, voice_lufs: float, depth_db
         missing = 0.0 if reached is None else voice_lufs - UNDER_SPEECH_LU - reached
         depth = near + float(np.clip(missing, -MOST_CORRECTION_DB, MOST_CORRECTION_DB))
     under = _power(found, bed * amplitude(depth * down), down)
+    open_, phrases = found.music * bed**2, runs(speech)
     opened = np.zeros(len(speech))
     for start, stop in runs(~speech):
-        gap, beside = slice(start, stop), _beside(speech, start, stop)
-        swing = 0.0 if depth_db is not None else _opened(under[beside], (found.music * bed**2)[gap], down[gap])
-        opened[gap] = min(swing, _room(found.voice[beside], (found.music * bed**2)[gap], voice_lufs))
+        gap, beside = slice(start, stop), _beside(phrases, start, stop)
+        swing = 0.0 if depth_db is not None else _opened(under[beside], open_[gap], down[gap])
+        opened[gap] = min(swing, _room(found.voice[beside], open_[gap], voice_lufs))
     return Ducking(amplitude(depth * down + opened * (1.0 - down)), down)
 
 
-def _beside(speech: Mask, start: int, stop: int) -> npt.NDArray[np.intp]:
+def _beside(phrases: Sequence[tuple[int, int]], start: int, stop: int) -> npt.NDArray[np.intp]:
     """The frames of the phrases before and after a gap."""
-    phrases = runs(speech)
     return np.concatenate([np.arange(a, b) for a, b in phrases if b == start or a == stop])
 
 
