@@ -14,10 +14,9 @@ from bgm.music.composer.patterns import (
     ARP,
     BASS,
     COMP,
-    CRASH,
-    CYMBAL,
     FILLS,
     GROOVES,
+    ORCHESTRA,
     ROLLS,
     SNARE,
     SOFT_FILLS,
@@ -27,8 +26,6 @@ from bgm.music.composer.sketch import Band, Sketch
 from bgm.music.composer.styles import ENTERS
 from bgm.music.score import Event, Role
 
-ORCHESTRA = 48
-"""The kit that has timpani in place of toms, and its cymbals elsewhere."""
 _LOWEST_ROOT = 30
 _LEAST_DRUMS = 0.15
 Voicings = dict[Chord, tuple[int, ...]]
@@ -238,7 +235,7 @@ def _boom(sketch: Sketch, section: Section) -> Iterator[Event]:
     program = sketch.ensemble.program(Role.BOOM)
     if program is None or sketch.character.drums < _LEAST_DRUMS:
         return
-    pitch = fitted(36 + (sketch.key.tonic - 36) % 12, program)
+    pitch = fitted(sketch.key.deep_tonic, program)
     for bar in range(section.first, section.end, 2):
         yield Event(sketch.bar * bar, 1.5, pitch, 0.8, Role.BOOM)
 
@@ -254,8 +251,7 @@ def _drums(sketch: Sketch, section: Section) -> Iterator[Event]:
         yield from _bar_of_drums(sketch, bar, groove[(bar - section.first) % 4 == 3], until)
         yield from _bar_of_drums(sketch, bar, fill, float(sketch.bar))
     if loud and sketch.energy(section) > 0.75 and section.first > 0:
-        crash = CYMBAL if sketch.card.kit == ORCHESTRA else CRASH
-        yield Event(sketch.bar * section.first, 1.0, crash, 0.6, Role.DRUMS)
+        yield Event(sketch.bar * section.first, 1.0, sketch.card.crash, 0.6, Role.DRUMS)
 
 
 def _fill(sketch: Sketch, section: Section) -> Groove:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from bgm.music.composer.accompaniment import ORCHESTRA, arrange
+from bgm.music.composer.accompaniment import arrange
 from bgm.music.composer.bed import make_room
 from bgm.music.composer.ending import fade_seconds, final_chord, sting
 from bgm.music.composer.form import STING_SECONDS
 from bgm.music.composer.instruments import GENERAL_MIDI, PEDALLED, fitted
-from bgm.music.composer.patterns import CRASH, CYMBAL
 from bgm.music.composer.performance import perform
 from bgm.music.composer.sketch import Sketch, sketch
 from bgm.music.cue import Cue
@@ -112,9 +111,8 @@ def _hits(plan: Sketch, hits: Sequence[float]) -> list[Note]:
         last = hit
         velocity = round(50 + 60 * plan.character.loudness)
         if program is not None:
-            low = fitted(36 + (plan.key.tonic - 36) % 12, program)
+            low = fitted(plan.key.deep_tonic, program)
             notes.append(Note(hit, hit + 1.0, low, velocity, Role.BOOM))
         if plan.ensemble.drums and plan.character.drums > 0.3:
-            crash = CYMBAL if plan.card.kit == ORCHESTRA else CRASH
-            notes.append(Note(hit, hit + 1.0, crash, round(0.6 * velocity), Role.DRUMS))
+            notes.append(Note(hit, hit + 1.0, plan.card.crash, round(0.6 * velocity), Role.DRUMS))
     return notes

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bgm.music.composer.accompaniment import ORCHESTRA, band, roles
+from bgm.music.composer.accompaniment import band, roles
 from bgm.music.composer.harmony import tonic_chord, voiced
 from bgm.music.composer.instruments import fitted
-from bgm.music.composer.patterns import CRASH, CYMBAL, KICK
+from bgm.music.composer.patterns import KICK
 from bgm.music.composer.sketch import Sketch
 from bgm.music.score import Event, Note, Role
 
@@ -28,16 +28,15 @@ def final_chord(sketch: Sketch) -> list[Event]:
     soft, big = sketch.direction.soft_ending is True, sketch.direction.soft_ending is False
     velocity = 0.7 if soft else 1.2 if big else 1.0
     events = [event for role in _CHORDAL for event in _chord(sketch, role, (beat, held), velocity)]
-    events += _single(sketch, Role.BASS, 36 + (sketch.key.tonic - 36) % 12, (beat, held), velocity)
+    events += _single(sketch, Role.BASS, sketch.key.deep_tonic, (beat, held), velocity)
     low, high = sketch.bands.lead
     top = next(pitch for pitch in range(low, high) if pitch % 12 == sketch.key.tonic)
     events += _single(sketch, Role.LEAD, top, (beat, held), velocity)
     has_drums = Role.DRUMS in roles(sketch, sketch.sections[-1]) and sketch.character.drums >= 0.3
     if soft or not (has_drums or big) or Role.DRUMS in sketch.direction.without:
         return events
-    crash = CYMBAL if sketch.card.kit == ORCHESTRA else CRASH
-    events += _single(sketch, Role.BOOM, 36 + (sketch.key.tonic - 36) % 12, (beat, held), 1.0)
-    struck = [Event(beat, held, crash, 0.7, Role.DRUMS), Event(beat, 0.3, KICK, 0.9, Role.DRUMS)]
+    events += _single(sketch, Role.BOOM, sketch.key.deep_tonic, (beat, held), 1.0)
+    struck = [Event(beat, held, sketch.card.crash, 0.7, Role.DRUMS), Event(beat, 0.3, KICK, 0.9, Role.DRUMS)]
     return events + [event for event in struck if event.pitch not in sketch.direction.without_keys]
 
 
@@ -73,7 +72,7 @@ def sting(sketch: Sketch) -> list[Note]:
     notes += _run(sketch, run, velocity)
     program = sketch.ensemble.program(Role.BASS)
     if program is not None:
-        notes.append(Note(struck, seconds, fitted(36 + (key.tonic - 36) % 12, program), velocity, Role.BASS))
+        notes.append(Note(struck, seconds, fitted(key.deep_tonic, program), velocity, Role.BASS))
     return sorted(notes, key=lambda note: (note.start, note.role, note.pitch))
 
 

@@ -50,6 +50,11 @@ class Key:
     home: int
     """The tonic of the major scale that the whole piece shares, pitch class."""
 
+    @property
+    def deep_tonic(self) -> int:
+        """MIDI pitch of the tonic from C2 on, where basses and deep drums lie."""
+        return 36 + (self.tonic - 36) % 12
+
     def semitones(self, degree: int) -> int:
         """Height of a degree over the tonic, in semitones; any degree, also below 0 and over 6."""
         octave, step = divmod(degree, 7)

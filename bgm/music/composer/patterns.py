@@ -117,6 +117,8 @@ FLOOR_TOM, LOW_TOM, MID_TOM, HIGH_TOM = 41, 45, 47, 50
 CRASH, RIDE, TAMBOURINE, CYMBAL, SHAKER, WOOD_HIGH, WOOD_LOW, TRIANGLE = 49, 51, 54, 59, 70, 76, 77, 81
 """General MIDI percussion keys; CYMBAL is where an orchestra kit has its crash (and the drum kits a ride)."""
 CYMBALS = (CRASH, CYMBAL)
+ORCHESTRA = 48
+"""The kit that has timpani in place of toms, and its cymbals elsewhere."""
 BACKBEAT = (SNARE, CLAP)
 """Struck softer under speech."""
 

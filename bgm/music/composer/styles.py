@@ -19,7 +19,7 @@ from bgm.music.composer.harmony import (
     Colour,
     Progression,
 )
-from bgm.music.composer.patterns import CLOSED_HAT, RIDE, SHAKER, SNARE
+from bgm.music.composer.patterns import CLOSED_HAT, CRASH, CYMBAL, ORCHESTRA, RIDE, SHAKER, SNARE
 from bgm.music.composer.seeds import stream
 from bgm.music.score import Role
 from bgm.timeline import Emotion, Style
@@ -104,6 +104,11 @@ class Card:
     """Added to the mood's room."""
     silent_under_speech: tuple[Role | int, ...] = ()
     """Roles, and drums by their key, that wait while somebody speaks; lead and counter always do."""
+
+    @property
+    def crash(self) -> int:
+        """The key of the kit's crash cymbal."""
+        return CYMBAL if self.kit == ORCHESTRA else CRASH
 
     def pattern(self, meter: Meter) -> Patterns:
         """The patterns for a meter."""
