@@ -13,7 +13,7 @@ from bgm.media.audio import frames_of
 from bgm.music.composer.instruments import GENERAL_MIDI
 from bgm.music.cue import Cue, Piece
 from bgm.music.embedded import EmbeddedComposer, compose, render
-from bgm.music.riffusion.prompts import WORDS
+from bgm.music.riffusion.prompts import BACKGROUND, WORDS
 from bgm.music.score import Role, Score
 from bgm.music.soundfont import find_font
 from bgm.progress import silent
@@ -23,8 +23,6 @@ from bgm.training.tracks import Track
 SECONDS = 30.0
 """Of a piece: room for several crops."""
 FIRST_SEED = 1000
-BACKGROUND = "instrumental background music"
-"""What the product's prompts end with, and these pieces are."""
 STYLES = tuple(Style)
 
 

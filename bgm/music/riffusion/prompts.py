@@ -24,33 +24,29 @@ WEAKEST = 0.4
 _PLAYERS = (Role.LEAD, Role.COMP, Role.PAD, Role.ARP)
 """Whose instruments are named, the most prominent first: CLIP reads 77 tokens."""
 
+BACKGROUND = "instrumental background music"
+"""How every prompt ends."""
+
 WeightedPrompt = tuple[tuple[str, float], ...]
 """Texts and their shares of the embedding, which sum to 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """An emotion in music: mood, usual instruments and tempo. Its label is what the emotion LoRA was trained on."""
+    """An emotion in music: mood and usual instruments. Its label is what the emotion LoRA was trained on."""
 
     mood: str
     instruments: str
-    tempo: str
 
 
 WORDS: dict[Emotion, Words] = {
-    Emotion.ANGER: Words(
-        "furious, aggressive", "distorted electric guitar, pounding drums, low brass", "fast, 150 bpm"
-    ),
-    Emotion.DISGUST: Words("queasy, sour, uneasy", "detuned synth, bassoon, plucked low strings", "limping, 85 bpm"),
-    Emotion.FEAR: Words(
-        "tense, eerie, suspenseful", "tremolo strings, dark drone, distant bells", "slow pulse, 75 bpm"
-    ),
-    Emotion.JOY: Words(
-        "happy, bright, uplifting", "acoustic guitar, piano, hand claps, light drums", "upbeat, 120 bpm"
-    ),
-    Emotion.NEUTRAL: Words("calm, unobtrusive, warm", "soft electric piano, mellow synth pad", "relaxed, 92 bpm"),
-    Emotion.SADNESS: Words("sad, tender, melancholic", "solo piano, cello, quiet strings", "slow, 65 bpm"),
-    Emotion.SURPRISE: Words("wondrous, playful, sparkling", "glockenspiel, pizzicato strings", "lively, 132 bpm"),
+    Emotion.ANGER: Words("furious, aggressive", "distorted electric guitar, pounding drums, low brass"),
+    Emotion.DISGUST: Words("queasy, sour, uneasy", "detuned synth, bassoon, plucked low strings"),
+    Emotion.FEAR: Words("tense, eerie, suspenseful", "tremolo strings, dark drone, distant bells"),
+    Emotion.JOY: Words("happy, bright, uplifting", "acoustic guitar, piano, hand claps, light drums"),
+    Emotion.NEUTRAL: Words("calm, unobtrusive, warm", "soft electric piano, mellow synth pad"),
+    Emotion.SADNESS: Words("sad, tender, melancholic", "solo piano, cello, quiet strings"),
+    Emotion.SURPRISE: Words("wondrous, playful, sparkling", "glockenspiel, pizzicato strings"),
 }
 _STYLES: dict[Style, str] = {
     Style.LOFI: "lo-fi hip hop",
@@ -99,7 +95,7 @@ def prompt_for(cue: Cue) -> Prompt:
 
 def neighbour(emotion: Emotion) -> Prompt:
     """For the music beside a cue, of which only the mood is known."""
-    return Prompt(((_joined(_felt(emotion), WORDS[emotion].instruments, "instrumental background music"), 1.0),))
+    return Prompt(((_joined(_felt(emotion), WORDS[emotion].instruments, BACKGROUND), 1.0),))
 
 
 def _felt(emotion: Emotion) -> str:
@@ -119,7 +115,7 @@ def _played(cue: Cue, asked: Direction, score: Score) -> Iterator[str]:
     if Role.DRUMS in programs:
         yield "drums"
     yield f"{score.tempo:.0f} bpm"
-    yield "instrumental background music"
+    yield BACKGROUND
 
 
 def _leans(asked: Direction) -> Iterator[str]:
