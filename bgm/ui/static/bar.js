@@ -4,7 +4,7 @@ import { pageTools } from './header.js';
 import { sheetButton } from './sheet.js';
 import { store, subscribe } from './store.js';
 import * as actions from './timeline/actions.js';
-import { has, said, t } from './texts.js';
+import { engineName, said, t } from './texts.js';
 
 export function bar(close, ...work) {
   const title = h('strong', { class: 'title' });
@@ -38,8 +38,6 @@ function engineChip() {
   chip.addEventListener('keydown', (event) => event.key === 'Escape' && chip.removeAttribute('open'));
   return chip;
 }
-
-const engineName = (name) => (has(`engine_${name}`) ? t(`engine_${name}`) : name);
 
 // 'riffusion: not installed: diffusers → embedded': each engine that was passed over with its reason, then the one taken.
 const why = (reason) => reason.split(' → ').map((part) => {

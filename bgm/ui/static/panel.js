@@ -3,9 +3,11 @@ import { button, clock, h, setText } from './dom.js';
 import { now } from './playback.js';
 import { commit, EMOTIONS, currentRun, follow, isBusy, isSpoken, selectedSegment, store, subscribe } from './store.js';
 import { anotherTake, takesList } from './takes.js';
-import { emotionName, t } from './texts.js';
+import { emotionName, styleName, t } from './texts.js';
 import { playSegment } from './timeline/actions.js';
 import { isOwn, percent } from './timeline/strip.js';
+
+const { controls } = window.bgm;
 
 export function segmentRoom() {
   const title = h('h2', {});
@@ -90,20 +92,21 @@ function origins(segment) {
 function fields() {
   const prompt = h('textarea', { rows: '2', maxlength: '500', placeholder: t('prompt_hint') });
   const read = h('p', { class: 'note wide read', role: 'status' });
-  const seed = h('input', { type: 'number', min: '0', max: '4294967295', step: '1' });
-  const styles = window.bgm.controls.style.choices.filter((own) => own !== 'auto');
-  const style = h('select', {}, h('option', { value: '' }, t('style_of_all')), styles.map((own) => h('option', { value: own }, t(`style_${own}`))));
-  const gain = h('input', { type: 'range', ...window.bgm.controls.segment.gain_db, step: '0.5' });
+  const { seed: { min, max }, gain_db: level } = controls.segment;
+  const seed = h('input', { type: 'number', min, max, step: '1' });
+  const styles = controls.style.choices.filter((own) => own !== 'auto');
+  const style = h('select', {}, h('option', { value: '' }, t('style_of_all')), styles.map((own) => h('option', { value: own }, styleName(own))));
+  const gain = h('input', { type: 'range', ...level, step: '0.5' });
   const decibels = h('output', {});
   const silent = checkbox('silent', t('silent_field'));
   const locked = checkbox('locked', t('locked_field'));
   save(prompt, 'prompt', () => prompt.value.trim());
-  save(seed, 'seed', () => Math.min(2 ** 32 - 1, Math.max(0, Math.round(Number(seed.value) || 0))));
+  save(seed, 'seed', () => Math.min(max, Math.max(min, Math.round(Number(seed.value) || 0))));
   save(style, 'style', () => style.value || null);
   save(gain, 'gain_db', () => Number(gain.value));
   for (const input of [prompt, seed, gain]) input.addEventListener('blur', () => queueMicrotask(() => follow(now())));
   gain.addEventListener('input', () => setText(decibels, inDecibels(Number(gain.value))));
-  const roll = button('dice', t('new_seed'), () => set('seed', Math.floor(Math.random() * 2 ** 32)));
+  const roll = button('dice', t('new_seed'), () => set('seed', Math.floor(Math.random() * (max + 1))));
   subscribe(['view', 'selected'], () => {
     const segment = selectedSegment();
     if (!segment) return;

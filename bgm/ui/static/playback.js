@@ -66,7 +66,7 @@ export function toggle() {
   else play();
 }
 
-const RATES = [0.5, 1, 1.5, 2, 4];
+export const RATES = [0.5, 1, 1.5, 2, 4];
 
 // J and L: each press is faster; a browser plays only forwards, so that J slows down and then goes back in steps.
 export function faster(by) {
@@ -85,8 +85,6 @@ export function faster(by) {
 export function setRate(rate) {
   if (video) video.playbackRate = rate;
 }
-
-export { RATES };
 
 export function pause() {
   video?.pause();

@@ -2,7 +2,7 @@
 import { button, h } from './dom.js';
 import { ask, isBusy, store, subscribe } from './store.js';
 import { stepButton } from './steps.js';
-import { t } from './texts.js';
+import { engineName, styleName, t } from './texts.js';
 
 const LOUDNESS = [['-14', 'loudness_youtube'], ['-16', 'loudness_apple'], ['-23', 'loudness_ebu'], ['', 'loudness_none']];
 const LANGUAGES = ['', 'en', 'ko', 'ja', 'zh', 'es', 'fr', 'de', 'pt', 'it', 'ru', 'hi', 'id', 'vi', 'th', 'tr', 'ar'];
@@ -34,11 +34,7 @@ async function save(name, value) {
   if ((await ask('set_settings', { changes: { [name]: value } })) && name === 'min_segment' && store.view.analyzed) store.run('rescore');
 }
 
-// An engine without words of its own is called by its name.
-function engine(name) {
-  const words = (own) => (t(`engine_${own}`) === `engine_${own}` ? own : t(`engine_${own}`));
-  return choice(name, controls[name].choices.map((own) => [own, words(own)]));
-}
+const engine = (name) => choice(name, controls[name].choices.map((own) => [own, engineName(own)]));
 
 function range(name, step, format, extra = null) {
   const { min, max } = controls[name];
@@ -58,8 +54,6 @@ function range(name, step, format, extra = null) {
   };
   return { name, show, element: labelled(name, h('span', { class: 'row' }, input, output, extra?.element)) };
 }
-
-export const styleName = (own) => t(`style_${own}`);
 
 // The seed of the whole piece: the video's own, a typed one, or another by chance.
 function piece() {

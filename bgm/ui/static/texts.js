@@ -33,6 +33,10 @@ export function said(sentence) {
 }
 
 export const emotionName = (emotion) => t(`emotion_${emotion}`);
+export const styleName = (style) => t(`style_${style}`);
+
+// An engine without words of its own is called by its name.
+export const engineName = (engine) => (has(`engine_${engine}`) ? t(`engine_${engine}`) : engine);
 
 export function has(key) {
   return key in texts;

@@ -51,9 +51,9 @@ export class Lane {
     const loudest = Math.max(0.05, ...peaks);
     const length = segment.end - segment.start;
     const [from] = scale.range;
-    const gain = 10 ** (segment.gain_db / 40); // half of the decibels: what is seen stays on the lane
+    const gain = 10 ** (segment.gain_db / 20);
     context.globalAlpha = 0.55;
-    wave(context, peaks.map((peak) => Math.min(1, (peak / loudest) * 0.6 * gain * gain)), [left, right], NAME + (HEIGHT - NAME) / 2, (HEIGHT - NAME) / 2 - 2,
+    wave(context, peaks.map((peak) => Math.min(1, (peak / loudest) * 0.6 * gain)), [left, right], NAME + (HEIGHT - NAME) / 2, (HEIGHT - NAME) / 2 - 2,
       (x) => (from + scale.seconds(x) - segment.start) / length);
     context.globalAlpha = 1;
   }
