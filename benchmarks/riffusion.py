@@ -16,7 +16,7 @@ import argparse
 import json
 import tempfile
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from benchmarks.make import bgm
 from bgm.music.riffusion.model import freeze
 from bgm.music.riffusion.multidiffusion import Canvas, DenoiseSettings, denoise, scheduler_for, window_starts
 from bgm.music.riffusion.paint import decoded, encoded
-from testing.riffusion_checkpoint import write_checkpoint
+from testing.riffusion_checkpoint import finished, write_checkpoint
 
 CLIP_S = 5.11
 COLUMN_S = 0.08
@@ -198,15 +198,6 @@ def theirs(pipeline: Any) -> None:
         image=image, prompt_embeds=embedding, negative_prompt_embeds=embedding, strength=0.75, num_inference_steps=50,
         guidance_scale=7.0, output_type="np",
     )  # fmt: skip
-
-
-def finished(work: Generator[float, None, Any]) -> Any:
-    """What a generator of progress returns."""
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
 
 
 def _embedding(pipeline: Any) -> Any:

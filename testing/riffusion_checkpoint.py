@@ -7,7 +7,9 @@ and a CLIPFeatureExtractor. ``write_lora`` gives an adapter as diffusers' ``save
 from __future__ import annotations
 
 import json
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, PNDMScheduler, UNet2DConditionModel
@@ -34,6 +36,15 @@ def write_checkpoint(folder: Path) -> Path:
     _write_json(folder / "feature_extractor" / "preprocessor_config.json", _FEATURE_EXTRACTOR)
     _write_json(folder / "model_index.json", _MODEL_INDEX)
     return folder
+
+
+def finished(work: Generator[float, None, Any]) -> Any:
+    """What a generator of progress returns."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
 
 
 def write_lora(checkpoint: Path, target: Path, rank: int = 2, scale: float = 0.3) -> Path:

@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bgm.batch.painters import Painters, RemotePainter
+from bgm.batch.storage import first_line
 from bgm.batch.units import Outcome, Unit
 from bgm.batch.work import THREADS, make
 from bgm.errors import BadInput, Cancelled
@@ -94,7 +95,7 @@ def _connected(cluster: Cluster) -> Iterator[None]:
         ray.init(address=cluster.address, namespace="bgm", runtime_env=environment, **quiet, **own)
     except Exception as error:  # Ray raises bare ones too, where a process of its own doesn't start in time
         said = "Ray does not start on this machine" if own else f"no Ray cluster answers at {cluster.address}"
-        raise BadInput(f"{said} ({_first(error)})") from error
+        raise BadInput(f"{said} ({first_line(error, type(error).__name__)})") from error
     try:
         yield
     finally:
@@ -115,7 +116,9 @@ def _check_reachable(address: str) -> None:
     try:
         socket.create_connection((host, port), timeout=REACH_S).close()
     except OSError as error:
-        raise BadInput(f"no Ray cluster answers at {address} ({error.strerror or _first(error)})") from error
+        raise BadInput(
+            f"no Ray cluster answers at {address} ({error.strerror or first_line(error, type(error).__name__)})"
+        ) from error
 
 
 class Board:
@@ -252,7 +255,3 @@ class _Driver:
             why = f"its worker died {RETRIES + 1} times ({type(error).__name__})"
             return Outcome(unit.name, "failed", why=why)
         return outcome
-
-
-def _first(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160].rstrip(".")

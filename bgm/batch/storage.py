@@ -237,11 +237,11 @@ def _open(name: str) -> Iterator[tuple[Any, str]]:
     except PermissionError as error:
         raise BadInput(f"{name}: no right to read or write there") from error
     except ImportError as error:
-        raise BadInput(f"{name}: {_first(error)} (pip install -r requirements-cluster.txt has s3fs)") from error
+        raise BadInput(f"{name}: {first_line(error)} (pip install -r requirements-cluster.txt has s3fs)") from error
     except Exception as error:
         if not is_address(name):
             raise
-        raise BadInput(f"{name} can't be reached ({type(error).__name__}: {_first(error)})") from error
+        raise BadInput(f"{name} can't be reached ({type(error).__name__}: {first_line(error)})") from error
 
 
 def _disk() -> Any:
@@ -250,5 +250,6 @@ def _disk() -> Any:
     return LocalFileSystem()
 
 
-def _first(error: Exception) -> str:
-    return (str(error).splitlines() or ["no message"])[0][:160].rstrip(".")
+def first_line(error: BaseException, otherwise: str = "no message") -> str:
+    """What an error says, short enough to stand in a sentence; ``otherwise`` where it says nothing."""
+    return (str(error).strip().splitlines() or [otherwise])[0][:160].rstrip(".")

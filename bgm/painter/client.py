@@ -45,7 +45,8 @@ class RemotePainter:
         self._headers = {"authorization": f"Bearer {token}"} if token else {}
 
     def ready(self, key: ModelKey, progress: Progress) -> tuple[str, ...]:
-        told, _ = self._asked("/ready", json.dumps(wire.pack_key(key)).encode(), progress)
+        body = json.dumps(wire.pack_key(key)).encode()
+        told, _ = self._patiently(lambda: self._once("/ready", body, progress), progress)
         return tuple(str(note) for note in told.get("notes", ()))
 
     def paint(self, job: PaintJob, progress: Progress) -> Pixels:
@@ -58,9 +59,6 @@ class RemotePainter:
 
         body = wire.pack_job(job)
         return self._patiently(picture, progress)
-
-    def _asked(self, path: str, body: bytes, progress: Progress) -> tuple[dict[str, Any], bytes]:
-        return self._patiently(lambda: self._once(path, body, progress), progress)
 
     def _patiently(self, work: Callable[[], Any], progress: Progress) -> Any:
         for wait in (*WAITS_S, None):

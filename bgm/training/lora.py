@@ -263,12 +263,9 @@ class Run:
         sweep_target(out)
 
     def log(self) -> list[dict[str, Any]]:
-        """Its lines; a last one that a kill cut short is none."""
-        found = []
-        if (self._folder / _LOG).is_file():
-            for line in (self._folder / _LOG).read_text(encoding="utf-8").splitlines():
-                found.append(json.loads(line))
-        return found
+        """Its lines."""
+        file = self._folder / _LOG
+        return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.is_file() else []
 
     def say(self, line: dict[str, Any]) -> None:
         """The line, in place of what an earlier run said of this step and later ones."""

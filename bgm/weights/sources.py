@@ -211,11 +211,7 @@ class Address:
         return self.target if self.target.is_file() and zipfile.is_zipfile(self.target) else None
 
     def why_not(self, card: Card, offline: bool) -> str | None:
-        if self.find(card):
-            return None
-        if offline:
-            return NOT_CACHED
-        return None if network.reachable(self.url) else network.NOT_REACHABLE
+        return None if self.find(card) else _why_not_fetched(self.url, offline)
 
     def bring(self, card: Card, progress: Progress) -> Path:
         """A file that isn't the published one is fetched again."""
@@ -242,11 +238,7 @@ class DebianPackage:
         return card.files[0].path(cache_folder(card))
 
     def why_not(self, card: Card, offline: bool) -> str | None:
-        if self.find(card):
-            return None
-        if offline:
-            return NOT_CACHED
-        return None if network.reachable(self.url) else network.NOT_REACHABLE
+        return None if self.find(card) else _why_not_fetched(self.url, offline)
 
     def bring(self, card: Card, progress: Progress) -> Path:
         """What lies here is taken as it is where its content is the published one, else fetched again."""
@@ -281,6 +273,13 @@ class DebianPackage:
                         unfinished.replace(target)
                         return
         raise EngineUnavailable(f"{package.name} has no {self.member}")
+
+
+def _why_not_fetched(url: str, offline: bool) -> str | None:
+    """Why what isn't cached can't be had, or None."""
+    if offline:
+        return NOT_CACHED
+    return None if network.reachable(url) else network.NOT_REACHABLE
 
 
 def cache_folder(card: Card) -> Path:

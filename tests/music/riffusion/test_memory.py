@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +18,7 @@ from bgm.music.riffusion.model import Model, ModelKey, shared
 from bgm.music.riffusion.multidiffusion import Batches, Canvas, DenoiseSettings, denoise, scheduler_for, window_starts
 from bgm.music.riffusion.paint import HEADROOM, WINDOW_BYTES, decoded, encoded
 from bgm.progress import silent
-from testing.riffusion_checkpoint import write_checkpoint
+from testing.riffusion_checkpoint import finished, write_checkpoint
 from tests.music.riffusion.sounds import one_thread
 
 __all__ = ["one_thread"]
@@ -43,14 +43,6 @@ class Card:
         if len(samples) > self._room:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return self._network(samples, *rest, **more)
-
-
-def finished(work: Generator[float, None, Any]) -> Any:
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
 
 
 def painted(pipeline: Any, unet: Callable[..., Any], takes: int = 2, batch: int = 8) -> torch.Tensor:

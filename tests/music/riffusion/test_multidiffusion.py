@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from bgm.music.riffusion.multidiffusion import (
     window_starts,
 )
 from bgm.progress import silent
-from testing.riffusion_checkpoint import write_checkpoint
+from testing.riffusion_checkpoint import finished, write_checkpoint
 from tests.music.riffusion.sounds import one_thread
 
 __all__ = ["one_thread"]
@@ -33,14 +33,6 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     folder: Path = write_checkpoint(tmp_path_factory.mktemp("checkpoint"))
     with shared(ModelKey(str(folder), device="cpu", offline=True), silent).at_work() as at_work:
         yield at_work
-
-
-def finished(work: Generator[float, None, torch.Tensor]) -> torch.Tensor:
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
 
 
 def prompts(pipeline: Any, *texts: str) -> torch.Tensor:

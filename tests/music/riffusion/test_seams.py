@@ -7,7 +7,7 @@ so neighbouring windows disagree, most where they end.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from bgm.music.riffusion.multidiffusion import WINDOW, Canvas, Carry, DenoiseSet
 from bgm.music.riffusion.paint import PIXELS_PER_COLUMN, VAE_STRIDE, Region, decoded, window_shares
 from bgm.music.riffusion.prompts import WeightedPrompt
 from bgm.progress import silent
-from testing.riffusion_checkpoint import write_checkpoint
+from testing.riffusion_checkpoint import finished, write_checkpoint
 from tests.music.riffusion.sounds import one_thread
 
 __all__ = ["one_thread"]
@@ -75,14 +75,6 @@ def canvas(seed: int) -> Canvas:
 
 def prompt(text: str) -> WeightedPrompt:
     return ((text, 1.0),)
-
-
-def finished(work: Generator[float, None, Any]) -> Any:
-    while True:
-        try:
-            next(work)
-        except StopIteration as end:
-            return end.value
 
 
 def painted(what: Canvas) -> torch.Tensor:
