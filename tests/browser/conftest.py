@@ -19,8 +19,10 @@ from bgm.ui import steps
 from bgm.ui.page import Page, build
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-from playwright.sync_api import Browser, BrowserContext  # noqa: E402
+from playwright.sync_api import Browser, BrowserContext, expect  # noqa: E402
 from playwright.sync_api import Page as Tab  # noqa: E402
+
+expect.set_options(timeout=20_000)  # a busy machine is no failure
 
 SETTINGS = Settings(
     min_segment=2.0, separator="original", transcriber="subtitles", classifier="minilm", music="embedded", offline=True
