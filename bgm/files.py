@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import logging
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bgm.errors import BgmError
+
+log = logging.getLogger("bgm")
 PART_PREFIX = ".bgm-part-"
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""How the system says that a disk has no room, or a quota is used up."""
 _open_parts: set[Path] = set()
 """What this process is writing just now, so that a hard stop can clean up behind it."""
 
@@ -43,6 +50,20 @@ def scratch(near: Path) -> Iterator[Path]:
     finally:
         part.unlink(missing_ok=True)
         _open_parts.discard(part)
+
+
+@contextmanager
+def full_disk_told() -> Iterator[None]:
+    """Whatever of the block finds the disk full raises BgmError, and the log says so. Decorates functions too."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        log.error("the disk is full")
+        raise BgmError(
+            "the server's disk is full at the moment; what was finished is kept, please try again later"
+        ) from error
 
 
 def write_text(target: Path, text: str) -> None:

@@ -20,13 +20,13 @@ from bgm import project as projects
 from bgm.engines import CATALOGUE
 from bgm.errors import BadInput
 from bgm.export import SOUNDS, export
+from bgm.files import full_disk_told
 from bgm.media import audio
 from bgm.media.probe import probe
 from bgm.media.vetting import vet
 from bgm.project import Project
 from bgm.settings import SETTINGS, Settings
 from bgm.ui import records
-from bgm.ui.disk import full_disk_told
 
 SUFFIX = ".bgm.zip"
 EXPORTS = "exports"

@@ -14,7 +14,7 @@ from pathlib import Path
 from bgm import project as projects
 from bgm import studio
 from bgm.errors import BadInput
-from bgm.files import beside
+from bgm.files import beside, full_disk_told
 from bgm.media.probe import probe
 from bgm.media.vetting import vet
 from bgm.progress import Listener
@@ -23,7 +23,6 @@ from bgm.settings import Settings
 from bgm.speech.cues import read as check_subtitles
 from bgm.timeline import Timeline
 from bgm.ui import archive, edits, preferences
-from bgm.ui.disk import full_disk_told
 from bgm.ui.edits import Gesture, History, Revision
 from bgm.ui.jobs import Job, Jobs
 from bgm.ui.steps import STEPS, Wish, made_by

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -12,11 +11,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bgm import __version__
+from bgm.files import DISK_FULL
 from bgm.ui.jobs import Jobs
 
 FREE_BYTES = 100 * 2**20
 """With less room than this not even a short video's project fits."""
-_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def route(jobs: Jobs, folder: Path) -> Route:
@@ -39,4 +38,4 @@ def disk_trouble(folder: Path) -> str | None:
             file.write(b"0")
         return "full" if shutil.disk_usage(folder).free < FREE_BYTES else None
     except OSError as error:
-        return "full" if error.errno in _FULL else "unwritable"
+        return "full" if error.errno in DISK_FULL else "unwritable"

@@ -13,8 +13,7 @@ from typing import Any
 from bgm.errors import BadInput, BgmError, Cancelled
 from bgm.log import job_id
 from bgm.progress import Listener
-from bgm.ui.job import Job, Observer, Queue, State
-from bgm.ui.joblog import JobLog
+from bgm.ui.job import Job, JobLog, Observer, Queue, State
 
 __all__ = ["Job", "Jobs", "Queue"]
 

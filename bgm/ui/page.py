@@ -12,15 +12,14 @@ from starlette.routing import BaseRoute
 
 from bgm.environment import Environment
 from bgm.settings import Settings
-from bgm.ui import api, health, texts
+from bgm.ui import api, health
+from bgm.ui.blocks import UploadsOnly, island
 from bgm.ui.desk import SUBTITLES, Desk
 from bgm.ui.guard import listens_on, middleware
 from bgm.ui.handlers import Handlers, server_functions
-from bgm.ui.island import island
 from bgm.ui.jobs import Jobs
+from bgm.ui.looks import head, theme, translations
 from bgm.ui.media import routes
-from bgm.ui.theme import head, theme
-from bgm.ui.uploads import UploadsOnly
 from bgm.ui.workspace import UPLOADS_KEPT_SECONDS, Workspace
 
 SAMPLE = Path(__file__).parents[2] / "assets" / "sample.mp4"
@@ -51,7 +50,7 @@ class Page:
         return self.blocks.launch(
             theme=theme(),
             head=head(),
-            i18n=texts.translations(),
+            i18n=translations(),
             max_file_size=environment.max_bytes,
             app_kwargs={
                 "routes": [*self.operating, *routes(workspace)],
@@ -116,7 +115,7 @@ def _operating(desk: Desk) -> tuple[BaseRoute, ...]:
 
 
 def _lay_out(environment: Environment, functions: list[Callable[..., Any]]) -> Parts:
-    translate = texts.translations()
+    translate = translations()
     project = gr.BrowserState("", storage_key="bgm-studio-project", secret=_STATE_SECRET)
     island("header")
     start = island(

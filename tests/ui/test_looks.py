@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bgm.timeline import EMOTIONS
-from bgm.ui import palette, texts
+from bgm.ui import looks
 from bgm.ui.media import STATIC
 
 # Machado, Oliveira and Fernandes (2009), severity 1.0, on linear RGB.
@@ -44,7 +44,7 @@ def contrast(one: str, other: str) -> float:
 @pytest.mark.parametrize("vision", VISION)
 @pytest.mark.parametrize("colors", ["fill", "light"])
 def test_any_two_emotions_differ_for_any_colour_vision(vision: str, colors: str) -> None:
-    shown = palette.FILL if colors == "fill" else palette.LINE["light"]
+    shown = looks.FILL if colors == "fill" else looks.LINE["light"]
     seen = {e: lab(VISION[vision] @ linear(shown[e])) for e in EMOTIONS}
     nearest = min(
         (float(np.linalg.norm(seen[a] - seen[b])), a.value, b.value) for a, b in itertools.combinations(EMOTIONS, 2)
@@ -53,13 +53,13 @@ def test_any_two_emotions_differ_for_any_colour_vision(vision: str, colors: str)
 
 
 def test_names_can_be_read_on_every_segment_and_curves_seen_on_every_ground() -> None:
-    assert all(contrast(palette.INK, palette.FILL[e]) >= 4.5 for e in EMOTIONS)
-    assert all(contrast(palette.LINE["light"][e], "#ffffff") >= 3 for e in EMOTIONS)
-    assert all(contrast(palette.LINE["dark"][e], "#1a2029") >= 3 for e in EMOTIONS)
+    assert all(contrast(looks.INK, looks.FILL[e]) >= 4.5 for e in EMOTIONS)
+    assert all(contrast(looks.LINE["light"][e], "#ffffff") >= 3 for e in EMOTIONS)
+    assert all(contrast(looks.LINE["dark"][e], "#1a2029") >= 3 for e in EMOTIONS)
 
 
 def test_both_languages_say_everything_that_the_page_asks_for() -> None:
-    english, korean = texts.load("en"), texts.load("ko")
+    english, korean = looks.texts("en"), looks.texts("ko")
     assert english.keys() == korean.keys()
     scripts = "".join(path.read_text(encoding="utf-8") for path in STATIC.rglob("*.js"))
     asked = set(re.findall(r"\bt\('([a-z_0-9]+)'", scripts))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bgm.ui.texts import LANGUAGES
+from bgm.ui.looks import LANGUAGES
 
 BGM = Path(__file__).resolve().parents[2] / "bgm"
 TRANSLATED = [language for language in LANGUAGES if language != "en"]

@@ -1,0 +1,107 @@
+"""How the page looks and which words it has: Gradio's theme, a colour for each emotion, English and Korean.
+
+The emotions' hues start from Okabe and Ito's set (2008), which people with any colour vision can tell apart, and were
+moved until the two nearest of the seven lie as far apart as possible in simulations of the three kinds of colour
+blindness, which a test repeats. The names are always shown beside the colours.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from bgm.timeline import EMOTIONS, MIN_LENGTH, Emotion
+from bgm.ui import preferences
+from bgm.ui.view import PREFIX
+
+FILL: dict[Emotion, str] = {
+    Emotion.ANGER: "#dc6a12",
+    Emotion.DISGUST: "#3dba7d",
+    Emotion.FEAR: "#a8769b",
+    Emotion.JOY: "#ffcb33",
+    Emotion.NEUTRAL: "#cfd4da",
+    Emotion.SADNESS: "#6482cc",
+    Emotion.SURPRISE: "#a6d4ff",
+}
+"""Of the segments, with INK on them."""
+INK = "#14181d"
+LINE: dict[str, dict[Emotion, str]] = {
+    "light": {
+        Emotion.ANGER: "#b02408",
+        Emotion.DISGUST: "#4f8546",
+        Emotion.FEAR: "#7d3263",
+        Emotion.JOY: "#c08000",
+        Emotion.NEUTRAL: "#8d949c",
+        Emotion.SADNESS: "#0a3a86",
+        Emotion.SURPRISE: "#1298eb",
+    },
+    "dark": FILL,
+}
+"""Of the curves, on the page's ground."""
+
+
+def colours() -> str:
+    """The colours as variables: --fill-joy, --line-joy, …"""
+    light = [f"--fill-{e}:{FILL[e]};--line-{e}:{LINE['light'][e]};" for e in EMOTIONS]
+    dark = [f"--line-{e}:{LINE['dark'][e]};" for e in EMOTIONS]
+    return f":root{{--ink:{INK};{''.join(light)}}}.dark{{{''.join(dark)}}}"
+
+
+LANGUAGES = ("en", "ko")
+"""The browser picks one."""
+_FOLDER = Path(__file__).with_name("static")
+
+
+def texts(language: str) -> dict[str, str]:
+    """All texts of one language by their keys."""
+    words: dict[str, str] = json.loads((_FOLDER / f"texts.{language}.json").read_text(encoding="utf-8"))
+    return words
+
+
+def translations() -> gr.I18n:
+    """For Gradio's own components; our scripts read the same files."""
+    return gr.I18n(**{language: texts(language) for language in LANGUAGES})
+
+
+_SANS = ["ui-sans-serif", "system-ui", "Apple SD Gothic Neo", "Noto Sans KR", "Malgun Gothic", "sans-serif"]
+_STYLES = ("page.css", "rooms.css", "timeline.css")
+_MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "monospace"]
+
+
+def theme() -> gr.themes.Base:
+    """No font is fetched from anywhere: the page works offline."""
+    return gr.themes.Base(
+        primary_hue=gr.themes.colors.teal,
+        neutral_hue=gr.themes.colors.slate,
+        radius_size=gr.themes.sizes.radius_md,
+        font=_SANS,
+        font_mono=_MONO,
+    ).set(
+        body_background_fill="#f6f7f9",
+        body_background_fill_dark="#12161c",
+        background_fill_primary="#ffffff",
+        background_fill_primary_dark="#1a2029",
+        block_background_fill="#ffffff",
+        block_background_fill_dark="#1a2029",
+        border_color_primary="#dde2e8",
+        border_color_primary_dark="#2d3643",
+        body_text_color="#1d2530",
+        body_text_color_dark="#e6eaf0",
+        body_text_color_subdued="#5a6675",
+        body_text_color_subdued_dark="#9aa6b5",
+    )
+
+
+def head() -> str:
+    """Runs before the page is drawn: the language chosen last time, and the emotions' colours as CSS variables."""
+    known: dict[str, Any] = {"prefix": PREFIX, "languages": LANGUAGES, "controls": preferences.controls()}
+    known |= {"emotions": EMOTIONS, "min_length": MIN_LENGTH}
+    styles = "".join(f'<link rel="stylesheet" href="{PREFIX}/static/{name}">' for name in _STYLES)
+    return (
+        f"<script>window.bgm = {json.dumps(known)};</script>"
+        f'<script src="{PREFIX}/static/boot.js"></script>'
+        f"<style>{colours()}</style>{styles}"
+    )
