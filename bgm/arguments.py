@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from bgm.engines import Stage, specs
-from bgm.export import SUFFIXES
+from bgm.export import EXPORTS
 from bgm.settings import AUTO, SETTINGS, Group, Setting
 
 _PATH_OPTIONS = {"-o", "--output", "--out", "--project", "--subtitles"}
@@ -110,7 +110,7 @@ def _render(p: argparse.ArgumentParser) -> None:
 
 def _export(p: argparse.ArgumentParser) -> None:
     p.add_argument("project", type=Path, metavar="DIR", help="project folder")
-    p.add_argument("--to", choices=list(SUFFIXES), required=True, help="what to write")
+    p.add_argument("--to", choices=list(EXPORTS), required=True, help="what to write")
     _output(p)
     _common(p)
 

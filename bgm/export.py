@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,38 +14,34 @@ from bgm.files import write_text
 if TYPE_CHECKING:  # the command line lists the kinds, and its help must not pay for projects
     from bgm.project import Project
 
-SUFFIXES = {
-    "music": ".wav",
-    "mix": ".wav",
-    "stems": ".zip",
-    "srt": ".srt",
-    "vtt": ".vtt",
-    "edl": ".edl",
-    "audacity": ".txt",
-    "json": ".json",
-}
-"""What can be written, and the suffix that a browser saves it under. From a shell stems are a folder, and sound is
-written in the format of its name: .wav, .flac, .mp3, .m4a, .ogg, .opus."""
-SOUNDS = frozenset({"music", "mix", "stems"})
-"""Those that are as they stand in the last mix."""
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A form in which a project leaves the studio; the page calls it by the text ``export_<name>``."""
+
+    suffix: str
+    """That a browser saves it under. From a shell stems are a folder, and sound is in the format of the name given."""
+    write: Callable[[Project, Path], None]
+    is_sound: bool = False
+    """It is as it stands in the last mix."""
 
 
 def export(project: Project, kind: str, out: Path, *, overwrite: bool = False) -> Path:
-    """Write ``kind`` (a key of SUFFIXES) to ``out``: a file, or a folder for stems.
+    """Write ``kind`` (a key of EXPORTS) to ``out``: a file, or a folder for stems.
 
     Raises BadInput when there is nothing to export yet, or when ``out`` is there and ``overwrite`` is not set.
     """
-    if kind not in SUFFIXES:
-        raise BadInput(f"there is no export {kind!r}; choose {', '.join(SUFFIXES)}")
+    if kind not in EXPORTS:
+        raise BadInput(f"there is no export {kind!r}; choose {', '.join(EXPORTS)}")
     if project.timeline is None:
         raise BadInput(f"{project.folder} was not analyzed yet; run analyze first")
     if not out.parent.is_dir():
         raise BadInput(f"the folder {out.parent} does not exist")
     if out.exists() and not overwrite and not (kind == "stems" and out.is_dir()):
         raise BadInput(f"{out} is there already; use --overwrite to replace it")
-    if kind in SOUNDS and not (project.bgm.is_file() and project.master.is_file()):
+    if EXPORTS[kind].is_sound and not (project.bgm.is_file() and project.master.is_file()):
         raise BadInput("there is no mix yet; run render first")
-    _WRITERS[kind](project, out)
+    EXPORTS[kind].write(project, out)
     return out
 
 
@@ -121,13 +117,14 @@ def _stems(project: Project, out: Path) -> None:
                     file.write(block)
 
 
-_WRITERS: dict[str, Callable[[Project, Path], None]] = {
-    "srt": _srt,
-    "vtt": _vtt,
-    "json": _json,
-    "audacity": _audacity,
-    "edl": _edl,
-    "music": _music,
-    "mix": _mix,
-    "stems": _stems,
+EXPORTS = {
+    "music": Export(".wav", _music, is_sound=True),
+    "mix": Export(".wav", _mix, is_sound=True),
+    "stems": Export(".zip", _stems, is_sound=True),
+    "srt": Export(".srt", _srt),
+    "vtt": Export(".vtt", _vtt),
+    "edl": Export(".edl", _edl),
+    "audacity": Export(".txt", _audacity),
+    "json": Export(".json", _json),
 }
+"""By name, in the order in which page and shell list them."""

@@ -1,4 +1,5 @@
-"""What CONTRIBUTING promises: a new engine is its file and one line, a new setting a field and the place that reads it.
+"""What CONTRIBUTING promises: a new engine is its file and one line, a new setting a field and the place that reads it,
+a new export its function and one line.
 
 Each is added to a copy of the product, and all that must know it is asked there.
 """
@@ -71,6 +72,30 @@ assert SETTINGS["hum"].card.portable and "| `hum` |" in table()
 project = projects.create(Path(sys.argv[2]), Path(sys.argv[1]), 3.0, Settings(hum=True))
 assert projects.load(project.folder).settings.hum is True
 """
+WRITER = """
+def _lyrics(project: Project, out: Path) -> None:
+    write_text(out, "".join(f"[{u.start:.2f}]{u.text}\\n" for u in project.utterances))
+
+
+EXPORTS = {
+    "lrc": Export(".lrc", _lyrics),
+"""
+ASK_EXPORT = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from bgm import cli, studio
+from bgm.settings import Settings
+from bgm.timeline import Utterance
+from bgm.ui import archive
+from bgm.ui.view import project_view
+project = studio.analyze(studio.open_video(Path(sys.argv[1]), Path(sys.argv[2]), Settings(offline=True)))
+replace(project, utterances=(Utterance(0.5, 1.0, "la"),)).save()
+assert cli.main(["export", sys.argv[2], "--to", "lrc", "-o", sys.argv[3]]) in (None, 0)
+assert Path(sys.argv[3]).read_text() == "[0.50]la\\n"
+assert archive.exported(project, "lrc").suffix == ".lrc"
+assert {"kind": "lrc", "is_sound": False} in project_view("p", project, None)["exports"]
+"""
 
 
 @pytest.fixture
@@ -101,3 +126,8 @@ def test_an_engine_is_its_file_and_one_line(house: Path, muted_mp4: Path, tmp_pa
 def test_a_setting_is_a_field_and_whoever_reads_it(house: Path, muted_mp4: Path, tmp_path: Path) -> None:
     changed(house / "bgm" / "settings.py", FIELD, NEW_FIELD)
     asked(house, ASK_SETTING, muted_mp4, tmp_path / "p")
+
+
+def test_an_export_is_its_function_and_one_line(house: Path, muted_mp4: Path, tmp_path: Path) -> None:
+    changed(house / "bgm" / "export.py", "EXPORTS = {\n", WRITER)
+    asked(house, ASK_EXPORT, muted_mp4, tmp_path / "p", tmp_path / "words.lrc")

@@ -14,7 +14,7 @@ from pathlib import Path
 import av
 import pytest
 
-from bgm.export import SUFFIXES
+from bgm.export import EXPORTS
 from tests.shell import ROOT, Done, bgm
 
 
@@ -122,10 +122,10 @@ def test_the_same_command_again_does_no_work_twice(made: tuple[Path, Done], samp
     }
 
 
-@pytest.mark.parametrize("kind", list(SUFFIXES))
+@pytest.mark.parametrize("kind", list(EXPORTS))
 def test_a_project_is_exported(made: tuple[Path, Done], tmp_path: Path, kind: str) -> None:
     out, _ = made
-    target = tmp_path / f"exported{'' if kind == 'stems' else SUFFIXES[kind]}"
+    target = tmp_path / f"exported{'' if kind == 'stems' else EXPORTS[kind].suffix}"
     done = bgm("export", out.with_name(f"{out.name}.bgm"), "--to", kind, "-o", target)
     assert done.status == 0, done.err
     if kind == "stems":

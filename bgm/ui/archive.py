@@ -19,7 +19,7 @@ from bgm import analysis
 from bgm import project as projects
 from bgm.engines import CATALOGUE
 from bgm.errors import BadInput
-from bgm.export import SOUNDS, export
+from bgm.export import EXPORTS, export
 from bgm.files import full_disk_told
 from bgm.media import audio
 from bgm.media.probe import probe
@@ -29,7 +29,7 @@ from bgm.settings import SETTINGS, Settings
 from bgm.ui import records
 
 SUFFIX = ".bgm.zip"
-EXPORTS = "exports"
+OUTGOING = "exports"
 MAX_EXPORTS = 3
 """Of one project at one time: each is a copy on disk until it was sent."""
 _EXPORT_SECONDS = 3600.0
@@ -76,14 +76,14 @@ def unpack(file: Path, folder: Path, max_bytes: int, settings: Settings | None =
 
 
 @full_disk_told()
-def exported(project: Project, kind: str, suffix: str) -> Path:
+def exported(project: Project, kind: str) -> Path:
     """One of bgm.export's kinds as a single file, in a folder of its own."""
-    stem = Path(project.video).stem
+    stem, form = Path(project.video).stem, EXPORTS[kind]
     with _export_folder(project) as folder:
         if kind != "stems":
-            return export(project, kind, folder / f"{stem}{f' {kind}' if kind in SOUNDS else ''}{suffix}")
+            return export(project, kind, folder / f"{stem}{f' {kind}' if form.is_sound else ''}{form.suffix}")
         stems = export(project, kind, folder / "stems")
-        out = folder / f"{stem} stems{suffix}"
+        out = folder / f"{stem} stems{form.suffix}"
         with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
             for path in sorted(stems.iterdir()):
                 archive.write(path, path.name)
@@ -93,7 +93,7 @@ def exported(project: Project, kind: str, suffix: str) -> Path:
 @contextmanager
 def _export_folder(project: Project) -> Iterator[Path]:
     """A folder of its own for each export: who downloads it removes it afterwards; a failed export leaves none."""
-    parent = project.folder / EXPORTS
+    parent = project.folder / OUTGOING
     parent.mkdir(exist_ok=True)
     for left in parent.iterdir():
         with suppress(FileNotFoundError):  # it was removed just now

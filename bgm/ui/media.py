@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from bgm.errors import BgmError
-from bgm.export import SUFFIXES
+from bgm.export import EXPORTS
 from bgm.project import Project
 from bgm.ui import archive, records
 from bgm.ui.view import PREFIX, without_folders
@@ -84,9 +84,9 @@ class _Pages:
 
     def export(self, request: Request) -> Response:
         kind = request.path_params["kind"]
-        if kind not in SUFFIXES:
+        if kind not in EXPORTS:
             return _missing()
-        return self._made(request, lambda project: archive.exported(project, kind, SUFFIXES[kind]))
+        return self._made(request, lambda project: archive.exported(project, kind))
 
     def archive(self, request: Request) -> Response:
         return self._made(request, archive.pack)

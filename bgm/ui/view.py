@@ -14,7 +14,7 @@ from bgm import soundtrack, studio
 from bgm.emotion.smoothing import Ignored, heard, ignored
 from bgm.engines import Stage
 from bgm.errors import BgmError
-from bgm.export import SOUNDS, SUFFIXES
+from bgm.export import EXPORTS
 from bgm.media.probe import probe
 from bgm.music.direction import read
 from bgm.project import Project
@@ -53,7 +53,7 @@ def project_view(project_id: str, project: Project, history: History | None = No
             {"stage": s, "name": e.name, "reason": without_folders(e.reason)} for s, e in project.engines.items()
         ],
         "notes": _notes(project),
-        "exports": [{"kind": kind, "is_sound": kind in SOUNDS} for kind in SUFFIXES],
+        "exports": [{"kind": kind, "is_sound": form.is_sound} for kind, form in EXPORTS.items()],
         "sounds": soundtrack.names(project),
         "history": {"undo": len(history.past) if history else 0, "redo": len(history.future) if history else 0},
         "settings": {name: getattr(project.settings, name) for name in preferences.NAMES},

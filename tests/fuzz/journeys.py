@@ -10,7 +10,7 @@ from bgm import project as projects
 from bgm import studio
 from bgm.engines import EngineOptions
 from bgm.errors import BadInput, BgmError
-from bgm.export import SUFFIXES
+from bgm.export import EXPORTS
 from bgm.media.cuts import picture_cuts
 from bgm.media.decode import decode
 from bgm.media.forms import check_output, suggest_suffix
@@ -76,7 +76,7 @@ def project(file: Path, out: Path, bed: Path) -> None:
     """Open a project in whose folder something is damaged, edit it, mix it, take exports."""
     folder = next(parent for parent in file.parents if (parent / "takes").is_dir())
     opened = _work_on(projects.load(folder))
-    for kind in SUFFIXES:
+    for kind in EXPORTS:
         try:
             shutil.rmtree(archive.exported(opened, kind, ".out").parent)  # as the server does after the download
         except BgmError as error:

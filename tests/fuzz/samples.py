@@ -163,7 +163,7 @@ def _project(folder: Path) -> Project:
 def _archive(project: Project, folder: Path) -> Path:
     packed = archive.pack(project)
     out = Path(shutil.move(packed, folder / packed.name))
-    shutil.rmtree(project.folder / archive.EXPORTS)
+    shutil.rmtree(project.folder / archive.OUTGOING)
     return out
 
 

@@ -160,7 +160,7 @@ def test_downloads_at_once_leave_nothing(http: httpx.Client, page: Page, project
     for thread in threads:
         thread.join()
     assert set(answers) <= {200, 409} and 200 in answers
-    exports = page.desk.workspace.folder(project) / archive.EXPORTS
+    exports = page.desk.workspace.folder(project) / archive.OUTGOING
     assert soon(lambda: not files(exports))
 
 
