@@ -14,7 +14,7 @@ from typing import Any
 
 from bgm import engines
 from bgm.digest import digest, seed_of
-from bgm.engines import Choice, Stage
+from bgm.engines import Choice
 from bgm.errors import BadInput
 from bgm.files import write_text
 from bgm.media.audio import frames_of
@@ -81,7 +81,7 @@ class Music:
 
     @classmethod
     def of(cls, choice: Choice, moments: Moments) -> Music:
-        return cls(choice, engines.spec(Stage.MUSIC, choice.name).load_class().fingerprint(choice.options), moments)
+        return cls(choice, engines.composer_class(choice.name).fingerprint(choice.options), moments)
 
     def take_id(self, cue: Cue) -> str:
         """The digest of what decides how a take sounds; context (the neighbours) is left out on purpose."""

@@ -114,6 +114,10 @@ class Composer(Engine, Protocol):
 
     revision: ClassVar[str]
     """Raised whenever the same cue would sound otherwise."""
+    reads_sentences: ClassVar[bool] = False
+    """It reads all of the creator's words; others act on those that bgm.music.direction understands."""
+    is_quick: ClassVar[bool] = False
+    """Music is made while one waits, so an edit is followed by its music at once."""
 
     @classmethod
     def fingerprint(cls, options: EngineOptions) -> str:
@@ -217,6 +221,12 @@ def choose(stage: Stage, wanted: str = "auto", options: EngineOptions | None = N
         raise EngineUnavailable(f"{stage}: {named.name} can't run here: {missing}")
     reason = "named by the user" if name == named.name else f"{name} means {named.name} here"
     return Choice.of(named, reason, options)
+
+
+def composer_class(name: str) -> type[Composer]:
+    """What is known of a composer before it is loaded; ``name`` is ``NAME[:MODEL]``, BadInput if there is none."""
+    found: type[Composer] = spec(Stage.MUSIC, name.partition(":")[0]).load_class()
+    return found
 
 
 def survey(options: EngineOptions) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from bgm import analysis, engines, soundtrack, takes
 from bgm import project as projects
 from bgm.cues import Music, piece_of
 from bgm.digest import digest, fingerprint, has_fingerprint
-from bgm.engines import Choice, Stage
+from bgm.engines import Choice, Composer, Stage
 from bgm.errors import BadInput
 from bgm.files import beside, scratch, sweep_target, write_text
 from bgm.media import audio
@@ -136,6 +136,16 @@ def composer(project: Project) -> Choice:
     return analysis.choose(project, Stage.MUSIC, project.settings.music, _music_options(project))
 
 
+def next_composer(project: Project) -> type[Composer] | None:
+    """The engine that the settings name, else the one that made the music before; None where neither is known."""
+    used, named = project.engines.get(Stage.MUSIC), project.settings.music
+    name = named if named != "auto" else used.name if used else None
+    try:
+        return engines.composer_class(name) if name else None
+    except BadInput:  # it is said when music is asked for
+        return None
+
+
 def score(
     project: Project,
     listen: Listener = unheard,
@@ -166,7 +176,7 @@ def score(
 def _with_words_noted(project: Project, choice: Choice) -> Project:
     """Note which of the creator's words nothing was made of. They are the creator's own, so no log repeats them."""
     others = tuple(note for note in project.notes.get("score", ()) if not note.startswith(WORDS))
-    if choice.name == "riffusion":  # it reads whole sentences
+    if engines.composer_class(choice.name).reads_sentences:
         return project.noted("score", others)
     played = [segment for segment in project.segments if not segment.silent and not segment.locked]
     words = tuple(f"{WORDS}{s.id}: {note}" for s in played for note in direction.notes(s.prompt))

@@ -24,6 +24,7 @@ from bgm.music.cue import Made
 class Hum(Composer):
     name: ClassVar[str] = "hum"
     revision: ClassVar[str] = "1"
+    reads_sentences: ClassVar[bool] = True
 
     def __init__(self, options): ...
 
@@ -52,7 +53,9 @@ assert "riffusion, embedded, hum" in " ".join(told.split())
 assert "hum" in preferences.controls()["music"]["choices"]
 settings = preferences.changed(Settings(offline=True, lora="someone/else"), {"music": "hum"})
 project = studio.open_video(Path(sys.argv[1]), Path(sys.argv[2]), settings)
-project = studio.score(studio.analyze(project))
+project = studio.analyze(project)
+project = studio.edit(project, project.timeline.update(project.segments[0].id, prompt="frobnicate it"))
+project = studio.score(project)
 assert [take.engine for s in project.segments for take in s.takes] == ["hum"] * len(project.segments)
 assert project.notes["score"] == ("It hums.",), project.notes
 assert studio.stale(project) == ()

@@ -38,7 +38,7 @@ class Direction:
     """Pitch class, 0 = C."""
     mode: Mode | None = None
     meter: Meter | None = None
-    """One of :data:`bgm.music.grammar.METERS`."""
+    """One of :data:`bgm.music.composer.form.METERS`."""
     instruments: tuple[tuple[Role, int], ...] = ()
     """Who plays what: role and General MIDI program; no role comes twice, the dearest instrument first."""
     wanted: tuple[Role, ...] = ()

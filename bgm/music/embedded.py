@@ -34,6 +34,7 @@ class EmbeddedComposer(Composer):
 
     name: ClassVar[str] = "embedded"
     revision: ClassVar[str] = "5"
+    is_quick: ClassVar[bool] = True
 
     def __init__(self, options: EngineOptions) -> None:
         self._wanted = options.model

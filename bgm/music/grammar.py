@@ -15,6 +15,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from bgm.music import vocabulary
+from bgm.music.composer.form import COMMON, METERS
 from bgm.music.score import Role
 from bgm.music.vocabulary import Meter, Mode, Word
 
@@ -25,7 +26,6 @@ _PLAYED_AS: dict[Meter, Meter] = {
     (5, 4): (4, 4), (5, 8): (3, 4), (7, 8): (4, 4), (7, 4): (4, 4), (11, 8): (4, 4), (3, 2): (3, 4), (4, 8): (4, 4),
 }  # fmt: skip
 """Meters that are written on the page and not played: which of the three that are is taken."""
-METERS: tuple[Meter, ...] = ((4, 4), (3, 4), (6, 8))
 
 
 class Kind(Enum):
@@ -152,7 +152,7 @@ def _bpm(found: re.Match[str]) -> Token:
 
 def _meter(found: re.Match[str]) -> Token:
     asked = (int(found["beats"]), int(found["unit"]))
-    played = asked if asked in METERS else _PLAYED_AS.get(asked, METERS[0])
+    played = asked if asked in METERS else _PLAYED_AS.get(asked, COMMON.signature)
     instead = "" if played == asked else f"{played[0]}/{played[1]}"
     return Token(Kind.WORD, found.start(), found.end(), Word(meter=played), instead=instead)
 

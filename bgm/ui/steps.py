@@ -6,9 +6,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bgm import engines, studio
 from bgm import project as projects
-from bgm import studio
-from bgm.engines import Stage
 from bgm.errors import BadInput
 from bgm.progress import Listener, Step
 from bgm.project import Project
@@ -81,14 +80,12 @@ def render(project: Project, wish: Wish, listen: Listener) -> Project:
 
 
 def is_quick(project: Project) -> bool:
-    """Whether music is made while one waits: the embedded composer's. A diffusion model's waits for the user's word."""
-    used = project.engines.get(Stage.MUSIC)
-    if used is not None:
-        return {used.name.partition(":")[0], project.settings.music} <= {"embedded", "auto"}
+    """Whether music is made while one waits; a slow engine's waits for the user's word."""
     try:
-        return studio.composer(project).name == "embedded"
+        engine = studio.next_composer(project) or engines.composer_class(studio.composer(project).name)
     except BadInput:  # it is said when music is asked for
         return False
+    return engine.is_quick
 
 
 def made_by(kind: str, project: Project, wish: Wish) -> tuple[str, ...]:

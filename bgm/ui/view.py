@@ -12,7 +12,6 @@ from urllib.parse import quote
 
 from bgm import soundtrack, studio
 from bgm.emotion.smoothing import Ignored, heard, ignored
-from bgm.engines import Stage
 from bgm.errors import BgmError
 from bgm.export import EXPORTS
 from bgm.media.probe import probe
@@ -204,13 +203,12 @@ def _segment(project: Project, files: Files, segment: Segment, marks: Sequence[I
 def _reading(project: Project, prompt: str) -> View:
     """The words that the composer acts on, those it makes nothing of, and what it plays in the place of others.
 
-    ``understood`` is None for a diffusion model, which reads them all.
+    ``understood`` is None for an engine that reads them all.
     """
-    used = project.engines.get(Stage.MUSIC)
-    reads_freely = project.settings.music == "riffusion" or (used is not None and used.name.startswith("riffusion"))
-    asked = read(prompt)
-    unread = [] if reads_freely else list(asked.unread)
-    return {"understood": None if reads_freely else list(asked.understood), "unread": unread, "instead": asked.instead}
+    engine, asked = studio.next_composer(project), read(prompt)
+    if engine is not None and engine.reads_sentences:
+        return {"understood": None, "unread": [], "instead": asked.instead}
+    return {"understood": list(asked.understood), "unread": list(asked.unread), "instead": asked.instead}
 
 
 def _take(project: Project, files: Files, take: Take) -> View:

@@ -31,7 +31,8 @@ Spans = Sequence[tuple[float, float]]
 class Meter:
     """A meter in quarter notes."""
 
-    name: str
+    signature: tuple[int, int]
+    """As it is written: (3, 4)."""
     bar: int
     """Quarters of a bar."""
     beat: float
@@ -41,11 +42,17 @@ class Meter:
     units: tuple[float, ...]
     """What a segment may be filled with, the best first."""
 
+    @property
+    def name(self) -> str:
+        """4/4, 3/4 or 6/8."""
+        return "{}/{}".format(*self.signature)
 
-COMMON = Meter("4/4", 4, 1.0, (0.0, 2.0), (4.0, 2.0, 1.0))
-WALTZ = Meter("3/4", 3, 1.0, (0.0,), (3.0, 1.0))
-COMPOUND = Meter("6/8", 3, 1.5, (0.0, 1.5), (3.0, 1.5))
-METERS = {meter.name: meter for meter in (COMMON, WALTZ, COMPOUND)}
+
+COMMON = Meter((4, 4), 4, 1.0, (0.0, 2.0), (4.0, 2.0, 1.0))
+WALTZ = Meter((3, 4), 3, 1.0, (0.0,), (3.0, 1.0))
+COMPOUND = Meter((6, 8), 3, 1.5, (0.0, 1.5), (3.0, 1.5))
+METERS = {meter.signature: meter for meter in (COMMON, WALTZ, COMPOUND)}
+"""All that can be played, by how they are written."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,7 +179,7 @@ def _unit(value: float) -> float:
 
 
 def _meter(piece: Piece, card: Card, said: Direction) -> Meter:
-    asked = METERS.get("/".join(map(str, said.meter))) if said.meter else None
+    asked = METERS[said.meter] if said.meter else None
     return asked or stream(piece.seed, "meter").choice(card.meters)
 
 

@@ -51,6 +51,7 @@ class Riffusion(Composer):
     name: ClassVar[str] = "riffusion"
     revision: ClassVar[str] = "4"
     heeds: ClassVar[tuple[str, ...]] = ("lora",)
+    reads_sentences: ClassVar[bool] = True
 
     def __init__(
         self,
