@@ -25,6 +25,7 @@ from bgm.timeline import Timeline
 from bgm.ui import archive, edits, preferences
 from bgm.ui.edits import Gesture, History, Revision
 from bgm.ui.jobs import Job, Jobs
+from bgm.ui.sample import Sample
 from bgm.ui.steps import STEPS, Wish, made_by
 from bgm.ui.view import View, job_view, project_view
 from bgm.ui.workspace import Workspace, place_for_source
@@ -68,6 +69,15 @@ class Desk:
             for subtitle in subtitles:
                 place(subtitle, video.with_suffix(subtitle.suffix.lower()))
             self._check_length(studio.open_video(video, folder, settings or self.settings).duration)
+        return project_id
+
+    @full_disk_told()
+    def begin_sample(self, sample: Sample) -> str:
+        """A project of the bundled sample, with its analysis where that lies beside it; its id."""
+        if not sample.is_analyzed():
+            return self.begin(sample.files, copy=True)
+        with self.workspace.new() as (project_id, folder):
+            sample.open(folder, self.settings)
         return project_id
 
     @full_disk_told()

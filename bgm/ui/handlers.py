@@ -13,6 +13,7 @@ import gradio as gr
 from bgm.errors import BgmError
 from bgm.ui.desk import Desk
 from bgm.ui.jobs import Job
+from bgm.ui.sample import Sample
 from bgm.ui.steps import wish_of
 from bgm.ui.view import View, error_view, job_view, without_folders
 
@@ -25,7 +26,7 @@ CLOSED: Shown = ("", {"state": "idle"}, {"id": None})
 class Handlers:
     """Each method listens to one event; what the user did wrong is shown beside what caused it."""
 
-    def __init__(self, desk: Desk, sample: tuple[Path, ...]) -> None:
+    def __init__(self, desk: Desk, sample: Sample) -> None:
         self._desk = desk
         self._sample = sample
 
@@ -37,7 +38,7 @@ class Handlers:
 
     def sample(self) -> Shown:
         """The bundled sample was asked for."""
-        return self._begin(lambda: self._desk.begin(self._sample, copy=True), "start")
+        return self._begin(lambda: self._desk.begin_sample(self._sample), "start")
 
     def unpack(self, file: str | None) -> Shown:
         """A project file was given."""

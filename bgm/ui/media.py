@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from bgm.errors import BgmError
 from bgm.export import EXPORTS
 from bgm.project import Project
 from bgm.ui import archive, records
+from bgm.ui.sample import Sample, poster
 from bgm.ui.view import PREFIX, without_folders
 from bgm.ui.workspace import Workspace
 
@@ -31,11 +32,12 @@ _HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "def
 Finder = Callable[[Project], Path | None]
 
 
-def routes(workspace: Workspace) -> list[BaseRoute]:
+def routes(workspace: Workspace, sample: Sample) -> list[BaseRoute]:
     """For the ``routes`` of the application."""
     pages = _Pages(workspace)
     return [
         Mount(f"/{PREFIX}/static", _OwnFiles(directory=STATIC)),
+        Route(f"/{PREFIX}/sample/{{name}}", partial(_sample_file, sample)),
         Route(f"/{PREFIX}/{{project}}/take/{{take}}", pages.take),
         Route(f"/{PREFIX}/{{project}}/peaks/{{name}}", pages.peaks),
         Route(f"/{PREFIX}/{{project}}/export/{{kind}}", pages.export),
@@ -119,6 +121,14 @@ class _Pages:
             return self._workspace.load(request.path_params["project"])
         except BgmError:
             return None
+
+
+def _sample_file(sample: Sample, request: Request) -> Response:
+    name = request.path_params["name"]
+    if name == "poster" and sample.video.is_file():
+        return Response(poster(sample.video), media_type="image/jpeg", headers=_HEADERS | _CACHED)
+    path = sample.file(name)
+    return FileResponse(path, headers=_HEADERS | _CACHED) if path and path.is_file() else _missing()
 
 
 def _nothing(project: Project) -> Path | None:

@@ -20,6 +20,7 @@ from bgm.ui.handlers import Handlers, server_functions
 from bgm.ui.jobs import Jobs
 from bgm.ui.looks import head, theme, translations
 from bgm.ui.media import routes
+from bgm.ui.sample import Sample
 from bgm.ui.workspace import UPLOADS_KEPT_SECONDS, Workspace
 
 SAMPLE = Path(__file__).parents[2] / "assets" / "sample.mp4"
@@ -40,6 +41,7 @@ class Page:
 
     blocks: gr.Blocks
     desk: Desk
+    sample: Sample
     operating: tuple[BaseRoute, ...] = ()
     """Addresses for who runs it."""
 
@@ -53,7 +55,7 @@ class Page:
             i18n=translations(),
             max_file_size=environment.max_bytes,
             app_kwargs={
-                "routes": [*self.operating, *routes(workspace)],
+                "routes": [*self.operating, *routes(workspace, self.sample)],
                 "middleware": middleware(
                     listens_on(options.get("server_name")),
                     environment.host_names(),
@@ -92,14 +94,15 @@ def build(environment: Environment, settings: Settings | None = None, sample: Pa
     """The page, its projects kept as the operator wants it and begun with ``settings`` (else the operator's)."""
     jobs = Jobs(environment.workers, environment.max_waiting, environment.music_workers)
     desk = Desk(Workspace(environment, settings or environment.settings()), jobs)
+    bundled = Sample(sample, environment.data / "sample")
     with UploadsOnly(
         title="BGM Studio", fill_width=True, delete_cache=_UPLOADS_KEPT_SECONDS, analytics_enabled=False
     ) as blocks:
-        parts = _lay_out(environment, server_functions(desk))
-        _listen(blocks, parts, Handlers(desk, tuple(_with_subtitles(sample))))
+        parts = _lay_out(environment, bundled, server_functions(desk))
+        _listen(blocks, parts, Handlers(desk, bundled))
         api.add(desk)
     blocks.queue(default_concurrency_limit=None)
-    return Page(blocks, desk, _operating(desk))
+    return Page(blocks, desk, bundled, _operating(desk))
 
 
 def _operating(desk: Desk) -> tuple[BaseRoute, ...]:
@@ -114,15 +117,15 @@ def _operating(desk: Desk) -> tuple[BaseRoute, ...]:
     return healthz, metrics.route()
 
 
-def _lay_out(environment: Environment, functions: list[Callable[..., Any]]) -> Parts:
+def _lay_out(environment: Environment, sample: Sample, functions: list[Callable[..., Any]]) -> Parts:
     translate = translations()
     project = gr.BrowserState("", storage_key="bgm-studio-project", secret=_STATE_SECRET)
     island("header")
-    start = island(
-        "start", {"keep_hours": environment.keep_hours, "max_mb": environment.max_mb}, events=["sample", "open"]
-    )
-    with gr.Column(elem_id="bgm-drop"):
-        drop = gr.File(label=translate("drop_label"), file_count="multiple", height=190)
+    limits = {"keep_hours": environment.keep_hours, "max_mb": environment.max_mb}
+    with gr.Column(elem_id="bgm-landing"):
+        start = island("start", {**limits, "sample": sample.showcase()}, events=["sample", "open"])
+        with gr.Column(elem_id="bgm-drop"):
+            drop = gr.File(label=translate("drop_label"), file_count="multiple", height=160)
     steps = island("steps", {"state": "idle"}, events=["run", "close"])
     studio = island("studio", {"id": None}, server_functions=functions)
     with gr.Column(elem_id="bgm-offstage"):
@@ -147,7 +150,3 @@ def _listen(blocks: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
     parts.subtitles.upload(handlers.subtitles, [project, parts.subtitles], shown, **quiet)
     own = [project, parts.segment, parts.own_audio]
     parts.own_audio.upload(handlers.own_audio, own, shown, js=_SELECTED, **quiet)
-
-
-def _with_subtitles(sample: Path) -> list[Path]:
-    return [p for p in (sample, sample.with_suffix(".srt"), sample.with_suffix(".vtt")) if p.is_file()][:2]

@@ -55,7 +55,7 @@ def test_two_users_do_not_see_each_other(
         expect(theirs.locator(".ways .btn").first).to_be_visible()
         expect(theirs.locator(".seg")).to_have_count(0)
         expect(theirs.locator(".recent")).to_be_hidden()
-        theirs.get_by_text("Try it with our sample").click()
+        theirs.get_by_text("Open this sample").click()
         expect(theirs.locator(".bar .title")).to_have_text("sample")
         expect(tab.locator(".bar .title")).to_have_text("clip")
         root = page.blocks.local_url + "studio/"

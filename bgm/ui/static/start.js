@@ -1,10 +1,12 @@
 // The empty page: what happens here, and the ways in. Gradio's drop area comes after it.
 import { button, clock, h } from './dom.js';
 import { pick } from './panel.js';
+import { showcase } from './showcase.js';
 import { setJob, store, subscribe } from './store.js';
 import { t } from './texts.js';
 
 const MOST_RECENT = 5;
+const STEPS = ['tab_transcript', 'timeline', 'export']; // what the editor calls them
 
 export function mount({ element, props, trigger }) {
   const root = element.querySelector('.bgm-start');
@@ -16,16 +18,22 @@ export function mount({ element, props, trigger }) {
     opening = id;
     trigger('open', { id });
   };
+  const sample = props.value.sample && showcase(props.value.sample, () => trigger('sample'));
   root.replaceChildren(
-    h('div', { class: 'hero' }, h('h2', {}, t('hero')), h('ol', { class: 'how' }, ['how_1', 'how_2', 'how_3'].map((key) => h('li', {}, t(key))))),
+    h('div', { class: 'hero' }, h('h2', {}, t('hero')), h('p', {}, t('hero_more'))),
+    sample?.element ?? '',
     h('div', { class: 'ways' },
-      button('film', t('try_sample'), () => trigger('sample'), { text: t('try_sample'), class: 'btn primary' }),
+      sample ? '' : button('film', t('try_sample'), () => trigger('sample'), { text: t('try_sample'), class: 'btn primary' }),
       button('upload', t('open_project'), () => pick('#bgm-open-project'), { text: t('open_project') }),
-      h('p', { class: 'note' }, t('privacy', { hours: props.value.keep_hours }))),
-    recent);
+      h('p', { class: 'note' }, t('long_video'), ' ', t('privacy', { hours: props.value.keep_hours }))),
+    recent,
+    h('ol', { class: 'how' }, STEPS.map((name) => h('li', {}, h('b', {}, t(name)), h('span', {}, t(`how_${name}`))))));
   subscribe(['view'], () => {
-    document.body.dataset.bgm = store.view.id ? 'work' : 'start';
+    const isHere = !store.view.id;
+    document.body.dataset.bgm = isHere ? 'start' : 'work';
     document.querySelector('#bgm-drop button')?.setAttribute('aria-label', t('drop_label'));
+    if (isHere) sample?.begin();
+    else sample?.rest();
     if (store.view.id) remember(store.view);
     drawRecent(recent, open);
   });

@@ -1,0 +1,78 @@
+"""The bundled sample opens analyzed, and with its music where the server has composed it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from bgm import project as projects
+from bgm import studio
+from bgm.media.audio import frames_of
+from bgm.settings import Settings
+from bgm.timeline import Emotion
+from bgm.ui import records
+from bgm.ui.sample import Sample
+from bgm.ui.view import project_view
+
+SETTINGS = Settings(music="embedded", offline=True)
+
+
+@pytest.fixture
+def bundled(sample: Path, tmp_path: Path) -> Sample:
+    return Sample(sample, tmp_path / "kept")
+
+
+def test_it_opens_analyzed_and_complete(bundled: Sample, tmp_path: Path) -> None:
+    project = bundled.open(tmp_path / "project", SETTINGS)
+    assert [s.emotion for s in project.segments] == ["joy", "neutral", "sadness", "fear", "anger", "surprise"]
+    assert all(u.scores for u in project.utterances)
+    for sound in (project.audio, project.voice):
+        assert soundfile.info(sound).frames == frames_of(project.duration)
+    done: list[str] = []
+    again = studio.analyze(project, lambda step: done.append(step.stage))
+    assert again.timeline == project.timeline
+    assert "separate" not in done and "transcribe" not in done, "an analysis has nothing left to do"
+
+
+def test_its_music_is_composed_once_and_each_project_is_its_own(bundled: Sample, tmp_path: Path) -> None:
+    bundled.compose(SETTINGS)
+    (ready,) = bundled.kept.iterdir()
+    composed = sorted(path.stat().st_mtime_ns for path in ready.rglob("*.flac"))
+    bundled.compose(SETTINGS)
+    assert sorted(path.stat().st_mtime_ns for path in ready.rglob("*.flac")) == composed
+    one, other = (bundled.open(tmp_path / name, SETTINGS) for name in ("one", "other"))
+    assert not studio.stale(one)
+    assert records.load(one.folder).preview == records.mix_key(one)
+    assert project_view("x" * 32, one)["preview"]["url"]
+    assert one.timeline is not None
+    studio.edit(one, one.timeline.set_emotion("s1", Emotion.FEAR))
+    studio.score(projects.load(one.folder, SETTINGS), segments=["s1"])
+    assert projects.load(other.folder).segments[0].emotion == "joy"
+    assert len(list((other.folder / "takes").iterdir())) == 6
+
+
+def test_other_settings_get_no_music_that_was_made_by_these(bundled: Sample, tmp_path: Path) -> None:
+    bundled.compose(SETTINGS)
+    project = bundled.open(tmp_path / "project", replace(SETTINGS, style="jazz"))
+    assert len(studio.stale(project)) == 6
+
+
+def test_another_video_in_its_place_is_no_analyzed_sample(sample: Path, tmp_path: Path) -> None:
+    stranger = tmp_path / "sample.mp4"
+    stranger.write_bytes(sample.read_bytes()[:-1])
+    assert not Sample(stranger, tmp_path / "kept").is_analyzed()
+    assert Sample(stranger, tmp_path / "kept").showcase() is None
+
+
+def test_what_the_landing_draws_covers_the_video(bundled: Sample) -> None:
+    shown = bundled.showcase()
+    assert shown is not None
+    spans = [(s["start"], s["end"]) for s in shown["segments"]]
+    assert spans[0][0] == 0 and spans[-1][1] == shown["duration"]
+    assert all(a[1] == b[0] for a, b in pairwise(spans))
+    assert max(shown["peaks"]) > 0.05
+    assert bundled.scored.stat().st_size < 3_000_000
