@@ -139,7 +139,7 @@ def mixed(voice: Audio) -> Audio:
         take = Path(folder) / "music.flac"
         piece = Piece(seed=2023, duration=len(voice) / SAMPLE_RATE)
         cue = Cue(piece, len(voice), Emotion.NEUTRAL, 1.0, "", seed=5, opening=True, ending=True)
-        list(EmbeddedComposer(EngineOptions()).generate([cue], [take], silent))
+        list(EmbeddedComposer(EngineOptions()).compose([cue], [take], silent))
         music = read(take)
     level = np.sqrt(np.mean(voice[np.abs(voice[:, 0]) > 0.01] ** 2) / np.mean(music**2))
     both = voice + music * level * 10 ** (MUSIC_UNDER_VOICE_DB / 20)

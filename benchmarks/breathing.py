@@ -78,7 +78,7 @@ def breaths(files: Sequence[Path], folder: Path) -> Iterator[tuple[Emotion, Brea
     for emotion in EMOTIONS:
         cue = Cue(Piece(7, len(stem) / RATE), len(stem), emotion, 1.0, "", 1, True, True, spans)
         take = folder / "take.flac"
-        list(composer.generate([cue], [take], silent))
+        list(composer.compose([cue], [take], silent))
         plan = MixPlan(len(stem), (Placement(0, len(stem), take),), folder / "voice.flac", spans)
         yield emotion, judged(plan, folder)
 

@@ -79,7 +79,7 @@ def memory(folder: Path) -> Iterator[Row]:
 def one_edit(project: Path, out: Path) -> float:
     """Seconds to score and render after one emotion was changed."""
     edit_one_emotion(project)
-    return bgm("score", project).seconds + bgm("render", project, "-o", out).seconds
+    return bgm("compose", project).seconds + bgm("render", project, "-o", out).seconds
 
 
 def edit_one_emotion(project: Path) -> None:

@@ -71,7 +71,7 @@ def figures(emotion: Emotion, seconds: float, font: str | None = None) -> Figure
     with tempfile.TemporaryDirectory() as folder:
         take = Path(folder) / "take.flac"
         started = time.process_time()
-        list(EmbeddedComposer(EngineOptions(model=font)).generate([cue], [take], silent))
+        list(EmbeddedComposer(EngineOptions(model=font)).compose([cue], [take], silent))
         took = time.process_time() - started
         sound = np.asarray(soundfile.read(take, dtype="float32")[0])
     middle, side = sound.mean(axis=1), (sound[:, 0] - sound[:, 1]) / 2

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from bgm import engines, soundtrack
 from bgm import project as projects
-from bgm.cues import Moments
+from bgm.cues import Activity
 from bgm.digest import digest, fingerprint, seed_of
 from bgm.engines import Choice, EngineOptions, Stage
 from bgm.errors import BadInput, EngineUnavailable
 from bgm.files import beside
 from bgm.media import audio
 from bgm.media.probe import MediaInfo, probe
-from bgm.progress import Journey, Progress, part
+from bgm.progress import Progress, Stages, part
 from bgm.project import LANGUAGE_UNKNOWN, EngineUse, Noted, Project
 from bgm.timeline import MIN_LENGTH, Segment, Timeline, Utterance, overlay
 
@@ -40,14 +40,14 @@ LOUD_BACKGROUND_DB = 1.0
 music 5 dB below 0.055 / 0.065, as loud 0.084 / 0.091, 3 dB above 0.151 / 0.136, 6 dB above 0.245 / 0.248."""
 
 
-def analyze(project: Project, journey: Journey) -> Project:
+def analyze(project: Project, stages: Stages) -> Project:
     """Decode, separate the voice, find speech and cuts, transcribe, read its emotions, smooth them into a timeline."""
     info = probe(project.video_path)
     project = noted(_lasting(project, info.duration), "source", info.notes)
     for step in (_decode, _separate, _find_cuts):
-        project = step(project, info, journey)
-    project = _transcribe(project, info, journey)
-    return read_emotions(project, journey)
+        project = step(project, info, stages)
+    project = _transcribe(project, info, stages)
+    return read_emotions(project, stages)
 
 
 def _lasting(project: Project, duration: float) -> Project:
@@ -60,14 +60,14 @@ def _lasting(project: Project, duration: float) -> Project:
     return replace(project, duration=duration, timeline=Timeline(duration, (*others, replace(last, end=duration))))
 
 
-def read_emotions(project: Project, journey: Journey) -> Project:
+def read_emotions(project: Project, stages: Stages) -> Project:
     """Classify the utterances that have no scores yet and smooth all of them; the creator's segments stay."""
-    return _segment(_classify(project, journey), journey)
+    return _segment(_classify(project, stages), stages)
 
 
-def moments(project: Project) -> Moments:
+def activity(project: Project) -> Activity:
     """Where the voice speaks and the picture cuts, as the analysis found."""
-    found = Moments.load(project.activity)
+    found = Activity.load(project.activity)
     return found if project.settings.cuts else replace(found, cuts=())
 
 
@@ -101,9 +101,9 @@ def _remember(project: Project, stage: str, name: str, reason: str) -> Project:
     return replace(project, engines={**project.engines, stage: use})
 
 
-def _decode(project: Project, info: MediaInfo, journey: Journey) -> Project:
+def _decode(project: Project, info: MediaInfo, stages: Stages) -> Project:
     if info.audio is None:
-        journey.skip("decode")
+        stages.skip("decode")
         log.info("the video has no sound: the music will have it to itself")
         return project
     wanted = project.settings.audio_track
@@ -111,17 +111,17 @@ def _decode(project: Project, info: MediaInfo, journey: Journey) -> Project:
 
     def work() -> Project:
         with beside(project.audio) as part:
-            heard = soundtrack.hear(info, wanted, part, journey.stage("decode"))
+            heard = soundtrack.hear(info, wanted, part, stages.begin("decode"))
         soundtrack.remember(project, info, heard.used)
         notes = heard.notes
         return noted(project, "decode", (*notes, CANCELLING) if audio.cancels(project.audio) else notes)
 
-    return _once(project, journey, _Step("decode", key, (project.audio,)), work)
+    return _once(project, stages, _Step("decode", key, (project.audio,)), work)
 
 
-def _separate(project: Project, info: MediaInfo, journey: Journey) -> Project:
+def _separate(project: Project, info: MediaInfo, stages: Stages) -> Project:
     if info.audio is None:
-        journey.skip("separate")
+        stages.skip("separate")
         return _remember(project, Stage.SEPARATE, "none", "the video has no sound")
     key = digest("voice", _state(project, "decode"), project.settings.separator)
 
@@ -129,35 +129,35 @@ def _separate(project: Project, info: MediaInfo, journey: Journey) -> Project:
         from bgm.speech.activity import speech_spans
 
         choice = choose(project, Stage.SEPARATE, project.settings.separator, options(project))
-        progress = journey.stage("separate")
+        progress = stages.begin("separate")
         with beside(project.voice) as part:
             result = engines.separator(choice).separate(project.audio, part, speech_spans, progress)
-        Moments(result.speech, background=result.levels).save(project.activity)
+        Activity(result.speech, background=result.levels).save(project.activity)
         project.mark("cuts", "")  # they are noted in the same file
         return remember(noted(project, "separate", result.notes), choice)
 
-    return _once(project, journey, _Step("separate", key, (project.voice, project.activity)), work)
+    return _once(project, stages, _Step("separate", key, (project.voice, project.activity)), work)
 
 
-def _find_cuts(project: Project, info: MediaInfo, journey: Journey) -> Project:
+def _find_cuts(project: Project, info: MediaInfo, stages: Stages) -> Project:
     wanted = project.settings.cuts and info.has_video
     key = digest("cuts", fingerprint(project.video_path), wanted)
 
     def work() -> None:
         from bgm.media.cuts import picture_cuts
 
-        progress = journey.stage("cuts")
+        progress = stages.begin("cuts")
         cuts = picture_cuts(info, progress) if wanted else ()
-        replace(Moments.load(project.activity), cuts=cuts).save(project.activity)
+        replace(Activity.load(project.activity), cuts=cuts).save(project.activity)
 
-    return _once(project, journey, _Step("cuts", key, (project.activity,)), work)
+    return _once(project, stages, _Step("cuts", key, (project.activity,)), work)
 
 
-def _transcribe(project: Project, info: MediaInfo, journey: Journey) -> Project:
+def _transcribe(project: Project, info: MediaInfo, stages: Stages) -> Project:
     from bgm.speech.subtitles import find, has_text_track
 
     settings = project.settings
-    speech = moments(project).speech
+    speech = activity(project).speech
     subtitles = find(project.video_path, settings.subtitles, partial(has_text_track, speech=speech))
     given = fingerprint(subtitles) if subtitles else None
     key = digest("words", _state(project, "separate"), *_recognition(project), given)
@@ -166,11 +166,11 @@ def _transcribe(project: Project, info: MediaInfo, journey: Journey) -> Project:
         from bgm.speech.recording import Recording
 
         if subtitles is None and not speech:
-            return _without_speech(project, journey)
+            return _without_speech(project, stages)
         wanted = options(project, subtitles=subtitles, language=settings.language, prompt=settings.initial_prompt)
         sound = _clearest(project) if info.audio else None
         recording = Recording(sound, speech, project.duration, partial(_show, project))
-        progress = journey.stage("transcribe")
+        progress = stages.begin("transcribe")
         try:
             choice = choose(project, Stage.TRANSCRIBE, settings.transcriber, wanted)
         except EngineUnavailable as error:
@@ -184,12 +184,12 @@ def _transcribe(project: Project, info: MediaInfo, journey: Journey) -> Project:
         done = replace(project, language=transcript.language, utterances=transcript.utterances)
         return remember(noted(done, "transcribe", notes), choice)
 
-    return _once(project, journey, _Step("transcribe", key), work)
+    return _once(project, stages, _Step("transcribe", key), work)
 
 
 def _clearest(project: Project) -> Path:
     """What a recogniser hears best: the mix, unless its music is louder than the speech."""
-    levels = [level for _, level in moments(project).background]
+    levels = [level for _, level in activity(project).background]
     return project.voice if levels and median(levels) > LOUD_BACKGROUND_DB else project.audio
 
 
@@ -226,8 +226,8 @@ def _unread(utterances: Sequence[Utterance]) -> tuple[str, ...]:
     return (f"There is no English for these lines, so their emotion is not read: {named}. Type it in the transcript.",)
 
 
-def _without_speech(project: Project, journey: Journey) -> Project:
-    journey.stage("transcribe")
+def _without_speech(project: Project, stages: Stages) -> Project:
+    stages.begin("transcribe")
     log.info("no speech was found: the whole video is one neutral segment")
     done = noted(replace(project, language=LANGUAGE_UNKNOWN, utterances=()), "transcribe", ())
     return _remember(done, Stage.TRANSCRIBE, "none", "no speech was found")
@@ -238,20 +238,20 @@ def _without_words(project: Project, why: str) -> Project:
     return _remember(done, Stage.TRANSCRIBE, "none", why)
 
 
-def _classify(project: Project, journey: Journey) -> Project:
+def _classify(project: Project, stages: Stages) -> Project:
     key = digest("scores", _state(project, "transcribe"), project.settings.classifier)
     changed = project.state().get("classify") != key
     readable = [i for i, u in enumerate(project.utterances) if u.english]
     todo = [i for i in readable if changed or project.utterances[i].scores is None]
     if not todo:
-        journey.skip("classify")
+        stages.skip("classify")
         if changed:
             project.mark("classify", key)
         return project
 
     choice = choose(project, Stage.CLASSIFY, project.settings.classifier, options(project))
     texts = [project.utterances[i].english for i in todo]
-    read = engines.classifier(choice).classify(texts, journey.stage("classify"))
+    read = engines.classifier(choice).classify(texts, stages.begin("classify"))
     scores = {(i, project.utterances[i].english): found for i, found in zip(todo, read, strict=True)}
 
     def arrive(now: Project) -> Project:
@@ -260,15 +260,15 @@ def _classify(project: Project, journey: Journey) -> Project:
         scored = tuple(replace(u, scores=scores.get((i, u.english), u.scores)) for i, u in lines)
         return remember(replace(now, utterances=scored), choice)
 
-    return _finished(projects.update(project, arrive), journey, _Step("classify", key))
+    return _finished(projects.update(project, arrive), stages, _Step("classify", key))
 
 
-def _segment(project: Project, journey: Journey) -> Project:
+def _segment(project: Project, stages: Stages) -> Project:
     settings = project.settings
     words = [(u.start, u.end, u.text, dict(u.scores or {})) for u in project.utterances]
     step = _Step("timeline", digest("timeline", words, settings.min_segment, settings.seed, project.duration))
     if project.timeline is not None and step.is_done(project):
-        journey.skip(step.name)
+        stages.skip(step.name)
         return project
 
     def arrive(now: Project) -> Project:
@@ -278,8 +278,8 @@ def _segment(project: Project, journey: Journey) -> Project:
         fresh = segment(now.utterances, now.duration, settings.min_segment)
         return replace(now, timeline=_with_decisions(fresh, now.segments, settings.seed))
 
-    journey.stage(step.name)
-    return _finished(projects.update(project, arrive), journey, step)
+    stages.begin(step.name)
+    return _finished(projects.update(project, arrive), stages, step)
 
 
 def _with_decisions(fresh: Timeline, old: tuple[Segment, ...], seed: int | str) -> Timeline:
@@ -309,21 +309,21 @@ class _Step:
         return project.state().get(self.name) == self.key and all(_whole(project, path) for path in self.products)
 
 
-def _once(project: Project, journey: Journey, step: _Step, work: Callable[[], Project | None]) -> Project:
+def _once(project: Project, stages: Stages, step: _Step, work: Callable[[], Project | None]) -> Project:
     """Do ``work`` unless this step is already done for what it is made from and its products are whole."""
     if step.is_done(project):
-        journey.skip(step.name)
+        stages.skip(step.name)
         return project
-    return _done(work() or project, journey, step)
+    return _done(work() or project, stages, step)
 
 
-def _done(project: Project, journey: Journey, step: _Step) -> Project:
-    return _finished(project.save(), journey, step)
+def _done(project: Project, stages: Stages, step: _Step) -> Project:
+    return _finished(project.save(), stages, step)
 
 
-def _finished(project: Project, journey: Journey, step: _Step) -> Project:
+def _finished(project: Project, stages: Stages, step: _Step) -> Project:
     project.mark(step.name, step.key)
-    journey.finish(step.name)
+    stages.finish(step.name)
     return project
 
 
@@ -331,7 +331,7 @@ def _whole(project: Project, product: Path) -> bool:
     if product != project.activity:
         return audio.is_ours(product, audio.frames_of(project.duration))
     try:
-        Moments.load(product)
+        Activity.load(product)
     except BadInput:
         return False
     return product.is_file()

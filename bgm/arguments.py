@@ -18,7 +18,7 @@ examples:
   python -m bgm make talk.mp4 -o talk-scored.mp4
   python -m bgm batch videos --out scored
   python -m bgm analyze talk.mp4 --project talk.bgm
-  python -m bgm score talk.bgm --segments s2,s3
+  python -m bgm compose talk.bgm --segments s2,s3
   python -m bgm render talk.bgm -o talk-scored.mp4
 
 exit status: 0 done, 1 a failure of ours, 2 bad usage or input, 130 stopped by Ctrl-C (the same command resumes)
@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
     _make(steps.add_parser("make", help="everything: VIDEO in, VIDEO with its own music out"))
     _batch(steps.add_parser("batch", help="the same for many videos, here or on a Ray cluster"))
     _analyze(steps.add_parser("analyze", help="transcript and emotion timeline into a project folder"))
-    _score(steps.add_parser("score", help="generate the music of the segments that changed"))
+    _compose(steps.add_parser("compose", help="make the music of the segments that changed"))
     _render(steps.add_parser("render", help="mix the music under the voice and write the video"))
     _export(steps.add_parser("export", help="subtitles, labels, timeline or stems of a project"))
     listing = steps.add_parser("engines", help="which engines can run here, and their weights")
@@ -93,7 +93,7 @@ def _analyze(p: argparse.ArgumentParser) -> None:
     _common(p)
 
 
-def _score(p: argparse.ArgumentParser) -> None:
+def _compose(p: argparse.ArgumentParser) -> None:
     p.add_argument("project", type=Path, metavar="DIR", help="project folder")
     p.add_argument("--segments", metavar="ID,…", help="only these segments")
     p.add_argument("--another", action="store_true", help="one more take of each of these segments")

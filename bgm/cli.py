@@ -97,11 +97,11 @@ def _analyze(arguments: argparse.Namespace, listen: Listener) -> tuple[Result, s
     return _described(project), _table(project)
 
 
-def _score(arguments: argparse.Namespace, listen: Listener) -> tuple[Result, str]:
+def _compose(arguments: argparse.Namespace, listen: Listener) -> tuple[Result, str]:
     from bgm import studio
 
     wanted = arguments.segments.split(",") if arguments.segments else None
-    project = studio.score(_opened(arguments), listen, wanted, another=arguments.another)
+    project = studio.compose(_opened(arguments), listen, wanted, another=arguments.another)
     return _described(project), _table(project)
 
 
@@ -159,7 +159,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace, Listener], tuple[Result | list
     "make": _make,
     "batch": _batch,
     "analyze": _analyze,
-    "score": _score,
+    "compose": _compose,
     "render": _render,
     "export": _export,
     "engines": _engines,
@@ -254,4 +254,4 @@ def _words(project: Project) -> list[str]:
     """What the composer made nothing of: the log doesn't tell it."""
     from bgm import studio
 
-    return [note for note in project.notes.get("score", ()) if note.startswith(studio.WORDS)]
+    return [note for note in project.notes.get("compose", ()) if note.startswith(studio.WORDS)]

@@ -28,7 +28,7 @@ Spans = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Moments:
+class Activity:
     """What happens in the video that music answers to: where the voice speaks, and where the picture cuts (seconds)."""
 
     speech: Spans = ()
@@ -37,7 +37,7 @@ class Moments:
     """How loud the old background is beside the speech (seconds, dB), in order; empty where it can't be told."""
 
     @classmethod
-    def load(cls, file: Path) -> Moments:
+    def load(cls, file: Path) -> Activity:
         """Those that the analysis noted in ``file``; none where there is no file. Raises BadInput: damaged."""
         try:
             noted = _schema().validate_json(file.read_bytes())
@@ -73,15 +73,15 @@ def _schema() -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Music:
-    """The engine that makes the takes, and the moments it answers to."""
+    """The engine that makes the takes, and the activity it answers to."""
 
     choice: Choice
     fingerprint: str
-    moments: Moments
+    activity: Activity
 
     @classmethod
-    def of(cls, choice: Choice, moments: Moments) -> Music:
-        return cls(choice, engines.composer_class(choice.name).fingerprint(choice.options), moments)
+    def of(cls, choice: Choice, activity: Activity) -> Music:
+        return cls(choice, engines.composer_class(choice.name).fingerprint(choice.options), activity)
 
     def take_id(self, cue: Cue) -> str:
         """The digest of what decides how a take sounds; context (the neighbours) is left out on purpose."""
@@ -101,7 +101,7 @@ class Order:
 
 def order(project: Project, piece: Piece, segment: Segment, number: int, music: Music) -> Order:
     """What take ``number`` of ``segment`` is made from and called, for its present inputs."""
-    cue = cue_of(project, piece, segment, take_seed(segment, number), music.moments)
+    cue = cue_of(project, piece, segment, take_seed(segment, number), music.activity)
     identity = music.take_id(cue)
     take = Take(identity, music.choice.label, cue.seed, f"takes/{segment.id}-{identity}.flac")
     return Order(segment.id, take, cue)
@@ -112,7 +112,7 @@ def take_seed(segment: Segment, number: int) -> int:
     return segment.seed if number == 0 else seed_of(segment.seed, number)
 
 
-def cue_of(project: Project, piece: Piece, segment: Segment, seed: int, moments: Moments) -> Cue:
+def cue_of(project: Project, piece: Piece, segment: Segment, seed: int, activity: Activity) -> Cue:
     """The brief for one take of ``segment``; ``piece`` is :func:`piece_of` the project, asked once for all segments."""
     segments, i = project.segments, project.segments.index(segment)
     before = segments[i - 1] if i else None
@@ -127,8 +127,8 @@ def cue_of(project: Project, piece: Piece, segment: Segment, seed: int, moments:
         seed=seed,
         opening=before is None,
         ending=after is None,
-        speech=_inside(segment, moments.speech),
-        hits=tuple(round(t - segment.start, 3) for t in moments.cuts if segment.start <= t < segment.end),
+        speech=_inside(segment, activity.speech),
+        hits=tuple(round(t - segment.start, 3) for t in activity.cuts if segment.start <= t < segment.end),
         start=segment.start,
         before=before.emotion if before else None,
         after=after.emotion if after else None,

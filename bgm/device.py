@@ -1,6 +1,6 @@
 """Which processor a model runs on, and who has to leave the GPU when another needs the room.
 
-Each loaded model is a guest of the GPU: it settles before it works and may be asked to leave while it rests. Models are
+Each loaded model is a model of the GPU: it settles before it works and may be asked to leave while it rests. Models are
 loaded once and shared by all users, so a model that left comes back the next time that somebody needs it.
 """
 
@@ -25,7 +25,7 @@ SPARE_BYTES = 1 << 30
 """Left free for what a model computes beside its weights."""
 
 
-class Guest(Protocol):
+class Movable(Protocol):
     """A model that can move. ``leave`` goes to the CPU and answers True, or False while it is at work."""
 
     def leave(self) -> bool: ...
@@ -79,32 +79,32 @@ def weight_bytes(module: Any) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
-class Rooms:
-    """The GPU's guests, the one that rested longest first."""
+class Residents:
+    """The GPU's models, the one that rested longest first."""
 
     def __init__(self, free: Callable[[], int] = free_gpu_bytes) -> None:
         self._free = free
-        self._guests: list[Guest] = []
+        self._residents: list[Movable] = []
         self._lock = threading.Lock()
 
-    def settle(self, guest: Guest, needed: int) -> None:
+    def admit(self, model: Movable, needed: int) -> None:
         """Make room for ``needed`` bytes: the others leave, longest rested first, until there is enough."""
         with self._lock:
-            others = [other for other in self._guests if other is not guest]
+            others = [other for other in self._residents if other is not model]
             for other in list(others):
                 if self._free() >= needed + SPARE_BYTES:
                     break
                 if other.leave():
                     others.remove(other)
-            self._guests = [*others, guest]
+            self._residents = [*others, model]
 
-    def forget(self, guest: Guest) -> None:
+    def forget(self, model: Movable) -> None:
         """Let go of a model that nobody will ask for again, so that its memory is freed."""
         with self._lock:
-            self._guests = [other for other in self._guests if other is not guest]
+            self._residents = [other for other in self._residents if other is not model]
 
 
-gpu = Rooms()
+gpu = Residents()
 """The one GPU of this process. It holds no user's data: models only."""
 
 
@@ -161,7 +161,7 @@ class Loaded(Generic[M]):
         if self._placed == self.device:
             return
         if self.device == "cuda" and not self.is_lent():
-            gpu.settle(self, self._size())
+            gpu.admit(self, self._size())
         self._move(self.device)
 
     def _move(self, device: str) -> None:

@@ -124,7 +124,7 @@ class Composer(Engine, Protocol):
         """All of the engine, beside its options, that decides how a cue sounds: part of a take's id."""
         return cls.revision
 
-    def generate(self, cues: Sequence[Cue], targets: Sequence[Path], progress: Progress) -> Iterator[Made]:
+    def compose(self, cues: Sequence[Cue], targets: Sequence[Path], progress: Progress) -> Iterator[Made]:
         """Write cue ``i`` to ``targets[i]`` (FLAC, 48 kHz, stereo, 24 bit, exactly ``cue.frames`` long), each told when
         its file is whole, in any order."""
 

@@ -122,7 +122,7 @@ class Whole:
         return inner
 
 
-class Journey:
+class Stages:
     """The stages of one call of the studio, each weighing what it usually costs."""
 
     def __init__(self, weights: Mapping[str, float], listen: Listener) -> None:
@@ -135,7 +135,7 @@ class Journey:
         """``stage`` needs no work."""
         self._weights[stage] = 0.0
 
-    def stage(self, stage: str) -> Progress:
+    def begin(self, stage: str) -> Progress:
         """The progress to hand to ``stage``; it starts now."""
         self._listen(self._step(stage, 0.0, ""))
 

@@ -34,7 +34,7 @@ FILE = "project.json"
 LANGUAGE_UNKNOWN = "und"
 _WRITTEN = [name for name, setting in SETTINGS.items() if setting.card.group != "machine"]
 """Settings in project.json. The first releases wrote those of the machine too: they are read, and not heeded."""
-Noted = Literal["kept", "source", "decode", "separate", "transcribe", "score", "mix", "render"]
+Noted = Literal["kept", "source", "decode", "separate", "transcribe", "compose", "mix", "render"]
 NOTED: tuple[Noted, ...] = get_args(Noted)
 """What may have left notes, in the order in which they are read: the finished file, then each step on the way."""
 
@@ -255,7 +255,7 @@ def _schema() -> Any:
         utterances: Annotated[tuple[Utterance, ...], AfterValidator(_checked_utterances)]
         segments: Annotated[tuple[Segment, ...], AfterValidator(_checked_segments)]
         engines: dict[str, EngineUse]
-        notes: NotRequired[dict[Noted, tuple[str, ...]]]  # projects of the first releases have none
+        notes: NotRequired[dict[Noted | Literal["score"], tuple[str, ...]]]  # in the first releases there were none
         settings: Settings
 
     return TypeAdapter(Document)
@@ -270,6 +270,8 @@ def _from_document(document: dict[str, Any], folder: Path) -> Project:
     timeline = Timeline(document["duration"], document["segments"]) if document["segments"] else None
     fields = ("video", "duration", "language", "utterances", "engines", "settings")
     notes = document.get("notes", {})
+    if "score" in notes:  # what composing was once called
+        notes["compose"] = notes.pop("score")
     return Project(folder, timeline=timeline, notes=notes, **{name: document[name] for name in fields})
 
 

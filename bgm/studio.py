@@ -1,4 +1,4 @@
-"""The only conductor: open, analyze, score, render. The page, the shell and the tests call these and nothing deeper.
+"""The only conductor: open, analyze, compose, render. The page, the shell and the tests call these and nothing deeper.
 
 Each step takes a Project and gives a new, saved one. Each tells its progress to a :data:`bgm.progress.Listener`, which
 may raise :class:`bgm.errors.Cancelled`; what was finished by then is kept, and the same call resumes.
@@ -26,7 +26,7 @@ from bgm.media.probe import MediaInfo, probe
 from bgm.media.remux import RemuxOptions, check_output, encode_audio, remux
 from bgm.mix.plan import MixPlan, MixReport, MixSettings, Placement
 from bgm.music import direction
-from bgm.progress import Journey, Listener, Whole, silent, unheard
+from bgm.progress import Listener, Stages, Whole, silent, unheard
 from bgm.project import Project
 from bgm.settings import Settings
 from bgm.speech.writers import to_srt
@@ -75,13 +75,13 @@ def analyze(project: Project, listen: Listener = unheard) -> Project:
     """From the video to the emotion timeline. What is done already is not done again; the creator's segments stay."""
     project = projects.with_video(project)
     with project.locked():
-        return analysis.analyze(project, Journey(analysis.WEIGHTS, listen))
+        return analysis.analyze(project, Stages(analysis.WEIGHTS, listen))
 
 
-def rescore(project: Project, listen: Listener = unheard) -> Project:
+def read_emotions(project: Project, listen: Listener = unheard) -> Project:
     """Read the emotions of the utterances whose scores are None (their text was edited) and smooth again."""
     with project.locked():
-        return analysis.read_emotions(project, Journey(analysis.WEIGHTS, listen))
+        return analysis.read_emotions(project, Stages(analysis.WEIGHTS, listen))
 
 
 def edit(
@@ -146,7 +146,7 @@ def next_composer(project: Project) -> type[Composer] | None:
         return None
 
 
-def score(
+def compose(
     project: Project,
     listen: Listener = unheard,
     segments: Collection[str] | None = None,
@@ -160,27 +160,27 @@ def score(
     """
     wanted = {_segment(project, s).id for s in segments} if segments is not None else None
     with project.locked():
-        journey = Journey({"music": 1.0}, listen)
+        stages = Stages({"music": 1.0}, listen)
         choice = composer(project)
-        music = Music.of(choice, analysis.moments(project))
+        music = Music.of(choice, analysis.activity(project))
         project = projects.update(project, lambda p: takes.adopt(analysis.remember(p, choice), music))
         todo = takes.missing(project, music, wanted, another=another)
-        project, notes = takes.generate(project, music, todo, journey.stage("music"), choose=another)
+        project, notes = takes.compose(project, music, todo, stages.begin("music"), choose=another)
         if todo:
-            project = projects.update(project, lambda p: analysis.noted(p, "score", notes))
+            project = projects.update(project, lambda p: analysis.noted(p, "compose", notes))
         project = projects.update(project, partial(_with_words_noted, choice=choice))
-        journey.finish("music")
+        stages.finish("music")
         return project
 
 
 def _with_words_noted(project: Project, choice: Choice) -> Project:
     """Note which of the creator's words nothing was made of. They are the creator's own, so no log repeats them."""
-    others = tuple(note for note in project.notes.get("score", ()) if not note.startswith(WORDS))
+    others = tuple(note for note in project.notes.get("compose", ()) if not note.startswith(WORDS))
     if engines.composer_class(choice.name).reads_sentences:
-        return project.noted("score", others)
+        return project.noted("compose", others)
     played = [segment for segment in project.segments if not segment.silent and not segment.locked]
     words = tuple(f"{WORDS}{s.id}: {note}" for s in played for note in direction.notes(s.prompt))
-    return project.noted("score", (*others, *words))
+    return project.noted("compose", (*others, *words))
 
 
 def unread(project: Project) -> bool:
@@ -195,7 +195,7 @@ def stale(project: Project) -> tuple[str, ...]:
         return tuple(s.id for s in project.segments if not (s.silent or s.locked))
     options = replace(_music_options(project), model=used.name.partition(":")[2] or None)
     choice = Choice.of(engines.spec(Stage.MUSIC, used.name.partition(":")[0]), used.reason, options)
-    music = Music.of(choice, analysis.moments(project))
+    music = Music.of(choice, analysis.activity(project))
     piece = piece_of(project)
     return tuple(s.id for s in project.segments if takes.is_stale(project, piece, s, music))
 
@@ -206,10 +206,10 @@ def render(project: Project, out: Path, listen: Listener = unheard, *, overwrite
     info = soundtrack.used(project, probe(project.video_path))
     check_output(info, out, overwrite, keep_original=project.settings.keep_original)
     with project.locked():
-        journey = Journey({"mix": 2.0, "remux": 1.0}, listen)
+        stages = Stages({"mix": 2.0, "remux": 1.0}, listen)
         sweep_target(out)
-        project, report = _mix(project, journey)
-        progress = journey.stage("remux")
+        project, report = _mix(project, stages)
+        progress = stages.begin("remux")
         if info.has_video:
             with _transcript(project) as subtitles:
                 options = RemuxOptions(project.settings.keep_original, subtitles, project.language)
@@ -218,7 +218,7 @@ def render(project: Project, out: Path, listen: Listener = unheard, *, overwrite
             written = encode_audio(project.master, out, info, progress)
         project = projects.update(project, lambda p: analysis.noted(p, "render", written.notes))
         project = projects.update(project, lambda p: analysis.noted(p, "kept", written.kept))
-        journey.finish("remux")
+        stages.finish("remux")
     return Rendered(project, out, report.lufs, report.true_peak_db, report.under_speech_lu)
 
 
@@ -230,11 +230,11 @@ def make(
     overwrite: bool = False,
     saved: Callable[[], object] = lambda: None,
 ) -> Rendered:
-    """Analyze, score and render as one call; ``saved`` is called when the project has all of another step's work."""
+    """Analyze, compose and render as one call; ``saved`` is called when the project has all of another step's work."""
     whole = Whole(listen)
     project = analyze(project, whole.over(0.0, 0.7))
     saved()
-    project = score(project, whole.over(0.7, 0.85))
+    project = compose(project, whole.over(0.7, 0.85))
     saved()
     return render(project, out, whole.over(0.85, 1.0), overwrite=overwrite)
 
@@ -253,16 +253,16 @@ def _transcript(project: Project) -> Iterator[Path | None]:
 def mix_preview(project: Project, listen: Listener = unheard) -> Path:
     """The final mix alone, without the remux: the project's master stem."""
     with project.locked():
-        _mix(project, Journey({"mix": 1.0}, listen))
+        _mix(project, Stages({"mix": 1.0}, listen))
     return project.master
 
 
-def _mix(project: Project, journey: Journey) -> tuple[Project, MixReport]:
+def _mix(project: Project, stages: Stages) -> tuple[Project, MixReport]:
     from bgm.mix.master import mix
 
-    report = mix(_plan(project), project.bgm, project.master, journey.stage("mix"))
+    report = mix(_plan(project), project.bgm, project.master, stages.begin("mix"))
     project = projects.update(project, lambda p: analysis.noted(p, "mix", report.notes))
-    journey.finish("mix")
+    stages.finish("mix")
     return project, report
 
 
@@ -272,7 +272,7 @@ def _plan(project: Project) -> MixPlan:
         frames=audio.frames_of(project.duration),
         placements=tuple(_placement(project, segment) for segment in _analyzed(project).segments),
         voice=project.voice if project.voice.is_file() else None,
-        speech=analysis.moments(project).speech,
+        speech=analysis.activity(project).speech,
         settings=MixSettings(lufs=s.lufs, duck=s.duck, depth_db=s.duck_depth_db),
     )
 
@@ -288,7 +288,7 @@ def _placement(project: Project, segment: Segment) -> Placement:
 def _existing(project: Project, take: Take) -> Path:
     path = project.take_path(take)
     if not path.is_file():
-        raise BadInput(f"the take {take.file} is missing from {project.folder}; run score again")
+        raise BadInput(f"the take {take.file} is missing from {project.folder}; run compose again")
     return path
 
 

@@ -43,7 +43,7 @@ def missing(project: Project, music: Music, wanted: Collection[str] | None, *, a
     return out
 
 
-def generate(
+def compose(
     project: Project, music: Music, todo: Sequence[Order], progress: Progress, *, choose: bool = False
 ) -> tuple[Project, tuple[str, ...]]:
     """Make the takes; the project is saved after each, with whatever was edited meanwhile. With what there is to note.
@@ -55,7 +55,7 @@ def generate(
     notes: dict[str, None] = {}
     parts = [project.take_path(o.take).with_name(f"{PART_PREFIX}{o.take.id}-{i}.flac") for i, o in enumerate(todo)]
     try:
-        for made in engines.composer(music.choice).generate([o.cue for o in todo], parts, progress):
+        for made in engines.composer(music.choice).compose([o.cue for o in todo], parts, progress):
             arriving = todo[made.index]
             parts[made.index].replace(project.take_path(arriving.take))
             project = projects.update(project, partial(_arrive, arriving=arriving, music=music, choose=choose))
@@ -87,7 +87,7 @@ def is_stale(project: Project, piece: Piece, segment: Segment, music: Music) -> 
     if _is_own(take):
         return False
     has_its_seed = any(take.seed == take_seed(segment, number) for number in range(MAX_TAKES))
-    return not has_its_seed or take.id != music.take_id(cue_of(project, piece, segment, take.seed, music.moments))
+    return not has_its_seed or take.id != music.take_id(cue_of(project, piece, segment, take.seed, music.activity))
 
 
 def with_take(timeline: Timeline, segment_id: str, take: Take) -> Timeline:

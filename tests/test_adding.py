@@ -32,7 +32,7 @@ class Hum(Composer):
     def missing(cls, options):
         return None
 
-    def generate(self, cues, targets, progress):
+    def compose(self, cues, targets, progress):
         for i, cue in enumerate(cues):
             with writer(targets[i]) as file:
                 file.write(np.full((cue.frames, 2), 0.1, np.float32))
@@ -48,16 +48,16 @@ from bgm import studio
 from bgm.arguments import parser
 from bgm.settings import Settings
 from bgm.ui import preferences
-told = parser()._subparsers._group_actions[0].choices["score"].format_help()
+told = parser()._subparsers._group_actions[0].choices["compose"].format_help()
 assert "riffusion, embedded, hum" in " ".join(told.split())
 assert "hum" in preferences.controls()["music"]["choices"]
 settings = preferences.changed(Settings(offline=True, lora="someone/else"), {"music": "hum"})
 project = studio.open_video(Path(sys.argv[1]), Path(sys.argv[2]), settings)
 project = studio.analyze(project)
 project = studio.edit(project, project.timeline.update(project.segments[0].id, prompt="frobnicate it"))
-project = studio.score(project)
+project = studio.compose(project)
 assert [take.engine for s in project.segments for take in s.takes] == ["hum"] * len(project.segments)
-assert project.notes["score"] == ("It hums.",), project.notes
+assert project.notes["compose"] == ("It hums.",), project.notes
 assert studio.stale(project) == ()
 """
 ASK_SETTING = """
@@ -68,7 +68,7 @@ from bgm import cli, project as projects
 from bgm.arguments import parser
 from bgm.settings import SETTINGS, Settings, table
 from bgm.ui import preferences
-arguments = parser().parse_args(["score", "folder", "--hum"])
+arguments = parser().parse_args(["compose", "folder", "--hum"])
 assert cli._changed(Settings(), arguments).hum is True
 assert preferences.changed(Settings(), {"hum": True}).hum is True and "hum" in preferences.NAMES
 assert SETTINGS["hum"].card.portable and "| `hum` |" in table()

@@ -10,14 +10,14 @@ import pytest
 
 from bgm import engines
 from bgm import project as projects
-from bgm.cues import Moments, Music, order, piece_of
+from bgm.cues import Activity, Music, order, piece_of
 from bgm.engines import Choice, EngineOptions, Stage
 from bgm.music.soundfont import find_font
 from bgm.project import Project
 from bgm.settings import Settings
 from bgm.timeline import EMOTIONS, Emotion, Segment, Style, Timeline, Utterance
 
-MUSIC = Music.of(Choice(Stage.MUSIC, "embedded", "", EngineOptions()), Moments())
+MUSIC = Music.of(Choice(Stage.MUSIC, "embedded", "", EngineOptions()), Activity())
 
 
 def project(folder: Path, fingerprint: str = "9:abc", **settings: object) -> Project:
@@ -71,7 +71,7 @@ def test_another_soundfont_is_another_sound(tmp_path: Path, monkeypatch: pytest.
 
     def take(lora: str | None = None) -> str:
         options = EngineOptions(lora=lora)
-        music = Music.of(engines.choose(Stage.MUSIC, "embedded", options), Moments())
+        music = Music.of(engines.choose(Stage.MUSIC, "embedded", options), Activity())
         return order(made, piece_of(made), segment, 0, music).take.id
 
     before = take()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bgm.device import SPARE_BYTES, Loaded, Rooms, Shelf, pick, why_no_device
+from bgm.device import SPARE_BYTES, Loaded, Residents, Shelf, pick, why_no_device
 from bgm.emotion.distilroberta import DistilRoberta
 from bgm.engines import EngineOptions
 from bgm.errors import BgmError, Cancelled, EngineUnavailable
@@ -38,8 +38,8 @@ class Model:
     works: bool = False
     on_gpu: bool = field(default=False)
 
-    def enter(self, rooms: Rooms) -> None:
-        rooms.settle(self, self.size)
+    def enter(self, gpu: Residents) -> None:
+        gpu.admit(self, self.size)
         self.on_gpu = True
         self.card.taken += self.size
 
@@ -53,20 +53,20 @@ class Model:
 
 def test_models_stay_together_where_there_is_room() -> None:
     card = Card()
-    rooms = Rooms(card.free)
+    gpu = Residents(card.free)
     first, second = Model(card, 2 * GB), Model(card, 3 * GB)
-    first.enter(rooms)
-    second.enter(rooms)
+    first.enter(gpu)
+    second.enter(gpu)
     assert first.on_gpu
     assert second.on_gpu
 
 
 def test_the_one_that_rested_longest_leaves_first_and_only_as_many_as_needed() -> None:
     card = Card()
-    rooms = Rooms(card.free)
+    gpu = Residents(card.free)
     old, young, new = Model(card, 3 * GB), Model(card, 3 * GB), Model(card, 4 * GB)
     for model in (old, young, new):
-        model.enter(rooms)
+        model.enter(gpu)
     assert not old.on_gpu
     assert young.on_gpu
     assert card.taken <= 8 * GB - SPARE_BYTES
@@ -74,20 +74,20 @@ def test_the_one_that_rested_longest_leaves_first_and_only_as_many_as_needed() -
 
 def test_a_model_at_work_is_not_moved() -> None:
     card = Card()
-    rooms = Rooms(card.free)
+    gpu = Residents(card.free)
     busy, resting, new = Model(card, 3 * GB, works=True), Model(card, 3 * GB), Model(card, 4 * GB)
     for model in (busy, resting, new):
-        model.enter(rooms)
+        model.enter(gpu)
     assert busy.on_gpu
     assert not resting.on_gpu
 
 
 def test_a_model_that_is_forgotten_is_not_kept_alive() -> None:
     card = Card()
-    rooms = Rooms(card.free)
+    gpu = Residents(card.free)
     model = Model(card, 2 * GB)
-    model.enter(rooms)
-    rooms.forget(model)
+    model.enter(gpu)
+    gpu.forget(model)
     reference = weakref.ref(model)
     del model
     assert reference() is None

@@ -121,7 +121,7 @@ def test_another_videos_project_is_not_overwritten(muted_mp4: Path, b_avi: Path,
 
 
 def test_score_and_render_need_a_project(tmp_path: Path) -> None:
-    for step in (["score", tmp_path], ["render", tmp_path, "-o", tmp_path / "out.mp4"]):
+    for step in (["compose", tmp_path], ["render", tmp_path, "-o", tmp_path / "out.mp4"]):
         done = bgm(*step)
         assert done.status == 2
         assert "there is no project" in done.err

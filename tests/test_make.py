@@ -78,11 +78,11 @@ def test_after_a_hand_edit_only_that_segment_is_made_again(made: tuple[Path, Don
     segment["emotion"] = "joy" if segment["emotion"] != "joy" else "fear"
     segment["prompt"] = "no brass, purple elephants"
     (project / "project.json").write_text(json.dumps(document), encoding="utf-8")
-    scored = bgm("score", project, "--json", "--offline")
+    scored = bgm("compose", project, "--json", "--offline")
     assert scored.status == 0, scored.err
     told = f"words of segment {segment['id']}: not understood: “purple elephants”"
-    assert scored.result["notes"]["score"] == [told]
-    assert told in bgm("score", project, "--offline").out
+    assert scored.result["notes"]["compose"] == [told]
+    assert told in bgm("compose", project, "--offline").out
     after = {f.name: f.read_bytes() for f in (project / "takes").glob("*.flac")}
     assert {name: after.get(name) for name in before} == before
     assert len(after) == len(before) + 1
@@ -99,7 +99,7 @@ def test_another_seed_makes_another_take_that_is_heard(made: tuple[Path, Done], 
     before = document["segments"][0]["chosen"]
     document["segments"][0]["seed"] += 1
     (project / "project.json").write_text(json.dumps(document), encoding="utf-8")
-    scored = bgm("score", project, "--json", "--offline")
+    scored = bgm("compose", project, "--json", "--offline")
     assert scored.status == 0, scored.err
     first = scored.result["segments"][0]
     assert first["chosen"] != before

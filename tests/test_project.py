@@ -58,6 +58,11 @@ def test_a_project_of_the_first_releases_has_no_notes(project: Project) -> None:
     assert projects.loads(json.dumps(document), project.folder) == project
 
 
+def test_what_an_older_project_noted_of_its_score_is_read_as_of_composing(project: Project) -> None:
+    older = edited(project, "notes", value={"score": ["It hums."], "mix": ["It is quiet."]})
+    assert projects.loads(older, project.folder).notes == {"compose": ("It hums.",), "mix": ("It is quiet.",)}
+
+
 def test_the_schema_has_the_promised_fields(project: Project) -> None:
     document = json.loads(projects.dumps(project))
     assert set(document) == set("version video duration language utterances segments engines settings notes".split())

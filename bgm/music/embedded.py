@@ -60,7 +60,7 @@ class EmbeddedComposer(Composer):
             font = None
         return f"{cls.revision} {font.name} {font.stat().st_size}" if font else cls.revision
 
-    def generate(self, cues: Sequence[Cue], targets: Sequence[Path], progress: Progress) -> Iterator[Made]:
+    def compose(self, cues: Sequence[Cue], targets: Sequence[Path], progress: Progress) -> Iterator[Made]:
         """Write cue ``i`` to ``targets[i]`` (FLAC, 48 kHz, stereo, 24 bit, exactly its length), in order."""
         font = _font(self._wanted)  # now, not when it was loaded: another may have been fetched or set since
         for i, (cue, target) in enumerate(zip(cues, targets, strict=True)):

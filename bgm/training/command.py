@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from bgm import console
-from bgm.progress import Journey, Progress
+from bgm.progress import Progress, Stages
 
 Work = Callable[[argparse.Namespace, Progress], str]
 """Does what the arguments say, and returns what to print."""
@@ -23,9 +23,9 @@ def run(parser: argparse.ArgumentParser, stage: str, work: Work, argv: Sequence[
     try:
         # What a library prints must not get between the caller and the result.
         with contextlib.redirect_stdout(sys.stderr), console.stoppable(), console.shown(arguments.quiet) as listen:
-            journey = Journey({stage: 1.0}, listen)
-            text = work(arguments, journey.stage(stage))
-            journey.finish(stage)
+            stages = Stages({stage: 1.0}, listen)
+            text = work(arguments, stages.begin(stage))
+            stages.finish(stage)
     except BaseException as error:
         if arguments.debug:
             traceback.print_exc()

@@ -18,7 +18,7 @@ from bgm.errors import BadInput, BgmError
 from bgm.ui import preferences, records
 from bgm.ui.desk import SUBTITLES, Desk
 from bgm.ui.jobs import Job
-from bgm.ui.steps import Wish, wish_of
+from bgm.ui.steps import StepOptions, options_of
 from bgm.ui.view import without_folders
 
 _P = ParamSpec("_P")
@@ -40,7 +40,7 @@ def add(desk: Desk) -> None:
     endpoints: tuple[tuple[str, Callable[..., Any], list[Any], Any], ...] = (
         ("analyze", calls.analyze, [video, subtitles, settings], document),
         ("edit", calls.edit, [project, edits], document),
-        ("score", calls.score, [project, segments, another], document),
+        ("compose", calls.compose, [project, segments, another], document),
         ("render", calls.render, [project], result),
         ("engines", calls.engines, [], listing),
     )
@@ -79,7 +79,7 @@ class Endpoints:
         wanted = preferences.changed(self._desk.settings, settings or {})
         files = [Path(file) for file in (video, subtitles) if file]
         project_id = await asyncio.to_thread(self._desk.begin, files, wanted)
-        await self._done(project_id, "analyze", Wish())
+        await self._done(project_id, "analyze", StepOptions())
         return await asyncio.to_thread(self._document, project_id)
 
     @_told
@@ -96,15 +96,15 @@ class Endpoints:
         return await asyncio.to_thread(self._document, project)
 
     @_told
-    async def score(self, project: str, segments: list[str] | None = None, another: bool = False) -> Document:
+    async def compose(self, project: str, segments: list[str] | None = None, another: bool = False) -> Document:
         """Make the music that is missing, of all segments or of those named; ``another`` makes each one more take."""
-        await self._done(project, "generate", wish_of(segments, another))
+        await self._done(project, "compose", options_of(segments, another))
         return await asyncio.to_thread(self._document, project)
 
     @_told
     async def render(self, project: str) -> str:
         """The video with its music."""
-        await self._done(project, "render", Wish())
+        await self._done(project, "render", StepOptions())
         loaded = self._desk.workspace.load(project)
         result = records.load(loaded.folder).result
         if result is None:
@@ -118,8 +118,8 @@ class Endpoints:
         options = EngineOptions(offline=settings.offline, device=settings.device)
         return await asyncio.to_thread(engines.survey, options)
 
-    async def _done(self, project_id: str, kind: str, wish: Wish) -> Job:
-        job = await asyncio.to_thread(self._desk.start, project_id, kind, wish)
+    async def _done(self, project_id: str, kind: str, options: StepOptions) -> Job:
+        job = await asyncio.to_thread(self._desk.start, project_id, kind, options)
         async for last in self._desk.jobs.follow(job):
             job = last
         if job.error or job.state == "stopped":

@@ -173,7 +173,7 @@ def _check_media(project: Project) -> None:
     vet(project.video_path)
     if abs(probe(project.video_path).duration - project.duration) > _SLACK_SECONDS:
         raise BadInput("the video in this project file is another than the one that the project was made from")
-    analysis.moments(project)
+    analysis.activity(project)
     for name in ("media", "stems", "takes"):
         for path in sorted((project.folder / name).glob("*")):
             if path != project.activity and not audio.is_ours(path):

@@ -26,7 +26,7 @@ from bgm.ui import archive, edits, preferences
 from bgm.ui.edits import Gesture, History, Revision
 from bgm.ui.jobs import Job, Jobs
 from bgm.ui.sample import Sample
-from bgm.ui.steps import STEPS, Wish, made_by
+from bgm.ui.steps import STEPS, StepOptions, made_by
 from bgm.ui.view import View, job_view, project_view
 from bgm.ui.workspace import Workspace, place_for_source
 
@@ -97,7 +97,7 @@ class Desk:
 
     # Steps ---------------------------------------------------------------------------------------------------------
 
-    def start(self, project_id: object, kind: object, wish: Wish, *, join: bool = False) -> Job:
+    def start(self, project_id: object, kind: object, options: StepOptions, *, join: bool = False) -> Job:
         """Queue a step of a project; with ``join`` the step that runs already, if there is one, will do."""
         if not (isinstance(kind, str) and kind in STEPS):
             raise BadInput(f"there is no step {kind!r}")
@@ -107,16 +107,16 @@ class Desk:
             running = self.jobs.of(name)
             if join and running is not None and not running.finished.is_set():
                 return running
-            making = made_by(kind, project, wish)
+            making = made_by(kind, project, options)
             self.workspace.check_room(project.folder)
 
             @full_disk_told()
             def run(listen: Listener) -> Project:
                 before = projects.load(project.folder, project.settings)
-                return self._undoable(before, lambda now: work(now, wish, listen))
+                return self._undoable(before, lambda now: work(now, options, listen))
 
             queue = "music" if making else queue  # with the composers whenever it makes music
-            return self.jobs.submit(name, kind, queue, run, making=making, more=wish.another)
+            return self.jobs.submit(name, kind, queue, run, making=making, more=options.another)
 
     async def watch(self, job: Job) -> AsyncIterator[tuple[View, View | None]]:
         """The job as it goes on, and the project whenever it has changed by it."""
@@ -149,7 +149,7 @@ class Desk:
 
     @full_disk_told()
     def set_text(self, project_id: object, index: object, name: object, text: object) -> View:
-        """Correct an utterance's ``text`` or its ``english``; its emotions count as unread until the next rescore."""
+        """Correct an utterance's ``text`` or its ``english``; its emotions count as unread until the next reading."""
         if not (isinstance(text, str) and text.strip() and len(text) <= TEXT_LENGTH):
             raise BadInput(f"a line of the transcript has 1 to {TEXT_LENGTH} characters")
         line = " ".join(text.split())

@@ -14,7 +14,7 @@ from bgm.errors import BgmError
 from bgm.ui.desk import Desk
 from bgm.ui.jobs import Job
 from bgm.ui.sample import Sample
-from bgm.ui.steps import wish_of
+from bgm.ui.steps import options_of
 from bgm.ui.view import View, error_view, job_view, without_folders
 
 Shown = tuple[Any, Any, Any]
@@ -79,8 +79,8 @@ class Handlers:
         data = event._data
         kind, project_id = data.get("step"), data.get("project") or project_id
         try:
-            wish = wish_of(data.get("segments"), data.get("another"))
-            begin = partial(self._desk.start, project_id, kind, wish, join=bool(data.get("by_itself")))
+            options = options_of(data.get("segments"), data.get("another"))
+            begin = partial(self._desk.start, project_id, kind, options, join=bool(data.get("by_itself")))
             job = await asyncio.to_thread(begin)
         except BgmError as error:
             yield SKIP, error_view(str(error), str(kind)), SKIP

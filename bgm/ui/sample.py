@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bgm import __version__, studio
 from bgm import project as projects
-from bgm.cues import Moments, Music
+from bgm.cues import Activity, Music
 from bgm.digest import digest, fingerprint
 from bgm.errors import BgmError
 from bgm.files import beside
@@ -95,7 +95,7 @@ class Sample:
         part.mkdir(parents=True)
         project = self._laid_out(part, settings)
         if steps.is_quick(project):
-            steps.preview(project, steps.Wish(), lambda step: None)
+            steps.preview(project, steps.StepOptions(), lambda step: None)
             part.replace(ready)
             log.info("the sample is composed")
 
@@ -114,7 +114,7 @@ class Sample:
         """Of all that its project is made from: another version, soundfont or setting makes another."""
         try:
             project = replace(projects.load(self.analysis), settings=settings)
-            music = Music.of(studio.composer(project), Moments()).fingerprint
+            music = Music.of(studio.composer(project), Activity()).fingerprint
         except BgmError:
             music = ""
         return digest(__version__, fingerprint(self.video), music, repr(settings))

@@ -26,34 +26,34 @@ _COMPOSED = 0.6
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class StepOptions:
     """What a step was asked for: ``segments`` None for all."""
 
     segments: tuple[str, ...] | None = None
     another: bool = False
 
 
-Work = Callable[[Project, Wish, Listener], Project]
+Work = Callable[[Project, StepOptions, Listener], Project]
 
 
-def analyze(project: Project, wish: Wish, listen: Listener) -> Project:
+def analyze(project: Project, options: StepOptions, listen: Listener) -> Project:
     return studio.analyze(project, listen)
 
 
-def rescore(project: Project, wish: Wish, listen: Listener) -> Project:
-    return studio.rescore(project, listen)
+def read_emotions(project: Project, options: StepOptions, listen: Listener) -> Project:
+    return studio.read_emotions(project, listen)
 
 
-def generate(project: Project, wish: Wish, listen: Listener) -> Project:
+def compose(project: Project, options: StepOptions, listen: Listener) -> Project:
     """Make the missing takes; a short video's preview is mixed at once, so that it can be heard without waiting."""
     project = _read(project, listen)
     if project.duration > PREVIEW_AT_ONCE_SECONDS:
-        return studio.score(project, listen, wish.segments, another=wish.another)
-    project = studio.score(project, _over(listen, 0, _MUSIC_SHARE), wish.segments, another=wish.another)
-    return preview(project, wish, _over(listen, _MUSIC_SHARE, 1))
+        return studio.compose(project, listen, options.segments, another=options.another)
+    project = studio.compose(project, _over(listen, 0, _MUSIC_SHARE), options.segments, another=options.another)
+    return preview(project, options, _over(listen, _MUSIC_SHARE, 1))
 
 
-def preview(project: Project, wish: Wish, listen: Listener) -> Project:
+def preview(project: Project, options: StepOptions, listen: Listener) -> Project:
     """Mix what would be heard, without the remux; music that is quickly made is made first where it is out of date."""
     project = _read(project, listen)
     if is_quick(project):
@@ -66,7 +66,7 @@ def preview(project: Project, wish: Wish, listen: Listener) -> Project:
     return project
 
 
-def render(project: Project, wish: Wish, listen: Listener) -> Project:
+def render(project: Project, options: StepOptions, listen: Listener) -> Project:
     """Make the finished video and note what it was made from; what is missing or out of date is made first."""
     project, listen = _with_current_music(_read(project, listen), listen)
     if any(s.chosen is None and not s.silent for s in project.segments):
@@ -88,20 +88,20 @@ def is_quick(project: Project) -> bool:
     return engine.is_quick
 
 
-def made_by(kind: str, project: Project, wish: Wish) -> tuple[str, ...]:
+def made_by(kind: str, project: Project, options: StepOptions) -> tuple[str, ...]:
     """The segments whose music a step would make."""
-    composes = kind in {"generate", "render"} or (kind == "preview" and is_quick(project))
-    if not composes or (wish.another and wish.segments is not None):
-        return wish.segments or () if composes else ()
+    composes = kind in {"compose", "render"} or (kind == "preview" and is_quick(project))
+    if not composes or (options.another and options.segments is not None):
+        return options.segments or () if composes else ()
     try:
-        return tuple(s for s in studio.stale(project) if wish.segments is None or s in wish.segments)
+        return tuple(s for s in studio.stale(project) if options.segments is None or s in options.segments)
     except OSError:  # the job will run into it too, and tells it under its reference
         return ()
 
 
 def _read(project: Project, listen: Listener) -> Project:
     """With the emotions of the words that were changed."""
-    return studio.rescore(project, _over(listen, 0, 0)) if studio.unread(project) else project
+    return studio.read_emotions(project, _over(listen, 0, 0)) if studio.unread(project) else project
 
 
 def _with_current_music(project: Project, listen: Listener) -> tuple[Project, Listener]:
@@ -111,27 +111,27 @@ def _with_current_music(project: Project, listen: Listener) -> tuple[Project, Li
         lacking = studio.stale(project)
         if not lacking:
             break
-        studio.score(project, _over(listen, done, _COMPOSED), lacking)
+        studio.compose(project, _over(listen, done, _COMPOSED), lacking)
         project, done = projects.load(project.folder, project.settings), _COMPOSED
     return project, _over(listen, done, 1)
 
 
 STEPS: dict[str, tuple[Queue, Work]] = {
     "analyze": ("studio", analyze),
-    "rescore": ("studio", rescore),
-    "generate": ("music", generate),
+    "read_emotions": ("studio", read_emotions),
+    "compose": ("music", compose),
     "preview": ("studio", preview),
     "render": ("studio", render),
 }
 
 
-def wish_of(segments: object, another: object) -> Wish:
-    """A wish from what a browser or a client sent. Raises BadInput when it makes no sense."""
+def options_of(segments: object, another: object) -> StepOptions:
+    """A options from what a browser or a client sent. Raises BadInput when it makes no sense."""
     if segments is None:
-        return Wish(None, bool(another))
+        return StepOptions(None, bool(another))
     if not (isinstance(segments, Collection) and all(isinstance(s, str) for s in segments)):
         raise BadInput("segments must be a list of segment ids")
-    return Wish(tuple(segments), bool(another))
+    return StepOptions(tuple(segments), bool(another))
 
 
 def _result_path(project: Project) -> Path:

@@ -12,7 +12,7 @@ from typing import Any
 from bgm import engines
 from bgm.engines import EngineOptions, Stage
 from bgm.errors import BgmError
-from bgm.progress import Journey, Listener
+from bgm.progress import Listener, Stages
 from bgm.weights.cards import ENGINES, Card, card, card_for
 from bgm.weights.network import in_words
 from bgm.weights.store import Status, provide, status, why_missing
@@ -72,18 +72,18 @@ def fetch(keys: Sequence[str], options: EngineOptions, listen: Listener) -> dict
     is fetched, and BgmError at the end when something failed.
     """
     wanted = [card(key) for key in keys] or list(_what_auto_uses(options))
-    journey = Journey({c.key: float(c.size or 1) for c in wanted}, listen)
+    stages = Stages({c.key: float(c.size or 1) for c in wanted}, listen)
     brought: dict[str, Path] = {}
     failed = []
     for c in wanted:
         try:
-            brought[c.key] = provide(c, offline=options.offline, progress=journey.stage(c.key))
+            brought[c.key] = provide(c, offline=options.offline, progress=stages.begin(c.key))
         except BgmError as error:
             log.warning("%s", error)
             failed.append(c.key)
-            journey.skip(c.key)
+            stages.skip(c.key)
         else:
-            journey.finish(c.key)
+            stages.finish(c.key)
     if failed:
         raise BgmError(f"not everything is here: {', '.join(failed)} could not be had; the same command goes on")
     return brought

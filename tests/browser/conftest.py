@@ -78,7 +78,7 @@ def made(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for suffix in (".mp4", ".srt"):
         shutil.copy(clip.with_suffix(suffix), folder / "source" / f"clip{suffix}")
     project = studio.open_video(folder / "source" / "clip.mp4", folder, SETTINGS)
-    project = steps.preview(studio.analyze(project), steps.Wish(), unheard)
+    project = steps.preview(studio.analyze(project), steps.StepOptions(), unheard)
     assert [s.emotion for s in project.segments] == ["joy", "sadness", "anger", "fear"]
     return folder
 

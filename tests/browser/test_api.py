@@ -26,7 +26,7 @@ def test_a_program_gets_a_video_with_its_music(client: Client, clip: Path) -> No
     edits = [{"op": "emotion", "id": project["segments"][2]["id"], "emotion": "surprise"}]
     edited = client.predict(project=project["project"], edits=edits, api_name="/edit")
     assert [s["emotion"] for s in edited["segments"]] == ["joy", "sadness", "surprise", "fear"]
-    scored = client.predict(project=project["project"], segments=None, another=False, api_name="/score")
+    scored = client.predict(project=project["project"], segments=None, another=False, api_name="/compose")
     assert all(s["chosen"] for s in scored["segments"])
     video = client.predict(project=project["project"], api_name="/render")
     described = subprocess.run([get_ffmpeg_exe(), "-i", video], capture_output=True, text=True, check=False).stderr
@@ -41,7 +41,7 @@ def test_engines_are_listed_with_reasons(client: Client) -> None:
 
 def test_nothing_else_is_exposed(client: Client) -> None:
     described = client.view_api(return_format="dict", print_info=False)
-    assert set(described["named_endpoints"]) == {"/analyze", "/edit", "/score", "/render", "/engines"}
+    assert set(described["named_endpoints"]) == {"/analyze", "/edit", "/compose", "/render", "/engines"}
     assert not described["unnamed_endpoints"]
 
 

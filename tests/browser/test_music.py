@@ -121,7 +121,7 @@ def test_stop_in_the_middle_keeps_what_is_finished(tab: Page, page: Studio, proj
 def test_the_second_in_the_queue_sees_its_place(tab: Page, page: Studio) -> None:
     tab.get_by_role("tab", name="Segment").click()
     release = threading.Event()
-    page.desk.jobs.submit("somebody-else", "generate", "music", lambda listen: release.wait(20))
+    page.desk.jobs.submit("somebody-else", "compose", "music", lambda listen: release.wait(20))
     try:
         tab.get_by_role("button", name="Another take").click()
         expect(tab.locator(".doing")).to_have_text("Waiting for our turn: 1 before you")

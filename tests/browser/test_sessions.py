@@ -34,7 +34,7 @@ def test_a_job_survives_a_closed_tab(
     tab: Page, context: BrowserContext, page: Studio, project: str, truth: Truth
 ) -> None:
     release = threading.Event()  # somebody else's job goes first, so that this one isn't over before the tab is
-    page.desk.jobs.submit("somebody-else", "generate", "music", lambda listen: release.wait(30))
+    page.desk.jobs.submit("somebody-else", "compose", "music", lambda listen: release.wait(30))
     tab.get_by_role("tab", name="Segment").click()
     tab.get_by_role("button", name="Another take").click()
     expect(tab.locator(".progress")).to_be_visible()

@@ -24,7 +24,7 @@ def finished(video: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the project and its result, made in this process."""
     home = tmp_path_factory.mktemp("finished")
     project = studio.open_video(video, home / PROJECT, SETTINGS)
-    studio.render(studio.score(studio.analyze(project)), home / RESULT)
+    studio.render(studio.compose(studio.analyze(project)), home / RESULT)
     return home
 
 

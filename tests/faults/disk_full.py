@@ -27,7 +27,7 @@ from bgm.errors import BgmError
 from bgm.settings import Settings
 from bgm.ui.desk import Desk
 from bgm.ui.jobs import Job, Jobs
-from bgm.ui.steps import Wish
+from bgm.ui.steps import StepOptions
 from bgm.ui.workspace import Workspace
 from tests.faults.clips import clip
 from tests.faults.kill import PATIENCE_S, PROJECT, RESULT, ROOT, Task, Undisturbed, make, undisturbed
@@ -158,11 +158,11 @@ def edit_troubles(desk: Desk, disk: SmallDisk, video: Path) -> list[str]:
     return troubles
 
 
-def _steps(desk: Desk, project_id: str, kinds: tuple[str, ...] = ("analyze", "generate", "render")) -> list[Job]:
+def _steps(desk: Desk, project_id: str, kinds: tuple[str, ...] = ("analyze", "compose", "render")) -> list[Job]:
     """The steps in order, up to the first that fails."""
     done: list[Job] = []
     for kind in kinds:
-        job = desk.start(project_id, kind, Wish())
+        job = desk.start(project_id, kind, StepOptions())
         job.finished.wait(PATIENCE_S)
         done.append(job)
         if job.state != "done":

@@ -84,7 +84,7 @@ def page(user: User, chance: random.Random) -> None:
         _begin(user, tab)
         _fair(tab.run("analyze"))
         tab.call("edit", gestures=[user.edit])
-        _fair(tab.run("generate"))
+        _fair(tab.run("compose"))
         _fair(tab.run("render"))
         _own(user, _restored(user, tab.project))
         downloaded = user.video.with_name(f"download {time.monotonic_ns()}.mp4")
@@ -133,7 +133,7 @@ def two_tabs(user: User, chance: random.Random) -> None:
         first, last = segments[0]["id"], segments[-1]["id"]
         gains, prompts = [-0.5 - step for step in range(EDITS)], [f"a piano, slower by {n}" for n in range(EDITS)]
         with ThreadPoolExecutor(3) as beside:
-            music = beside.submit(one.run, "generate")
+            music = beside.submit(one.run, "compose")
             edits = (
                 beside.submit(_set, one, first, "gain_db", gains),
                 beside.submit(_set, other, last, "prompt", prompts),
@@ -170,7 +170,7 @@ def _result_as_program(user: User) -> str:
     _own(user, document)
     edited = call(project=project, edits=[user.edit], api_name="/edit")
     _same("the edit", edited["segments"][0]["emotion"], user.edit["emotion"])
-    scored = call(project=project, segments=None, another=False, api_name="/score")
+    scored = call(project=project, segments=None, another=False, api_name="/compose")
     _same("segments without music", [s["id"] for s in scored["segments"] if not s["chosen"]], [])
     video = Path(call(project=project, api_name="/render"))
     found = content(video)

@@ -75,7 +75,7 @@ def rework(finished: Path) -> Task:
 
     def commands(home: Path) -> list[Command]:
         project = str(home / PROJECT)
-        return [["score", project, "--offline"], ["render", project, *_output(home)]]
+        return [["compose", project, "--offline"], ["render", project, *_output(home)]]
 
     return Task("score and render", begin, commands)
 

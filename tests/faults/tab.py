@@ -47,15 +47,15 @@ class Tab:
         parts = [("files", (file.name, file.read_bytes())) for file in files]
         return list(self._http.post("gradio_api/upload", files=parts).raise_for_status().json())
 
-    def steps(self, kind: str, **wish: Any) -> Iterator[View]:
+    def steps(self, kind: str, **options: Any) -> Iterator[View]:
         """Run a step: where it stands, each time that this changes. Leaving the loop is closing the tab."""
-        for _, steps, _ in self.event("run", [self.project], {"step": kind, **wish}):
+        for _, steps, _ in self.event("run", [self.project], {"step": kind, **options}):
             if isinstance(steps, dict) and "state" in steps:
                 yield steps
 
-    def run(self, kind: str, **wish: Any) -> list[View]:
+    def run(self, kind: str, **options: Any) -> list[View]:
         """All of :meth:`steps`; AssertionError when it fails."""
-        seen = list(self.steps(kind, **wish))
+        seen = list(self.steps(kind, **options))
         if not seen or seen[-1]["state"] not in {"done", "stopped"}:
             raise AssertionError(f"{kind} ended as {seen[-1:]}")
         return seen

@@ -40,7 +40,7 @@ def engine(small_font: str) -> EmbeddedComposer:
 
 
 def play(engine: EmbeddedComposer, request: Cue, target: Path) -> Audio:
-    assert [made.index for made in engine.generate([request], [target], silent)] == [0]
+    assert [made.index for made in engine.compose([request], [target], silent)] == [0]
     return read(target)
 
 
@@ -141,7 +141,7 @@ def test_nothing_clicks_between_blocks(small_font: str, tmp_path: Path) -> None:
 def test_the_same_cue_is_the_same_file_whatever_was_played_before(engine: EmbeddedComposer, tmp_path: Path) -> None:
     first, other, second = (tmp_path / name for name in ("a.flac", "b.flac", "c.flac"))
     cues = [cue(Emotion.FEAR, 6), cue(Emotion.ANGER, 6), cue(Emotion.FEAR, 6)]
-    assert [made.index for made in engine.generate(cues, [first, other, second], silent)] == [0, 1, 2]
+    assert [made.index for made in engine.compose(cues, [first, other, second], silent)] == [0, 1, 2]
     assert first.read_bytes() == second.read_bytes() != other.read_bytes()
 
 
@@ -154,14 +154,14 @@ def test_cancelling_leaves_no_file(engine: EmbeddedComposer, tmp_path: Path, mon
             raise Cancelled("stopped")
 
     with pytest.raises(Cancelled):
-        list(engine.generate([cue(Emotion.JOY, 20)], [tmp_path / "take.flac"], stop))
+        list(engine.compose([cue(Emotion.JOY, 20)], [tmp_path / "take.flac"], stop))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_progress_moves_forward_to_one(engine: EmbeddedComposer, tmp_path: Path) -> None:
     told: list[float] = []
     targets = [tmp_path / "a.flac", tmp_path / "b.flac"]
-    list(engine.generate([cue(seconds=5), cue(seconds=9)], targets, lambda fraction, note="": told.append(fraction)))
+    list(engine.compose([cue(seconds=5), cue(seconds=9)], targets, lambda fraction, note="": told.append(fraction)))
     assert told == sorted(told) and told[-1] == pytest.approx(1)
 
 

@@ -20,7 +20,7 @@ from bgm.project import EngineUse
 from bgm.settings import Settings
 from bgm.ui import archive
 from bgm.ui.page import Page
-from bgm.ui.steps import Wish
+from bgm.ui.steps import StepOptions
 
 MINE = Settings(classifier="minilm", offline=True, device="cpu")
 
@@ -97,8 +97,8 @@ def test_no_step_loads_what_the_file_names(
     project = page.desk.unpack(
         sent(engines=uses, settings=Settings(lora="stranger/lora", music="riffusion:stranger/model"))
     )
-    for kind, wish in (("rescore", Wish()), ("generate", Wish(another=True))):
-        job = page.desk.start(project, kind, wish)
+    for kind, options in (("read_emotions", StepOptions()), ("compose", StepOptions(another=True))):
+        job = page.desk.start(project, kind, options)
         assert job.finished.wait(60) and job.state == "done", job.error
     assert asked and {o.model for o in asked} == {None} and {o.lora for o in asked} == {None}
     assert {o.offline for o in asked} == {True}

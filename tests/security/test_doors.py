@@ -48,7 +48,7 @@ def test_nothing_is_told_to_anybody_about_the_server(page: Page) -> None:
 def test_a_failure_inside_tells_nothing_of_the_inside(
     http: httpx.Client, call: Callable[..., str], project: str
 ) -> None:
-    for answer in (call("edit", project, "no list"), call("score", project, 5, "no"), call("render", {"a": 1})):
+    for answer in (call("edit", project, "no list"), call("compose", project, 5, "no"), call("render", {"a": 1})):
         assert "event: error" in answer
         assert "Traceback" not in answer and "/bgm/" not in answer and "projects" not in answer
 

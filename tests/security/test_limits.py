@@ -24,7 +24,7 @@ from bgm.errors import BadInput
 from bgm.ui import archive, edits, guard
 from bgm.ui.guard import MAX_CALL_BYTES
 from bgm.ui.page import Page
-from bgm.ui.steps import Wish
+from bgm.ui.steps import StepOptions
 
 MIB = 2**20
 Upload = Callable[..., httpx.Response]
@@ -105,7 +105,7 @@ def test_a_project_that_has_grown_to_its_limit_starts_no_step(page: Page, projec
     sound = tmp_path / "own.wav"
     soundfile.write(sound, np.zeros(44100, np.float32), 44100)
     with pytest.raises(BadInput, match="has grown to the 4 MB"):
-        page.desk.start(project, "generate", Wish(another=True))
+        page.desk.start(project, "compose", StepOptions(another=True))
     with pytest.raises(BadInput, match="has grown to the 4 MB"):
         page.desk.add_own_audio(project, "s1", sound)
 

@@ -20,7 +20,7 @@ from bgm.timeline import Utterance
 from bgm.ui import records
 from bgm.ui.desk import Desk
 from bgm.ui.jobs import Job, Jobs
-from bgm.ui.steps import Wish
+from bgm.ui.steps import StepOptions
 from bgm.ui.view import View
 from bgm.ui.workspace import Workspace
 
@@ -53,7 +53,7 @@ def begun(desk: Desk, tmp_path: Path) -> str:
 def heard(desk: Desk, begun: str) -> str:
     """The same, analyzed and with its music."""
     for kind in ("analyze", "preview"):
-        over(desk.start(begun, kind, Wish()))
+        over(desk.start(begun, kind, StepOptions()))
     return begun
 
 
@@ -89,16 +89,16 @@ def test_an_edit_makes_its_segment_alone_and_one_that_comes_meanwhile_too(
     view = desk.edit(heard, [{"op": "emotion", "id": second, "emotion": "fear"}])
     assert [s["stale"] for s in view["segments"]] == [False, True]
     before = desk.workspace.load(heard).segments[0].chosen
-    plain, edited = studio.score, []
+    plain, edited = studio.compose, []
 
-    def score(*args: object, **more: object) -> projects.Project:
+    def compose(*args: object, **more: object) -> projects.Project:
         done = plain(*args, **more)  # type: ignore[arg-type]
         if not edited:
             edited.append(desk.edit(heard, [{"op": "emotion", "id": first, "emotion": "anger"}]))
         return done
 
-    monkeypatch.setattr(studio, "score", score)
-    over(desk.start(heard, "preview", Wish()))
+    monkeypatch.setattr(studio, "compose", compose)
+    over(desk.start(heard, "preview", StepOptions()))
     project = desk.workspace.load(heard)
     assert [s.emotion for s in project.segments] == ["anger", "fear"] and not studio.stale(project)
     assert project.segments[0].chosen != before
@@ -110,7 +110,7 @@ def test_a_segment_in_work_says_so(desk: Desk, heard: str) -> None:
     desk.edit(heard, [{"op": "emotion", "id": second, "emotion": "fear"}])
 
     async def followed() -> list[View]:
-        job = desk.start(heard, "preview", Wish())
+        job = desk.start(heard, "preview", StepOptions())
         return [view async for _, view in desk.watch(job) if view is not None]
 
     with ThreadPoolExecutor(1) as pool:  # a thread of its own: a browser test may have left a loop running in this one
@@ -125,14 +125,14 @@ def test_an_edit_while_the_emotions_are_read_again_is_kept(desk: Desk, heard: st
     project = desk.workspace.load(heard)
     assert studio.unread(project)
     edit = [{"op": "emotion", "id": second, "emotion": "surprise"}]
-    done = studio.rescore(project, during(lambda: desk.edit(heard, edit)))
+    done = studio.read_emotions(project, during(lambda: desk.edit(heard, edit)))
     assert [s.emotion for s in done.segments] == ["anger", "surprise"]
     assert done == desk.workspace.load(heard)
 
 
 def test_words_that_were_changed_are_read_before_the_music_is_made(desk: Desk, heard: str) -> None:
     desk.set_text(heard, 0, "text", "How dare you, I am furious, I hate this!")
-    over(desk.start(heard, "render", Wish()))
+    over(desk.start(heard, "render", StepOptions()))
     project = desk.workspace.load(heard)
     assert project.segments[0].emotion == "anger" and not studio.stale(project)
 
@@ -150,22 +150,22 @@ def test_an_analysis_shows_the_words_as_they_are_heard(desk: Desk, begun: str, m
         return Transcript("en", lines)
 
     monkeypatch.setattr(Subtitles, "transcribe", transcribe)
-    over(desk.start(begun, "analyze", Wish()))
+    over(desk.start(begun, "analyze", StepOptions()))
     assert seen == [1, 2] and len(desk.view(begun)["utterances"]) == 3
 
 
 def test_asked_for_again_by_itself_a_step_that_runs_will_do(desk: Desk, heard: str) -> None:
-    job = desk.start(heard, "render", Wish())
-    assert desk.start(heard, "preview", Wish(), join=True) is job
+    job = desk.start(heard, "render", StepOptions())
+    assert desk.start(heard, "preview", StepOptions(), join=True) is job
     over(job)
 
 
 def test_a_view_costs_one_reading_of_what_was_heard(desk: Desk, heard: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from bgm.cues import Moments
+    from bgm.cues import Activity
 
     read: list[Path] = []
-    plain = Moments.load
-    monkeypatch.setattr(Moments, "load", lambda file: read.append(file) or plain(file))
+    plain = Activity.load
+    monkeypatch.setattr(Activity, "load", lambda file: read.append(file) or plain(file))
     desk.view(heard)
     assert len(read) == 1
 

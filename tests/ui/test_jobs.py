@@ -39,7 +39,7 @@ def over(job: Job) -> Job:
 
 def test_a_job_runs_and_is_followed_to_its_end(gate: threading.Event) -> None:
     jobs = Jobs(workers=1, max_waiting=5)
-    job = jobs.submit("p", "generate", "music", waiting_work(gate))  # type: ignore[arg-type]
+    job = jobs.submit("p", "compose", "music", waiting_work(gate))  # type: ignore[arg-type]
 
     async def follow() -> list[tuple[str, str | None]]:
         seen = []
@@ -57,7 +57,7 @@ def test_a_job_runs_and_is_followed_to_its_end(gate: threading.Event) -> None:
 
 def test_a_running_job_stops_at_its_next_word(gate: threading.Event) -> None:
     jobs = Jobs(1, 5)
-    job = jobs.submit("p", "generate", "music", waiting_work(gate))  # type: ignore[arg-type]
+    job = jobs.submit("p", "compose", "music", waiting_work(gate))  # type: ignore[arg-type]
     jobs.stop("p")
     assert over(job).state == "stopped"
     assert not jobs.is_busy("p")
@@ -66,7 +66,7 @@ def test_a_running_job_stops_at_its_next_word(gate: threading.Event) -> None:
 def test_music_waits_in_line_and_a_waiting_job_can_leave_it(gate: threading.Event) -> None:
     jobs = Jobs(2, 5)
     first, second, third = (
-        jobs.submit(name, "generate", "music", waiting_work(gate))  # type: ignore[arg-type]
+        jobs.submit(name, "compose", "music", waiting_work(gate))  # type: ignore[arg-type]
         for name in "abc"
     )
     assert (jobs.position(second), jobs.position(third)) == (1, 2)
@@ -81,16 +81,16 @@ def test_music_waits_in_line_and_a_waiting_job_can_leave_it(gate: threading.Even
 
 def test_one_job_per_project_and_not_too_many(gate: threading.Event) -> None:
     jobs = Jobs(1, 1)
-    jobs.submit("a", "generate", "music", waiting_work(gate))  # type: ignore[arg-type]
+    jobs.submit("a", "compose", "music", waiting_work(gate))  # type: ignore[arg-type]
     with pytest.raises(BadInput, match="running for this video already"):
         jobs.submit("a", "render", "studio", lambda listen: None)
     for _ in range(100):
         if jobs.of("a").state == "running":  # type: ignore[union-attr]
             break
         gate.wait(0.01)
-    jobs.submit("b", "generate", "music", waiting_work(gate))  # type: ignore[arg-type]
+    jobs.submit("b", "compose", "music", waiting_work(gate))  # type: ignore[arg-type]
     with pytest.raises(BadInput, match="too many videos are waiting"):
-        jobs.submit("c", "generate", "music", waiting_work(gate))  # type: ignore[arg-type]
+        jobs.submit("c", "compose", "music", waiting_work(gate))  # type: ignore[arg-type]
 
 
 def test_failures_are_told_without_their_inside(caplog: pytest.LogCaptureFixture) -> None:
@@ -148,7 +148,7 @@ def test_stages_take_their_time_with_what_led_to_them(monkeypatch: pytest.Monkey
 def test_finished_jobs_are_forgotten_in_time(monkeypatch: pytest.MonkeyPatch, gate: threading.Event) -> None:
     monkeypatch.setattr("bgm.ui.jobs.REMEMBERED", 3)
     jobs = Jobs(1, 5)
-    jobs.submit("busy", "generate", "music", waiting_work(gate))  # type: ignore[arg-type]
+    jobs.submit("busy", "compose", "music", waiting_work(gate))  # type: ignore[arg-type]
     for number in range(10):
         over(jobs.submit(str(number), "render", "studio", lambda listen: None))
     assert [name for name in map(str, range(10)) if jobs.of(name)] == ["6", "7", "8", "9"]
@@ -163,8 +163,8 @@ def test_what_a_job_worked_with_is_let_go(gate: threading.Event, stopped: bool) 
     upload = Upload()
     gone = weakref.ref(upload)
     jobs = Jobs(1, 5)
-    before = jobs.submit("before", "generate", "music", waiting_work(gate))  # type: ignore[arg-type]
-    jobs.submit("p", "generate", "music", lambda listen, upload=upload: upload)  # type: ignore[misc]
+    before = jobs.submit("before", "compose", "music", waiting_work(gate))  # type: ignore[arg-type]
+    jobs.submit("p", "compose", "music", lambda listen, upload=upload: upload)  # type: ignore[misc]
     del upload
     if stopped:
         jobs.stop("p")  # while it waits: its place in the queue is kept until its turn
@@ -196,7 +196,7 @@ def test_forgetting_never_meets_a_job_that_just_came(gate: threading.Event, monk
     with ThreadPoolExecutor(1) as elsewhere:
         forgotten = elsewhere.submit(jobs.forget, "p")
         assert asked.wait(5)
-        job = jobs.submit("p", "generate", "music", waiting_work(gate))  # type: ignore[arg-type]
+        job = jobs.submit("p", "compose", "music", waiting_work(gate))  # type: ignore[arg-type]
         forgotten.result(5)
     assert jobs.of("p") is job, "else the project could be given a second job beside this one"
 
@@ -204,7 +204,7 @@ def test_forgetting_never_meets_a_job_that_just_came(gate: threading.Event, monk
 def test_closing_stops_all_and_takes_no_more(gate: threading.Event) -> None:
     jobs = Jobs(1, 5)
     running, waiting = (
-        jobs.submit(name, "generate", "music", waiting_work(gate))  # type: ignore[arg-type]
+        jobs.submit(name, "compose", "music", waiting_work(gate))  # type: ignore[arg-type]
         for name in "ab"
     )
     jobs.close()

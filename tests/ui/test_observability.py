@@ -116,7 +116,7 @@ def project(client: Client, clip: Path) -> str:
     """The id of a project that was analyzed, scored and rendered."""
     subtitles = handle_file(clip.with_suffix(".srt"))
     done = client.predict(video=handle_file(clip), subtitles=subtitles, settings=None, api_name="/analyze")
-    client.predict(project=done["project"], segments=None, another=False, api_name="/score")
+    client.predict(project=done["project"], segments=None, another=False, api_name="/compose")
     client.predict(project=done["project"], api_name="/render")
     return str(done["project"])
 
@@ -232,7 +232,7 @@ def test_health_needs_no_password_and_names_the_version(server: Server) -> None:
 
 def test_each_job_is_logged_from_its_queue_to_its_end(server: Server, project: str) -> None:
     jobs = [line for line in server.log() if line["message"].startswith("job ")]
-    assert [line["kind"] for line in jobs if line["message"] == "job ended"] == ["analyze", "generate", "render"]
+    assert [line["kind"] for line in jobs if line["message"] == "job ended"] == ["analyze", "compose", "render"]
     analyze = [line for line in jobs if line["kind"] == "analyze"]
     assert [line["message"] for line in analyze] == ["job queued", "job started", "job ended"]
     assert len({line["job"] for line in analyze}) == 1 and len({line["job"] for line in jobs}) == 3
@@ -263,7 +263,7 @@ def test_the_log_gives_nobody_away(server: Server, project: str) -> None:
 def test_metrics_count_what_happened(server: Server, project: str) -> None:
     metrics = server.metrics()
     assert metrics["bgm_jobs_queued_total", "analyze"] == metrics["bgm_jobs_ended_total", "analyze", "done"] == 1
-    assert metrics["bgm_jobs_ended_total", "rescore", "failed"] == 0
+    assert metrics["bgm_jobs_ended_total", "read_emotions", "failed"] == 0
     assert metrics["bgm_stage_seconds_count", "music"] == 1 and metrics["bgm_stage_seconds_sum", "music"] > 0
     assert metrics["bgm_job_wait_seconds_count", "studio"] == 2
     assert metrics["bgm_jobs_running", "studio"] == metrics["bgm_jobs_waiting", "music"] == 0

@@ -77,7 +77,7 @@ class Riffusion(Composer):
             return NO_GPU
         return model.why_missing(key)
 
-    def generate(self, cues: Sequence[Cue], targets: Sequence[Path], progress: Progress) -> Iterator[Made]:
+    def compose(self, cues: Sequence[Cue], targets: Sequence[Path], progress: Progress) -> Iterator[Made]:
         """Write cue ``i`` to ``targets[i]`` (FLAC, 48 kHz, stereo, 24 bit, exactly its length), and tell of each.
 
         Cues that touch become one seamless piece; a cue whose neighbour isn't among them joins to the neighbour's take.

@@ -33,8 +33,8 @@ export function lacking() {
   const { id, analyzed, utterances, preview } = store.view;
   if (!id) return null;
   if (!analyzed) return 'analyze';
-  if (utterances.some((line) => !line.scores && line.english)) return 'rescore';
-  if (!preview.by_itself) return preview.composes && preview.stale ? 'generate' : null;
+  if (utterances.some((line) => !line.scores && line.english)) return 'read_emotions';
+  if (!preview.by_itself) return preview.composes && preview.stale ? 'compose' : null;
   return !preview.url && (preview.composes || !isFirst()) ? 'preview' : null;
 }
 

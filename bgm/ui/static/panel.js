@@ -45,7 +45,7 @@ function note(segment) {
 
 const another = () => anotherTake(selectedSegment());
 
-const generate = () => store.run('generate', { segments: [store.selected] });
+const generate = () => store.run('compose', { segments: [store.selected] });
 
 // The sound goes to the segment for which it was asked, wherever the playhead is when the file was found.
 function pickOwnSound() {

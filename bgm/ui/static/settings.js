@@ -31,7 +31,7 @@ export function settingsRoom() {
 
 // What is only drawn anew is drawn at once; to hear the video again is the creator's to ask.
 async function save(name, value) {
-  if ((await ask('set_settings', { changes: { [name]: value } })) && name === 'min_segment' && store.view.analyzed) store.run('rescore');
+  if ((await ask('set_settings', { changes: { [name]: value } })) && name === 'min_segment' && store.view.analyzed) store.run('read_emotions');
 }
 
 const engine = (name) => choice(name, controls[name].choices.map((own) => [own, engineName(own)]));

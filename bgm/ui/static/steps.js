@@ -85,7 +85,7 @@ function nextButton() {
   subscribe(['view', 'job'], () => {
     const { preview, segments = [] } = store.view;
     const own = lacking();
-    const step = own ? isHalted() && own : preview?.stale && 'generate';
+    const step = own ? isHalted() && own : preview?.stale && 'compose';
     element.hidden = !step || isRunning();
     element.dataset.step = step || '';
     if (step) setText(element, t(`do_${step}`, { n: countStale(segments) }));

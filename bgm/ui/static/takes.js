@@ -31,7 +31,7 @@ let awaited = null;
 // The next take of this segment is played when it is there, unless something plays already or one has gone elsewhere.
 export function anotherTake(segment) {
   awaited = { id: segment.id, known: new Set(segment.takes.map((take) => take.id)) };
-  store.run('generate', { segments: [segment.id], another: true });
+  store.run('compose', { segments: [segment.id], another: true });
 }
 
 // It is waited for through the steps that make way for it; one that was stopped or failed brings none.

@@ -10,7 +10,7 @@ export function transcriptRoom() {
   const list = h('ol', { class: 'lines' });
   const search = h('input', { type: 'search', placeholder: t('search'), 'aria-label': t('search') });
   const found = h('span', { class: 'note' });
-  const reread = button('refresh', t('reread'), () => store.run('rescore'), { text: t('reread') });
+  const reread = button('refresh', t('reread'), () => store.run('read_emotions'), { text: t('reread') });
   const subtitles = button('upload', t('use_subtitles'), () => pick('#bgm-subtitles'), { text: t('use_subtitles') });
   const empty = h('p', { class: 'note' }, t('no_speech'));
   const unread = h('p', { class: 'note', role: 'status' });

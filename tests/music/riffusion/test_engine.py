@@ -58,7 +58,7 @@ def made(engine: Riffusion, folder: Path, *cues: Cue, progress: Progress = silen
     folder.mkdir(exist_ok=True)
     targets = [folder / f"{i}.flac" for i in range(len(cues))]
     written = []
-    for take in engine.generate(cues, targets, progress):
+    for take in engine.compose(cues, targets, progress):
         assert targets[take.index].is_file(), "a cue is announced when its file is there"
         written.append(take.index)
     assert sorted(written) == list(range(len(cues)))
@@ -67,7 +67,7 @@ def made(engine: Riffusion, folder: Path, *cues: Cue, progress: Progress = silen
 
 def notes_of(engine: Riffusion, folder: Path) -> str:
     """What is noted of the making of a short take."""
-    [take] = engine.generate([cue(0.0, 1.0)], [folder / "noted.flac"], silent)
+    [take] = engine.compose([cue(0.0, 1.0)], [folder / "noted.flac"], silent)
     return " ".join(take.notes)
 
 
@@ -145,14 +145,14 @@ def test_progress_goes_on_and_stopping_leaves_nothing(engine: Riffusion, tmp_pat
 
     (tmp_path / "stopped").mkdir()
     with pytest.raises(Cancelled):
-        list(engine.generate([cue(0.0, 2.0)], [tmp_path / "stopped" / "0.flac"], stop))
+        list(engine.compose([cue(0.0, 2.0)], [tmp_path / "stopped" / "0.flac"], stop))
     assert not list((tmp_path / "stopped").iterdir())
     made(engine, tmp_path / "after", cue(0.0, 1.0))
 
 
 def test_what_is_finished_is_kept_when_a_later_piece_is_stopped(engine: Riffusion, tmp_path: Path) -> None:
     targets = [tmp_path / "0.flac", tmp_path / "1.flac"]
-    work = engine.generate([cue(0.0, 1.0), cue(5.0, 6.0)], targets, silent)
+    work = engine.compose([cue(0.0, 1.0), cue(5.0, 6.0)], targets, silent)
     assert next(work).index == 0
     work.close()  # type: ignore[attr-defined]
     assert [path.name for path in tmp_path.iterdir()] == ["0.flac"]
@@ -206,7 +206,7 @@ def test_whoever_waits_for_the_gpu_can_be_cancelled(engine: Riffusion, tmp_path:
             raise Cancelled("stopped")
 
     with model.gpu_turn(silent), pytest.raises(Cancelled):
-        list(engine.generate([cue(0.0, 1.0)], [tmp_path / "0.flac"], stop))
+        list(engine.compose([cue(0.0, 1.0)], [tmp_path / "0.flac"], stop))
     assert not list(tmp_path.iterdir())
 
 
@@ -250,7 +250,7 @@ def test_code_in_a_checkpoint_is_not_run(checkpoint: Path, tmp_path: Path) -> No
     torch.save({"conv_in.weight": Trap()}, tmp_path / "trapped" / "unet" / "diffusion_pytorch_model.bin")
     engine = Riffusion(EngineOptions(model=str(tmp_path / "trapped"), lora="none"), seed_renderer=sketch)
     with pytest.raises(BadInput, match="can't be loaded"):
-        list(engine.generate([cue(0.0, 1.0)], [tmp_path / "0.flac"], silent))
+        list(engine.compose([cue(0.0, 1.0)], [tmp_path / "0.flac"], silent))
     assert not (tmp_path / "sprung").exists()
 
 
@@ -260,7 +260,7 @@ def test_a_checkpoint_that_cannot_be_loaded_is_named(checkpoint: Path, tmp_path:
     next((broken / "unet").glob("diffusion_pytorch_model.*")).write_bytes(b"not weights at all")
     engine = Riffusion(EngineOptions(model=str(broken), lora="none"), seed_renderer=sketch)
     with pytest.raises(BadInput, match="can't be loaded"):
-        list(engine.generate([cue(0.0, 1.0)], [tmp_path / "0.flac"], silent))
+        list(engine.compose([cue(0.0, 1.0)], [tmp_path / "0.flac"], silent))
     assert not (tmp_path / "0.flac").exists()
 
 

@@ -126,15 +126,15 @@ class Pipeline:
 
 
 @pytest.fixture
-def rooms(monkeypatch: pytest.MonkeyPatch) -> device.Rooms:
+def rooms(monkeypatch: pytest.MonkeyPatch) -> device.Residents:
     """A GPU on which there is never enough room."""
-    full = device.Rooms(free=lambda: 0)
+    full = device.Residents(free=lambda: 0)
     monkeypatch.setattr(device, "gpu", full)
     monkeypatch.delenv("SPACES_ZERO_GPU", raising=False)
     return full
 
 
-def test_a_resting_model_leaves_for_another_and_one_at_work_stays(rooms: device.Rooms) -> None:
+def test_a_resting_model_leaves_for_another_and_one_at_work_stays(rooms: device.Residents) -> None:
     first, second, third = (Model(Pipeline(), "cuda", ()) for _ in range(3))
     with first.at_work():
         pass
@@ -146,7 +146,7 @@ def test_a_resting_model_leaves_for_another_and_one_at_work_stays(rooms: device.
         assert (first.model.at, third.model.at) == ("cuda", "cpu")
 
 
-def test_weights_that_do_not_fit_are_one_sentence_and_go_back(rooms: device.Rooms) -> None:
+def test_weights_that_do_not_fit_are_one_sentence_and_go_back(rooms: device.Residents) -> None:
     model = Model(Pipeline(fits=False), "cuda", ())
     with pytest.raises(BgmError, match="too little free memory for Riffusion"), model.at_work():
         pass
@@ -168,7 +168,7 @@ def test_the_operator_may_have_it_compiled_where_that_works(
     assert model._wants_compiling(place) is compiled
 
 
-def test_other_loras_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch, rooms: device.Rooms) -> None:
+def test_other_loras_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch, rooms: device.Residents) -> None:
     import weakref
 
     monkeypatch.setattr(model, "_shelf", device.Shelf())
