@@ -14,7 +14,7 @@ export function segmentRoom() {
   const when = h('span', { class: 'when' });
   const stale = h('p', { class: 'note stale-note' });
   const more = button('refresh', t('another_take'), another, { text: t('another_take') });
-  const make = button('refresh', t('make_take'), generate, { text: t('make_take') });
+  const make = button('refresh', t('make_take'), remake, { text: t('make_take') });
   const own = button('upload', t('own_audio'), pickOwnSound, { text: t('own_audio') });
   const head = h('header', {}, button('play', t('play_segment'), playSegment), title, when);
   const room = h('div', { class: 'segment' }, head,
@@ -45,7 +45,7 @@ function note(segment) {
 
 const another = () => anotherTake(selectedSegment());
 
-const generate = () => store.run('compose', { segments: [store.selected] });
+const remake = () => store.run('compose', { segments: [store.selected] });
 
 // The sound goes to the segment for which it was asked, wherever the playhead is when the file was found.
 function pickOwnSound() {
