@@ -1,9 +1,10 @@
-"""What a cluster costs beside the plain loop, on the same videos, one at a time on both. Needs Ray.
+"""What a cluster costs beside the plain loop: the same videos on both, one after the other, in turns. Needs Ray.
 
-python -m benchmarks.batch [--videos 3] [--seconds 20]
+    python -m benchmarks.batch [--videos 8] [--seconds 10]      (two to three minutes)
 
-The cluster has one slot (each video claims all processors of this machine), so that nothing is gained by working side
-by side: what is left is what Ray and the workers cost. Runs take turns.
+All of it but the start runs on one core: loop, driver, Ray's own processes and its worker. The worker is given the next
+video only when the loop has made its own, so a busy machine slows both sides alike, and each pair gives a ratio. Processor
+time is that of all those processes. Both sides make one video before, which loads the networks.
 """
 
 from __future__ import annotations
@@ -15,83 +16,138 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
-from benchmarks.inputs import ROOT, talking_video
-from benchmarks.peers import Options
-from benchmarks.table import LIMIT, Row, not_run, show
+from bgm.batch.work import THREADS
 
-LOOP = "python -m bgm batch, plain loop"
-REPEATS = 2
+os.environ.update(THREADS)  # before NumPy: as in every process that makes a unit
+
+from benchmarks.inputs import ROOT, talking_video
+from benchmarks.table import LIMIT, Row, not_run, show
+from bgm.batch import cluster, work
+from bgm.batch.units import Outcome, Unit
+from bgm.progress import unheard
+from bgm.settings import Settings
+
+LOOP = "plain loop"
+SETTINGS = Settings(music="embedded", offline=True, device="cpu")
+STARTS = 2
 
 
 @dataclass(frozen=True)
-class Run:
-    """Seconds: of the whole command, and of each video by its own clock; bytes of the results and the projects."""
+class Cost:
+    """Seconds of one video on one side: on the clock, and of the processor in all processes of the benchmark."""
 
-    whole: float
-    videos: tuple[float, ...]
-    result_bytes: int
-    project_bytes: int
-
-    @property
-    def beside(self) -> float:
-        """What is not work on a video: start, handing out, taking back."""
-        return self.whole - sum(self.videos)
+    clock: float
+    processor: float
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--videos", type=int, default=3)
-    arguments.add_argument("--seconds", type=float, default=20.0, help="length of the shortest")
+    arguments.add_argument("--videos", type=int, default=8, help="pairs of runs (default 8)")
+    arguments.add_argument("--seconds", type=float, default=10.0, help="length of each (default 10)")
     given = arguments.parse_args()
     show(measured(given.videos, given.seconds))
 
 
-def rows(options: Options) -> Iterator[Row]:
-    """As the others of this folder."""
-    yield from measured(3, 20.0)
-
-
 def measured(count: int, seconds: float) -> Iterator[Row]:
-    """Loop and cluster, turn about."""
+    """The overhead of a video, Ray's appetite while it has nothing to do, its start, and the bytes of a minute."""
     if not find_spec("ray"):
         yield not_run("a cluster's cost", LOOP, "Ray is not installed")
         return
+    cores = os.sched_getaffinity(0)
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        videos = home / "videos"
-        videos.mkdir()
-        for number in range(count):
-            talking_video(videos, seconds + number, subtitles=True)
-        (videos / "minute.mp4").unlink()
-        loops, clusters = [], []
-        for turn in range(REPEATS):
-            loops.append(run(videos, home / f"loop{turn}"))
-            clusters.append(run(videos, home / f"ray{turn}", "--cluster", "local", "--cpus", str(os.cpu_count())))
-    loop, cluster = (median(sum(one.videos[1:]) for one in runs) for runs in (loops, clusters))
-    yield Row("videos after the first, on a cluster of one slot", "s", cluster, LOOP, loop, REPEATS)
-    yield Row("start, handing out and taking back", "s", median(one.beside for one in clusters), LIMIT, 15.0, REPEATS)
-    length = sum(seconds + number for number in range(count)) / 60
-    yield Row("results, a minute of video", "MB", loops[0].result_bytes / length / 1e6, "", None)
-    yield Row("projects, a minute of video", "MB", loops[0].project_bytes / length / 1e6, "", None)
+        video = talking_video(home, seconds, subtitles=True)
+        os.sched_setaffinity(0, {min(cores)})
+        pairs, resting = in_turns(home, video, count)
+        os.sched_setaffinity(0, cores)
+        starts = [started(home / f"start{n}", video) for n in range(STARTS)]
+        out = home / "loop"
+        results = sum(file.stat().st_size for file in out.glob("*.mp4")) / (count + 1)
+        projects = sum(file.stat().st_size for file in (out / "projects").rglob("*") if file.is_file()) / (count + 1)
+    for what in ("processor", "clock"):
+        loops, rays = ([getattr(one, what) for one in side] for side in zip(*pairs, strict=True))
+        over = median(100 * (ray / loop - 1) for loop, ray in zip(loops, rays, strict=True))
+        yield Row(
+            f"a video of {seconds:g} s on a cluster of one slot, {what}", "s", median(rays), LOOP, median(loops), count
+        )
+        yield Row(f"… overhead, median of the pairs, {what}", "%", over, LIMIT, 5.0, count)
+    yield Row("Ray's own processes while the loop works: share of a core", "%", 100 * resting, "", None, count)
+    yield Row("start of a cluster of one's own, and its end", "s", median(starts), LIMIT, 15.0, STARTS)
+    yield Row("result, a minute of video", "MB", results / seconds * 60 / 1e6, "", None)
+    yield Row("project, a minute of video", "MB", projects / seconds * 60 / 1e6, "", None)
 
 
-def run(videos: Path, out: Path, *more: str) -> Run:
-    """One batch, and what its report says."""
-    words = ["batch", str(videos), "--out", str(out), "--offline", "--music", "embedded", "--quiet", *more]
-    started = time.perf_counter()
+def in_turns(home: Path, video: Path, count: int) -> tuple[list[tuple[Cost, Cost]], float]:
+    """Loop's and cluster's cost of each video; and the share of a core that Ray takes while the loop works."""
+    loop, ray = (
+        [Unit(f"{n}.mp4", str(video), str(home / side / f"{n}.mp4"), str(home / side / "projects" / f"{n}.bgm"))
+         for n in range(count + 1)]
+        for side in ("loop", "ray")
+    )  # fmt: skip
+    cluster.AHEAD = cluster.LEAST_AHEAD = 1  # the next is begun when this one is taken
+    slot = cluster.Cluster(cluster.LOCAL, cpus=os.cpu_count() or 1)
+    pairs, resting = [], []
+    with closing(cluster.outcomes(ray, SETTINGS, unheard, slot)) as outcomes:
+        for turn, unit in enumerate(loop):
+            sides: list[Callable[[], Outcome]] = [lambda unit=unit: work.make(unit, SETTINGS), lambda: next(outcomes)]
+            costs = {}
+            for side in sides if turn % 2 else reversed(sides):
+                rays = _others()
+                costs[side is sides[1]] = cost = timed(side)
+                if side is sides[0]:
+                    resting.append((_others() - rays) / cost.clock)
+            if turn:  # the first loads the networks, and starts Ray
+                pairs.append((costs[False], costs[True]))
+    return pairs, median(resting[1:])
+
+
+def timed(make: Callable[[], Outcome]) -> Cost:
+    """One video. Raises RuntimeError where it wasn't made."""
+    clock, processor = time.perf_counter(), time.process_time() + _others()
+    outcome = make()
+    if outcome.status != "made":
+        raise RuntimeError(f"{outcome.name}: {outcome.status}: {outcome.why}")
+    return Cost(time.perf_counter() - clock, time.process_time() + _others() - processor)
+
+
+def _others() -> float:
+    """Processor seconds of all processes that this one has started, and theirs."""
+    import psutil
+
+    total = 0.0
+    for process in psutil.Process().children(recursive=True):
+        try:
+            total += sum(process.cpu_times()[:2])
+        except psutil.NoSuchProcess:
+            continue
+    return total
+
+
+def started(out: Path, video: Path) -> float:
+    """Seconds of a command with a cluster of its own that are no work on its video."""
+    words = [
+        "batch",
+        str(video),
+        "--out",
+        str(out),
+        "--offline",
+        "--music",
+        "embedded",
+        "--quiet",
+        "--cluster",
+        "local",
+    ]
+    began = time.perf_counter()
     subprocess.run([sys.executable, "-W", "ignore", "-m", "bgm", *words], cwd=ROOT, check=True, capture_output=True)
-    whole = time.perf_counter() - started
-    rows = [json.loads(line) for line in (out / "batch.jsonl").read_text(encoding="utf-8").splitlines()]
-    longest_first = sorted((row["seconds"] for row in rows), reverse=True)
-    projects = sum(file.stat().st_size for file in (out / "projects").rglob("*") if file.is_file())
-    results = sum(file.stat().st_size for file in out.glob("*.mp4"))
-    return Run(whole, tuple(longest_first), results, projects)
+    whole = time.perf_counter() - began
+    return whole - float(json.loads((out / "batch.jsonl").read_text(encoding="utf-8"))["seconds"])
 
 
 if __name__ == "__main__":
