@@ -3,8 +3,8 @@
     python -m benchmarks.batch [--videos 8] [--seconds 10]      (two to three minutes)
 
 All of it but the start runs on one core: loop, driver, Ray's own processes and its worker. The worker is given the next
-video only when the loop has made its own, so a busy machine slows both sides alike, and each pair gives a ratio. Processor
-time is that of all those processes. Both sides make one video before, which loads the networks.
+video only when the loop has made its own, so a busy machine slows both sides alike, and each pair gives a ratio.
+Processor time is that of all those processes. Both sides make one video before, which loads the networks.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ class Server:
 @contextmanager
 def server(data: Path, **variables: str) -> Iterator[Server]:
     """Start it with its projects and uploads under ``data``; ended and waited for at the end."""
-    port = _free_port()
+    port = free_port()
     given = {"GRADIO_SERVER_PORT": str(port), "GRADIO_TEMP_DIR": str(data / "uploads"), "GRADIO_ANALYTICS_ENABLED": "0"}
     environment = {**os.environ, "BGM_DATA": str(data), "BGM_OFFLINE": "true", **given, **variables}
     log = data / "server.log"
@@ -81,7 +81,7 @@ def _wait(found: Server, started: subprocess.Popen[bytes]) -> None:
     raise AssertionError(f"the server did not start: {found.log.read_text(errors='replace')[-2000:]}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
