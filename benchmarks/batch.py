@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -67,21 +67,27 @@ def measured(count: int, seconds: float) -> Iterator[Row]:
         os.sched_setaffinity(0, {min(cores)})
         pairs, resting = in_turns(home, video, count)
         os.sched_setaffinity(0, cores)
+        yield from compared(pairs, f"a video of {seconds:g} s on a cluster of one slot")
+        yield Row("Ray's own processes while the loop works: share of a core", "%", 100 * resting, "", None, count)
+        made = (count + 1) * seconds / 60 * 1e6
+        yield Row("result, a minute of video", "MB", size((home / "loop").glob("*.mp4")) / made, "", None)
+        yield Row("project, a minute of video", "MB", size((home / "loop" / "projects").rglob("*")) / made, "", None)
         starts = [started(home / f"start{n}", video) for n in range(STARTS)]
-        out = home / "loop"
-        results = sum(file.stat().st_size for file in out.glob("*.mp4")) / (count + 1)
-        projects = sum(file.stat().st_size for file in (out / "projects").rglob("*") if file.is_file()) / (count + 1)
-    for what in ("processor", "clock"):
-        loops, rays = ([getattr(one, what) for one in side] for side in zip(*pairs, strict=True))
+        yield Row("start of a cluster of one's own, and its end", "s", median(starts), LIMIT, 15.0, STARTS)
+
+
+def compared(pairs: Sequence[tuple[Cost, Cost]], what: str) -> Iterator[Row]:
+    """Loop and cluster, by the processor and by the clock."""
+    for kind in ("processor", "clock"):
+        loops, rays = ([getattr(cost, kind) for cost in side] for side in zip(*pairs, strict=True))
         over = median(100 * (ray / loop - 1) for loop, ray in zip(loops, rays, strict=True))
-        yield Row(
-            f"a video of {seconds:g} s on a cluster of one slot, {what}", "s", median(rays), LOOP, median(loops), count
-        )
-        yield Row(f"… overhead, median of the pairs, {what}", "%", over, LIMIT, 5.0, count)
-    yield Row("Ray's own processes while the loop works: share of a core", "%", 100 * resting, "", None, count)
-    yield Row("start of a cluster of one's own, and its end", "s", median(starts), LIMIT, 15.0, STARTS)
-    yield Row("result, a minute of video", "MB", results / seconds * 60 / 1e6, "", None)
-    yield Row("project, a minute of video", "MB", projects / seconds * 60 / 1e6, "", None)
+        yield Row(f"{what}, {kind}", "s", median(rays), LOOP, median(loops), len(pairs))
+        yield Row(f"… overhead, median of the pairs, {kind}", "%", over, LIMIT, 5.0, len(pairs))
+
+
+def size(files: Iterable[Path]) -> int:
+    """Bytes."""
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def in_turns(home: Path, video: Path, count: int) -> tuple[list[tuple[Cost, Cost]], float]:
@@ -145,7 +151,8 @@ def started(out: Path, video: Path) -> float:
         "local",
     ]
     began = time.perf_counter()
-    subprocess.run([sys.executable, "-W", "ignore", "-m", "bgm", *words], cwd=ROOT, check=True, capture_output=True)
+    command = [sys.executable, "-W", "ignore", "-m", "bgm", *words]
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     whole = time.perf_counter() - began
     return whole - float(json.loads((out / "batch.jsonl").read_text(encoding="utf-8"))["seconds"])
 

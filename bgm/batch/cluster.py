@@ -27,7 +27,7 @@ from bgm.music.riffusion import painting
 from bgm.progress import Listener, Step
 from bgm.settings import Settings
 
-LOCAL = "local"
+LOCAL, AUTO = "local", "auto"
 NEEDS_RAY = "pip install -r requirements-cluster.txt"
 RETRIES = 3
 """How often a unit is begun again when its worker or machine died; then it may be the unit's own fault."""
@@ -35,7 +35,9 @@ AHEAD, LEAST_AHEAD = 2, 4
 """Units in flight for each that can run: enough to keep all busy and to let an autoscaler see what is wanted, and few
 enough to stop soon."""
 TELL_EVERY_S, HEAR_EVERY_S, LOOK_EVERY_S = 0.5, 0.5, 10.0
-REACH_S = 5.0
+REACH_S, SPEAK_S = 5.0, 15.0
+TOKEN = "; if it asks for a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
+"""Ray sends none to an address that was named, even where it has one (Ray 2.60, token authentication)."""
 ROOM_WAIT_S = 600.0
 """How long a cluster may take to start a machine that is large enough."""
 STOP_S = 1.0
@@ -72,7 +74,7 @@ def outcomes(units: Sequence[Unit], settings: Settings, listen: Listener, cluste
     missing = why_no_ray()
     if missing:
         raise BadInput(missing)
-    _check_reachable(cluster.address)
+    _check_reachable(os.environ.get("RAY_ADDRESS") or AUTO if cluster.address == AUTO else cluster.address)
     with _connected(cluster):
         yield from _Driver(units, settings, listen, cluster).run()
 
@@ -86,6 +88,7 @@ def _connected(cluster: Cluster) -> Iterator[None]:
         yield
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")  # its C++ warns every second of what we say in a sentence
     os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))  # for ever, by default
     # With this address a cluster of one's own listens on this machine only.
     own = {"_node_ip_address": "127.0.0.1", "include_dashboard": False} if cluster.address == LOCAL else {}
@@ -95,7 +98,8 @@ def _connected(cluster: Cluster) -> Iterator[None]:
         ray.init(address=cluster.address, namespace="bgm", runtime_env=environment, **quiet, **own)
     except Exception as error:  # Ray raises bare ones too, where a process of its own doesn't start in time
         said = "Ray does not start on this machine" if own else f"no Ray cluster answers at {cluster.address}"
-        raise BadInput(f"{said} ({first_line(error, type(error).__name__)})") from error
+        closed = "" if own or os.environ.get("RAY_AUTH_MODE") else TOKEN
+        raise BadInput(f"{said} ({first_line(error, type(error).__name__)}{closed})") from error
     try:
         yield
     finally:
@@ -103,8 +107,8 @@ def _connected(cluster: Cluster) -> Iterator[None]:
 
 
 def _check_reachable(address: str) -> None:
-    """Ray itself would knock for a minute and then write a page."""
-    if address in (LOCAL, "auto"):
+    """Ray itself would knock for a minute and more, where something else listens for ever, and then write a page."""
+    if address in (LOCAL, AUTO):
         return
     try:
         place = urlsplit(address if "://" in address else f"//{address}")
@@ -119,6 +123,21 @@ def _check_reachable(address: str) -> None:
         raise BadInput(
             f"no Ray cluster answers at {address} ({error.strerror or first_line(error, type(error).__name__)})"
         ) from error
+    if os.environ.get("RAY_USE_TLS", "0") != "1":
+        _check_it_speaks(f"{host}:{port}", address)
+
+
+def _check_it_speaks(place: str, address: str) -> None:
+    """gRPC, as a head does and what else may listen there does not."""
+    import grpc
+
+    channel = grpc.insecure_channel(place, options=[("grpc.enable_http_proxy", 0)])
+    try:
+        grpc.channel_ready_future(channel).result(timeout=SPEAK_S)
+    except grpc.FutureTimeoutError as error:
+        raise BadInput(f"no Ray cluster answers at {address} (something else listens there, or it hangs)") from error
+    finally:
+        channel.close()
 
 
 class Board:

@@ -45,6 +45,21 @@ def test_a_head_that_does_not_answer_is_one_sentence(
 
 
 @pytest.mark.usefixtures("as_if_ray")
+@pytest.mark.parametrize("scheme", ["", "ray://", "auto"])
+def test_what_listens_and_is_no_head_is_one_sentence(
+    clips: Path, tmp_path: Path, settings: Settings, scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("grpc", reason="gRPC is not installed (it comes with requirements-cluster.txt)")
+    monkeypatch.setattr(cluster, "SPEAK_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        there = f"127.0.0.1:{silent.getsockname()[1]}"
+        monkeypatch.setenv("RAY_ADDRESS", there)
+        asked = scheme if scheme == "auto" else f"{scheme}{there}"
+        with pytest.raises(BadInput, match=rf"no Ray cluster answers at \S*{there} \(something else listens"):
+            run.run(str(clips), str(tmp_path / "out"), settings, unheard, Cluster(asked))
+
+
+@pytest.mark.usefixtures("as_if_ray")
 @pytest.mark.parametrize("address", ["locall", "host", "ray://host", "host:port"])
 def test_an_address_that_is_none_is_one_sentence(clips: Path, tmp_path: Path, settings: Settings, address: str) -> None:
     with pytest.raises(BadInput, match=r"write local, auto, HOST:PORT or ray://HOST:10001"):

@@ -7,6 +7,8 @@ worker   a process of Ray's in the middle of a video
 driver   the command itself; the same command then ends the batch
 node     one of two machines while it works (raylets on this machine)
 painter  one of two machines with a GPU (a pretended one, with tiny random weights) while it paints
+head     nobody dies: a head that asks for a token is found by auto, HOST:PORT and ray://; without the token, with
+         another one and when it is gone, the command ends with one sentence
 
 It takes minutes. Ray makes 127.0.0.1 the machine's own address, so as root all of it runs in a network namespace of its
 own, where nobody else can reach it.
@@ -19,6 +21,7 @@ import hashlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -31,6 +34,7 @@ from pathlib import Path
 from bgm.batch.work import THREADS
 from bgm.files import PART_PREFIX
 from tests.faults.clips import LINES, clip
+from tests.faults.server import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 INSIDE = "BGM_TEST_NAMESPACE"
@@ -72,8 +76,10 @@ def batch(home: Path, count: int, *options: str) -> Batch:
     return made
 
 
-def finished(command: list[str]) -> None:
-    done = subprocess.run(command, cwd=ROOT, check=False, timeout=PATIENCE_S, capture_output=True, text=True)
+def finished(command: list[str], environment: dict[str, str] | None = None) -> None:
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, check=False, timeout=PATIENCE_S, capture_output=True, text=True
+    )
     if done.returncode:
         raise AssertionError(f"exit status {done.returncode}: {done.stderr[-2000:]}{done.stdout[-2000:]}")
 
@@ -121,6 +127,57 @@ def kill_painter(home: Path) -> list[str]:
     return kill_machine(made, home / "out", machines, 2, painting=True)
 
 
+def reach_head(home: Path) -> list[str]:
+    made, port, client = batch(home, 2, "--separator", "original", "--music", "embedded"), free_port(), free_port()
+    known = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "3f" * 32, "RAY_ADDRESS": f"127.0.0.1:{port}"}
+    where = ["--node-ip-address=127.0.0.1", f"--port={port}", f"--ray-client-server-port={client}"]
+    small = ["--include-dashboard=false", "--num-cpus=1", f"--memory={3 << 30}", f"--object-store-memory={200 << 20}"]
+    ray = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", *where, *small]
+    head = subprocess.Popen(ray, env=known, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    addresses = ("auto", f"127.0.0.1:{port}", f"ray://127.0.0.1:{client}")
+    strangers = ({"RAY_AUTH_MODE": "disabled"}, {"RAY_AUTH_TOKEN": "0a" * 32})
+    troubles = []
+    try:
+        for number in (port, client):
+            listening(number)
+        for address in addresses:
+            out = home / f"out{len(address)}"
+            finished(made.command(out, "--cluster", address, *MOST_CLAIMED), known)
+            troubles += [f"{address}: {trouble}" for trouble in made.differences(out)]
+        for stranger in strangers:
+            troubles += refused(made.command(home / "no", "--cluster", addresses[1]), {**known, **stranger})
+    finally:
+        head.terminate()
+        head.wait(60)
+    for address in addresses:
+        troubles += refused(made.command(home / "no", "--cluster", address), known)
+    return troubles
+
+
+def listening(port: int) -> None:
+    """Wait for it."""
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        except OSError as error:
+            if time.monotonic() > until:
+                raise AssertionError("the head did not start") from error
+            time.sleep(0.3)
+
+
+def refused(command: list[str], environment: dict[str, str]) -> list[str]:
+    """What is wrong with how it says that there is no cluster."""
+    began = time.monotonic()
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, check=False, timeout=PATIENCE_S, capture_output=True, text=True
+    )
+    print(f"  {time.monotonic() - began:.0f} s: {done.stderr.strip()}", flush=True)
+    lines = done.stderr.splitlines()
+    well = done.returncode == 2 and len(lines) == 1 and lines[0].startswith("bgm: no Ray cluster answers at ")
+    return [] if well else [f"exit status {done.returncode}: {lines[-5:]}"]
+
+
 def kill_machine(made: Batch, out: Path, machines: list[dict[str, int]], victim: int, *, painting: bool) -> list[str]:
     """Ray on this machine as several; the one of that number dies while it separates a voice or paints."""
     from ray.cluster_utils import Cluster
@@ -166,6 +223,7 @@ PROOFS: dict[str, Callable[[Path], list[str]]] = {
     "driver": kill_driver,
     "node": kill_node,
     "painter": kill_painter,
+    "head": reach_head,
 }
 
 
