@@ -21,6 +21,7 @@ from bgm.media.audio import frames_of
 from bgm.music.composer.styles import auto_style
 from bgm.music.cue import Cue, Piece
 from bgm.project import Project
+from bgm.settings import ENERGIES
 from bgm.timeline import EMOTIONS, MAX_SECONDS, Emotion, Segment, Style, Take
 
 _SPEECH_GRID_S = 0.05
@@ -123,7 +124,7 @@ def cue_of(project: Project, piece: Piece, segment: Segment, seed: int, activity
         frames=frames_of(segment.end) - frames_of(segment.start),
         emotion=segment.emotion,
         confidence=round(segment.confidence, 3),
-        prompt=segment.prompt,
+        prompt=words_for(project, segment),
         seed=seed,
         opening=before is None,
         ending=after is None,
@@ -135,6 +136,13 @@ def cue_of(project: Project, piece: Piece, segment: Segment, seed: int, activity
         before_take=_chosen_path(project, before),
         after_take=_chosen_path(project, after),
     )
+
+
+def words_for(project: Project, segment: Segment) -> str:
+    """The creator's words for a segment's music, its own before the whole video's: of two tempi the first counts."""
+    asked = project.settings
+    energy = asked.energy if asked.energy in ENERGIES else ""
+    return ". ".join(filter(None, (segment.prompt, asked.words, energy)))
 
 
 def piece_of(project: Project) -> Piece:

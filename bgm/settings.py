@@ -20,6 +20,8 @@ from bgm.timeline import SEEDS, Style
 LOUDNESS_PRESETS = {"youtube": -14.0, "apple": -16.0, "ebu": -23.0}
 """Integrated loudness that the platforms aim at, LUFS (EBU R 128; Apple Podcasts; YouTube's normalisation)."""
 AUTO = "auto"
+ENERGIES = ("calm", "energetic")
+"""As words that the composer knows."""
 EVERY_TRACK = "mix"
 MOST_TRACKS = 64
 """Sound tracks that a number can name: more streams are refused in a file."""
@@ -118,6 +120,23 @@ class Settings:
         group="music",
         metavar="NAME",
         words=(AUTO, *Style),
+        on_page=True,
+    )
+    energy: str = _card(
+        AUTO,
+        help="of the music in the whole video; auto follows the speech",
+        group="music",
+        metavar="NAME",
+        words=(AUTO, *ENERGIES),
+        on_page=True,
+    )
+    words: str = _card(
+        "",
+        help="what all of the music shall be, in your own words: key, tempo, instruments, moods",
+        group="music",
+        metavar="WORDS",
+        pattern=r"[^\x00-\x1f]{0,500}",
+        called="a text of at most 500 characters in one line",
         on_page=True,
     )
     lora: str | None = _card(

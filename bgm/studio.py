@@ -32,7 +32,7 @@ from bgm.settings import Settings
 from bgm.speech.writers import to_srt
 from bgm.timeline import Segment, Take, Timeline, Utterance
 
-WORDS = "words of segment "
+WORDS = "words of "
 """How a note on the creator's own words begins."""
 log = logging.getLogger("bgm")
 
@@ -85,16 +85,21 @@ def read_emotions(project: Project, listen: Listener = unheard) -> Project:
 
 
 def edit(
-    project: Project, timeline: Timeline, words: Callable[[tuple[Utterance, ...]], tuple[Utterance, ...]] | None = None
+    project: Project,
+    timeline: Timeline,
+    words: Callable[[tuple[Utterance, ...]], tuple[Utterance, ...]] | None = None,
+    wishes: Callable[[Settings], Settings] | None = None,
 ) -> Project:
     """Put an edited timeline in the project's place. Takes made since it was drawn up are kept (undo loses none).
 
-    ``words`` gives the lines of the transcript from those that are there, where they change too.
+    ``words`` gives the lines of the transcript from those that are there, ``wishes`` the settings, where they change
+    too.
     """
 
     def change(p: Project) -> Project:
         lines = words(p.utterances) if words else p.utterances
-        return replace(p, timeline=takes.with_takes_of(p.segments, timeline), utterances=lines)
+        settings = wishes(p.settings) if wishes else p.settings
+        return replace(p, timeline=takes.with_takes_of(p.segments, timeline), utterances=lines, settings=settings)
 
     return projects.update(project, change)
 
@@ -179,8 +184,9 @@ def _with_words_noted(project: Project, choice: Choice) -> Project:
     if engines.composer_class(choice.name).reads_sentences:
         return project.noted("compose", others)
     played = [segment for segment in project.segments if not segment.silent and not segment.locked]
-    words = tuple(f"{WORDS}{s.id}: {note}" for s in played for note in direction.notes(s.prompt))
-    return project.noted("compose", (*others, *words))
+    whole = tuple(f"words of the whole video: {note}" for note in direction.notes(project.settings.words))
+    words = tuple(f"words of segment {s.id}: {note}" for s in played for note in direction.notes(s.prompt))
+    return project.noted("compose", (*others, *whole, *words))
 
 
 def unread(project: Project) -> bool:

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from bgm import analysis
+from bgm import analysis, snapshots
 from bgm import project as projects
 from bgm.engines import CATALOGUE
 from bgm.errors import BadInput
@@ -35,7 +35,7 @@ MAX_EXPORTS = 3
 _EXPORT_SECONDS = 3600.0
 """Then what is left of one is from a server that was killed, or its download is open and needs no name any more."""
 _FOLDERS = ("source", "media", "stems", "takes")
-_FILES = (projects.FILE, "state.json")
+_FILES = (projects.FILE, "state.json", snapshots.FILE)
 _MAX_ENTRIES = 5000
 _MAX_READ = 1 << 22
 """More is never read of a zip at once: its table of contents is a sixth of this for _MAX_ENTRIES files."""
@@ -174,6 +174,7 @@ def _check_media(project: Project) -> None:
     if abs(probe(project.video_path).duration - project.duration) > _SLACK_SECONDS:
         raise BadInput("the video in this project file is another than the one that the project was made from")
     analysis.activity(project)
+    snapshots.check(project)
     for name in ("media", "stems", "takes"):
         for path in sorted((project.folder / name).glob("*")):
             if path != project.activity and not audio.is_ours(path):

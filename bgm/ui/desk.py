@@ -12,14 +12,14 @@ from functools import partial
 from pathlib import Path
 
 from bgm import project as projects
-from bgm import studio
+from bgm import snapshots, studio
 from bgm.errors import BadInput
 from bgm.files import beside, full_disk_told
 from bgm.media.probe import probe
 from bgm.media.vetting import vet
 from bgm.progress import Listener
 from bgm.project import Project
-from bgm.settings import Settings
+from bgm.settings import SETTINGS, Settings
 from bgm.speech.cues import read as check_subtitles
 from bgm.timeline import Timeline
 from bgm.ui import archive, edits, preferences
@@ -175,7 +175,34 @@ class Desk:
     def set_settings(self, project_id: object, changes: Mapping[str, object]) -> View:
         """Change what the page lets one change."""
         with self._editing(project_id) as project:
-            projects.update(project, lambda p: replace(p, settings=preferences.changed(p.settings, changes)))
+            now = projects.update(project, lambda p: replace(p, settings=preferences.changed(p.settings, changes)))
+            if now.settings != project.settings and project.timeline is not None:  # else there is nothing to hear yet
+                self._history(project.folder.name).remember(_revision(project))
+        return self.view(project_id)
+
+    @full_disk_told()
+    def save_snapshot(self, project_id: object, name: object) -> View:
+        """Keep the project's present state under a name, to go back to."""
+        with self._editing(project_id) as project:
+            snapshots.save(project, str(name))
+        return self.view(project_id)
+
+    @full_disk_told()
+    def restore_snapshot(self, project_id: object, name: object) -> View:
+        """Go back to a named state; that can be undone."""
+        with self._editing(project_id) as project:
+            then = snapshots.get(project, str(name))
+            wanted = Revision(_analyzed(then), then.utterances, preferences.changed(project.settings, _heard(then)))
+            if wanted != _revision(project):
+                studio.edit(project, wanted.timeline, wanted.words_in, wanted.wishes_in)
+                self._history(project.folder.name).remember(_revision(project))
+        return self.view(project_id)
+
+    @full_disk_told()
+    def remove_snapshot(self, project_id: object, name: object) -> View:
+        """Forget a named state; the project stays as it is."""
+        with self._editing(project_id) as project:
+            snapshots.remove(project, str(name))
         return self.view(project_id)
 
     @full_disk_told()
@@ -272,7 +299,7 @@ def _walk(history: History, project: Project, *, back: bool) -> None:
     if then is now:
         return
     try:
-        studio.edit(project, then.timeline, then.words_in)
+        studio.edit(project, then.timeline, then.words_in, then.wishes_in)
     except BaseException:
         opposite(then)
         raise
@@ -284,6 +311,17 @@ def _shape(timeline: Timeline | None) -> list[tuple[object, ...]]:
 
 
 def _revision(project: Project) -> Revision:
+    return Revision(_analyzed(project), project.utterances, project.settings)
+
+
+def _analyzed(project: Project) -> Timeline:
     if project.timeline is None:
         raise BadInput("this video was not analyzed yet")
-    return Revision(project.timeline, project.utterances)
+    return project.timeline
+
+
+def _heard(project: Project) -> dict[str, object]:
+    """The settings that decide what is heard, of those that the page may change; engines are the server's to say."""
+    cards = {name: SETTINGS[name].card for name in preferences.NAMES}
+    wanted = (name for name, card in cards.items() if card.group in {"music", "mix"} and not card.engine)
+    return {name: getattr(project.settings, name) for name in wanted}

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from bgm.errors import BadInput
+from bgm.settings import Settings
 from bgm.timeline import BOUNDED, Emotion, Style, Timeline, Utterance
+from bgm.ui import preferences
 
 Gesture = Mapping[str, Any]
 UNDO_DEPTH = 200
@@ -46,6 +48,12 @@ class Revision:
 
     timeline: Timeline
     utterances: tuple[Utterance, ...] = ()
+    settings: Settings | None = None
+
+    def wishes_in(self, now: Settings) -> Settings:
+        """The settings of then, of which the page may change; all else as it is now."""
+        then = self.settings or now
+        return replace(now, **{name: getattr(then, name) for name in preferences.NAMES})
 
     def words_in(self, now: Sequence[Utterance]) -> tuple[Utterance, ...]:
         """The lines of then; one that reads the same now keeps what was found out about it meanwhile."""

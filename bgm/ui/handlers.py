@@ -132,6 +132,12 @@ def server_functions(desk: Desk) -> list[Callable[..., Any]]:
         """``{project, changes}``."""
         return _answer(desk, call, lambda p: desk.set_settings(p, dict(call.get("changes") or {})))
 
+    def snapshot(call: Mapping[str, Any]) -> View:
+        """``{project, act, name}``; ``act`` is save, restore or remove."""
+        acts = {"save": desk.save_snapshot, "restore": desk.restore_snapshot, "remove": desk.remove_snapshot}
+        act = acts.get(str(call.get("act")), desk.restore_snapshot)
+        return _answer(desk, call, lambda p: act(p, call.get("name")))
+
     def stop(call: Mapping[str, Any]) -> View:
         """``{project}``."""
 
@@ -140,7 +146,7 @@ def server_functions(desk: Desk) -> list[Callable[..., Any]]:
 
         return _answer(desk, call, work)
 
-    return [edit, set_text, set_settings, stop]
+    return [edit, set_text, set_settings, snapshot, stop]
 
 
 def _answer(desk: Desk, call: Mapping[str, Any], work: Callable[[object], View | None]) -> View:

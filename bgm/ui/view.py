@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from bgm import soundtrack, studio
+from bgm import snapshots, soundtrack, studio
 from bgm.emotion.smoothing import Ignored, heard, ignored
-from bgm.errors import BgmError
+from bgm.errors import BadInput, BgmError
 from bgm.export import EXPORTS
 from bgm.media.probe import probe
 from bgm.music.direction import read
 from bgm.project import Project
+from bgm.snapshots import Snapshot
 from bgm.timeline import EMOTIONS, Segment, Take, Utterance
 from bgm.ui import preferences, records
 from bgm.ui.edits import History
@@ -55,6 +56,8 @@ def project_view(project_id: str, project: Project, history: History | None = No
         "exports": [{"kind": kind, "is_sound": form.is_sound} for kind, form in EXPORTS.items()],
         "sounds": soundtrack.names(project),
         "history": {"undo": len(history.past) if history else 0, "redo": len(history.future) if history else 0},
+        "snapshots": [asdict(snapshot) for snapshot in _snapshots(project)],
+        "words": _reading(project, project.settings.words),
         "settings": {name: getattr(project.settings, name) for name in preferences.NAMES},
     }
 
@@ -209,6 +212,14 @@ def _reading(project: Project, prompt: str) -> View:
     if engine is not None and engine.reads_sentences:
         return {"understood": None, "unread": [], "instead": asked.instead}
     return {"understood": list(asked.understood), "unread": list(asked.unread), "instead": asked.instead}
+
+
+def _snapshots(project: Project) -> Sequence[Snapshot]:
+    """None where their file is damaged: that is told to who asks for one, and keeps nobody from the project."""
+    try:
+        return snapshots.listed(project.folder)
+    except BadInput:
+        return ()
 
 
 def _take(project: Project, files: Files, take: Take) -> View:

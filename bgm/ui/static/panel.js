@@ -125,7 +125,7 @@ function fields() {
 }
 
 // What the composer makes of the creator's own words, and what it makes nothing of.
-function reading({ prompt, understood, unread, instead }) {
+export function reading({ prompt, understood, unread, instead }) {
   if (!prompt || understood === undefined) return '';
   if (understood === null) return t('understood_all');
   const said = [

@@ -2,7 +2,7 @@
 import { button, h } from './dom.js';
 import { ask, isBusy, store, subscribe } from './store.js';
 import { stepButton } from './steps.js';
-import { engineName, styleName, t } from './texts.js';
+import { engineName, t } from './texts.js';
 
 const LOUDNESS = [['-14', 'loudness_youtube'], ['-16', 'loudness_apple'], ['-23', 'loudness_ebu'], ['', 'loudness_none']];
 const LANGUAGES = ['', 'en', 'ko', 'ja', 'zh', 'es', 'fr', 'de', 'pt', 'it', 'ru', 'hi', 'id', 'vi', 'th', 'tr', 'ar'];
@@ -11,8 +11,6 @@ const AUTO = 'auto';
 
 export function settingsRoom() {
   const fields = [
-    choice('style', controls.style.choices.map((own) => [own, styleName(own)])),
-    piece(),
     range('min_segment', 0.5, (value) => t('seconds', { n: value.toFixed(1) }), automatic('min_segment')),
     range('takes', 1, String),
     choice('lufs', LOUDNESS.map(([value, key]) => [value, t(key)]), (text) => (text ? Number(text) : null)),
@@ -30,7 +28,7 @@ export function settingsRoom() {
 }
 
 // What is only drawn anew is drawn at once; to hear the video again is the creator's to ask.
-async function save(name, value) {
+export async function save(name, value) {
   if ((await ask('set_settings', { changes: { [name]: value } })) && name === 'min_segment' && store.view.analyzed) store.run('read_emotions');
 }
 
@@ -53,19 +51,6 @@ function range(name, step, format, extra = null) {
     extra?.show(value, frozen);
   };
   return { name, show, element: labelled(name, h('span', { class: 'row' }, input, output, extra?.element)) };
-}
-
-// The seed of the whole piece: the video's own, a typed one, or another by chance.
-function piece() {
-  const { min, max } = controls.seed;
-  const input = h('input', { type: 'number', min, max, step: '1', placeholder: t('own_piece') });
-  const shuffle = button('dice', t('shuffle'), () => save('seed', Math.floor(Math.random() * (max + 1))));
-  input.addEventListener('change', () => save('seed', input.value === '' ? AUTO : Math.min(max, Math.max(min, Math.round(Number(input.value))))));
-  const show = (value, frozen) => {
-    if (document.activeElement !== input) input.value = value === AUTO ? '' : value;
-    input.disabled = shuffle.disabled = frozen;
-  };
-  return { name: 'seed', show, element: labelled('seed', h('span', { class: 'row' }, input, shuffle)) };
 }
 
 // A switch beside a slider: let the studio choose.

@@ -6,16 +6,19 @@ import { playerRoom } from './player.js';
 import { settingsRoom } from './settings.js';
 import { sheet } from './sheet.js';
 import { setView, store, subscribe } from './store.js';
+import { snapshotsRoom } from './snapshots.js';
 import { panelRoom } from './tabs.js';
 import { timeline } from './timeline/timeline.js';
 import { t } from './texts.js';
+import { wholeRoom } from './whole.js';
 
 export function mount({ element, props, watch, server }) {
   store.server = server;
   const root = element.querySelector('.bgm-studio');
-  const later = [panelRoom(), timeline()];
+  const later = [panelRoom(), wholeRoom(), timeline()];
   root.replaceChildren(playerRoom(), ...later, h('p', { class: 'invite' }, t('invite')),
     sheet('settings', t('settings'), settingsRoom()),
+    sheet('snapshots', t('snapshots'), snapshotsRoom()),
     sheet('export', t('export'), ...exportRoom()));
   subscribe(['view'], () => {
     root.dataset.analyzed = String(Boolean(store.view.analyzed));

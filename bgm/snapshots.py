@@ -1,0 +1,114 @@
+"""Named states of a project to go back to, kept in its folder as ``snapshots.json``.
+
+A snapshot is what project.json says, in its own form, under a name. It names takes and holds none: nothing of the sound
+is copied, and the studio deletes no take, so what a snapshot names is there when it is wanted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from bgm import project as projects
+from bgm.errors import BadInput
+from bgm.files import write_text
+from bgm.project import Project
+
+FILE = "snapshots.json"
+MOST = 20
+NAME_LENGTH = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A state of a project: its name, and when it was saved (ISO 8601, UTC)."""
+
+    name: str
+    saved: str
+
+
+def listed(folder: Path) -> tuple[Snapshot, ...]:
+    """The snapshots of the project in ``folder``, the oldest first. Raises BadInput: damaged."""
+    return tuple(Snapshot(one["name"], one["saved"]) for one in _read(folder))
+
+
+def save(project: Project, name: str, now: datetime | None = None) -> tuple[Snapshot, ...]:
+    """Keep the project's present state under ``name``, in the place of one that has it; all that there are.
+
+    Raises BadInput for a name that can't be one, for too many, and for a video that was not analyzed yet.
+    """
+    called = " ".join(name.split())
+    if not (called.isprintable() and 0 < len(called) <= NAME_LENGTH):
+        raise BadInput(f"a snapshot has a name of 1 to {NAME_LENGTH} characters")
+    if project.timeline is None:
+        raise BadInput("this video was not analyzed yet")
+    others = [one for one in _read(project.folder) if one["name"] != called]
+    if len(others) >= MOST:
+        raise BadInput(f"a project keeps up to {MOST} snapshots; delete one first")
+    stamp = (now or datetime.now(UTC)).isoformat(timespec="seconds")
+    _write(project.folder, [*others, {"name": called, "saved": stamp, "project": json.loads(projects.dumps(project))}])
+    return listed(project.folder)
+
+
+def get(project: Project, name: str) -> Project:
+    """The project as it was when ``name`` was saved; nothing is changed by asking. Raises BadInput for none."""
+    found = next((one for one in _read(project.folder) if one["name"] == name), None)
+    if found is None:
+        raise BadInput("there is no such snapshot any more")
+    then = projects.loads(json.dumps(found["project"]), project.folder, project.settings)
+    if then.timeline is None or then.duration != project.duration:
+        raise BadInput("this snapshot is of another length than the video has now")
+    return then
+
+
+def remove(project: Project, name: str) -> tuple[Snapshot, ...]:
+    """Forget a snapshot; those that are left."""
+    _write(project.folder, [one for one in _read(project.folder) if one["name"] != name])
+    return listed(project.folder)
+
+
+def check(project: Project) -> None:
+    """Are the snapshots that somebody else wrote whole? Raises BadInput, else."""
+    for snapshot in listed(project.folder):
+        then = get(project, snapshot.name)
+        missing = [take.file for s in then.segments for take in s.takes if not then.take_path(take).is_file()]
+        if missing:
+            raise BadInput(f"the snapshot lacks the take {missing[0]}")
+
+
+def _write(folder: Path, kept: list[Mapping[str, Any]]) -> None:
+    write_text(folder / FILE, json.dumps(kept, ensure_ascii=False, indent=1))
+
+
+def _read(folder: Path) -> tuple[Mapping[str, Any], ...]:
+    file = folder / FILE
+    try:
+        state = file.stat()
+    except FileNotFoundError:
+        return ()
+    return _read_once(file, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=64)
+def _read_once(file: Path, changed: int, size: int) -> tuple[Mapping[str, Any], ...]:
+    damaged = BadInput(f"{FILE} is damaged; delete it to go on without snapshots")
+    if size > MOST * projects.MAX_BYTES:
+        raise damaged
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise damaged from error
+    if not (isinstance(found, list) and len(found) <= MOST and all(map(_is_whole, found))):
+        raise damaged
+    return tuple(found)
+
+
+def _is_whole(one: object) -> bool:
+    if not (isinstance(one, dict) and set(one) == {"name", "saved", "project"}):
+        return False
+    return all(isinstance(one[said], str) and len(one[said]) <= NAME_LENGTH for said in ("name", "saved"))
