@@ -33,6 +33,7 @@ def shape_points(path: Path, shapes: Mapping[int, Fraction], *, is_webm: bool) -
     from it, so that nothing after them moves; the file must be written without check sums.
     """
     with path.open("r+b") as file:
+        # 1. Find, before the first picture: the list of what stands where, the empty element behind it, the tracks.
         head = file.read(_HEAD_BYTES)
         segment = next(e for e in _elements(head, 0, len(head)) if e.identity == _SEGMENT)
         found: dict[bytes, _Element] = {}
@@ -43,15 +44,20 @@ def shape_points(path: Path, shapes: Mapping[int, Fraction], *, is_webm: bool) -
         tracks, void, index = found.get(_TRACKS), found.get(_VOID), found.get(_SEEK_HEAD)
         if tracks is None or void is None or index is None or not index.end <= void.start < tracks.start:
             return False
+        # 2. Write the tracks anew, and see that the empty element has room for what they grow by. One of nine bytes or
+        #    more can be written with a size of eight bytes, whatever is left.
         body = _rebuilt(head, tracks, lambda n: n in shapes, lambda n, e: _shaped(head, e, shapes[n], is_webm=is_webm))
         written = _element(_TRACKS, body)
         growth = len(written) - (tracks.end - tracks.start)
         left = void.end - void.start - growth
         if left < 9 or tracks.end > len(head):
             return False
+        # 3. A shorter empty element, what stands between it and the tracks moved forward, and the tracks, which end
+        #    where they ended.
         file.seek(void.start)
         file.write(_VOID + (left - 9 | 1 << 56).to_bytes(8, "big") + bytes(left - 9) + head[void.end : tracks.start])
         file.write(written)
+        # 4. The list knows the places of what has moved (counted from the segment's data).
         for place in _positions(head, index):
             at = segment.body + int.from_bytes(head[place.body : place.end], "big")
             if void.end <= at <= tracks.start:

@@ -166,18 +166,23 @@ class _Reading:
             self.runs[run].front = max(self.runs[run].front, place.end)
 
     def _run_at(self, place: _Place, at: float, *, is_sparse: bool) -> int:
+        # 1. A stream that goes on where it was stays there, whatever the others do.
         newest = len(self.runs) - 1
         if abs(at - place.end) <= _BACK_SECONDS:
-            return place.run  # it goes on where it was, whatever the other streams do
+            return place.run
+        # 2. Else it belongs to the run, its own or a later one, whose front it is nearest to: where one stream has
+        #    jumped, the others may still be before the jump. Subtitles are too sparse to open a run.
         nearest = min(range(place.run, newest + 1), key=lambda run: abs(at - self.runs[run].front))
         if is_sparse:
             return nearest
+        # 3. Unless the clock itself jumped: decoding times never go back, and seldom leap ahead of all streams.
         went_back = nearest == place.run and at < place.last - _BACK_SECONDS
         leapt = (
             self._leaps and math.isfinite(self.runs[nearest].front) and at > self.runs[nearest].front + _JUMP_SECONDS
         )
         if not (went_back or leapt):
             return nearest
+        # 4. Another stream may have opened the run after this jump already.
         if went_back and nearest != newest:
             return newest
         self.runs.append(_Run(at))
@@ -185,17 +190,20 @@ class _Reading:
 
     def extent(self) -> Extent:
         """Runs end to end, each moved to where the one before it ends."""
+        # 1. By how much each run is moved; one in which nothing is seen or heard moves as the one before it.
         shifts = [0.0]
         for before, run in zip(self.runs, self.runs[1:], strict=False):
             known = before.spans and run.spans
             end = max((end for _, end in before.spans.values()), default=0.0) + shifts[-1]
             start = min((start for start, _ in run.spans.values()), default=0.0)
             shifts.append(end - start if known else shifts[-1])
+        # 2. Each stream lasts from its first to its last packet over all moved runs.
         spans: dict[int, Span] = {}
         for run, shift in zip(self.runs, shifts, strict=True):
             for index, (start, end) in run.spans.items():
                 old = spans.get(index, Span(math.inf, -math.inf))
                 spans[index] = Span(min(old.start, start + shift), max(old.end, end + shift))
+        # 3. For who reads the packets later: from its nth packet on, a stream's times are moved by so much.
         turns = {
             index: tuple((count, shifts[run]) for count, run in found) for index, found in sorted(self._turns.items())
         }

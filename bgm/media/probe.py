@@ -109,7 +109,6 @@ class MediaInfo:
     audio: AudioTrack | None
     """The sound that is used: of several, the one that plays by default, until another is chosen."""
     subtitles: tuple[SubtitleTrack, ...]
-    has_chapters: bool
     sounds: tuple[AudioTrack, ...] = ()
     """All sound tracks that can be decoded, in the order of the file."""
     turns: Turns = field(default_factory=dict)
@@ -174,12 +173,15 @@ def _check_file(path: Path) -> int:
 
 
 def _inspect(path: Path, container: InputContainer, size: int) -> MediaInfo:
+    # 1. Refuse what can't be worked on whole: too many tracks, an index that points beyond the file's end. A file that
+    #    was written piece by piece has what came before the cut.
     if len(container.streams) >= MAX_STREAMS:
         raise _bad(path, f"has too many tracks: fewer than {MAX_STREAMS} can be handled")
     fragmented = format_of(container) == "mov" and is_fragmented(path)
     is_cut_off = any(_end_of_data(stream) > size for stream in container.streams)
     if is_cut_off and not fragmented:
         raise _bad(path, "is incomplete: it was cut off before its end")
+    # 2. The tracks that can be decoded: no cover art, no codec without a decoder, no sound that can't be resampled.
     pictures = [s for s in container.streams.video if is_picture(s)]
     sounds = [s for s in container.streams.audio if s.codec_context and is_rate(s.rate) and s.channels]
     empty = [] if fragmented else [s for s in pictures if _is_empty(container, s)]
@@ -189,6 +191,7 @@ def _inspect(path: Path, container: InputContainer, size: int) -> MediaInfo:
     picture, sound = _default(pictures), _default(sounds)
     hides_ends = _hides_ends(path, pictures)
 
+    # 3. Where each begins and all end, by the packets' times.
     def at(stream: Stream) -> float:
         return measured.starts.get(stream.index, 0.0)
 
@@ -202,7 +205,6 @@ def _inspect(path: Path, container: InputContainer, size: int) -> MediaInfo:
         video=replace(_video(path, picture), start=at(picture), hides_ends=hides_ends) if picture is not None else None,
         audio=_audio(sound, at(sound)) if sound is not None else None,
         subtitles=tuple(_subtitle(s) for s in container.streams.subtitles),
-        has_chapters=bool(container.chapters()),
         sounds=tuple(_audio(s, at(s)) for s in sounds),
         turns=measured.turns,
         notes=(*_notes(measured), *(f"The picture track {s.index} holds no picture: it was left out." for s in empty)),
@@ -257,18 +259,23 @@ def _subtitle(stream: Stream) -> SubtitleTrack:
 
 def _measure(path: Path, container: InputContainer, streams: list[Stream], *, fragmented: bool) -> _Measured:
     """From the first that is seen or heard to the last."""
+    # 1. The beginning from the first packets; the end from the last seconds where the file can be entered there.
     first = starts(container)
     found = None if fragmented else _near_tail(container, streams)
+    # 2. All packets where it can't, or where the end is earlier than the header promises: the clock may jump.
     if found is None or _promised(container, streams) - found.end > _MISSING_SECONDS:
         with open_input(path) as again:
             found = scan(again, jumps=fragmented or format_of(again) != "mov")
         first = {index: span.start for index, span in found.spans.items()}
+    # 3. A file that ends too early even so was cut off.
     wanted = {s.index: s for s in streams if s.index in found.spans and s.index in first}
     if not wanted or not math.isfinite(found.end):
         raise _bad(path, "holds no picture and no sound that has a time")
     is_cut_off = _promised(container, streams) - found.end > _MISSING_SECONDS
     if is_cut_off and not fragmented:
         raise _bad(path, "is incomplete: it was cut off before its end")
+    # 4. The timeline lasts from the first that begins to the last that ends. Across a jump of the clock declared
+    #    lengths mean nothing: the packets' times are taken as they are.
     start = min(first[index] for index in wanted)
     ends = (_settled(container, s, first[index], found.spans[index].end) for index, s in wanted.items())
     duration = (max(span.end for span in found.spans.values()) if found.turns else max(ends)) - start

@@ -257,10 +257,12 @@ class Ear:
         if self._language is not None:
             yield from (Spoken(start, end, self._language) for start, end in pieces)
             return
+        # 1. Each stretch by itself, the languages of the whole recording being likelier.
         expected = self._expected(pieces, tick)
         guesses = (self._guess(piece, expected, tick) for piece in pieces)
         before: Spoken | None = None
         for guess, after in _with_next(guesses):
+            # 2. One that differs from a neighbour, or is unsure, may hold a change: its regions are asked one by one.
             changes = any(other and other.language != guess.language for other in (before, after))
             parts = [guess]
             if changes or guess.probability < CLEAR:

@@ -318,7 +318,8 @@ def test_a_file_that_keeps_ffmpeg_busy_is_given_up(make: Make, tmp_path: Path) -
     song = make.ffmpeg("-f", "lavfi", "-i", "sine=440:d=1", "-c:a", "pcm_s16le", tmp_path / "one.mkv")
     few = with_chapters(song, 10, tmp_path / "few.mkv")
     vetting.vet(few)
-    assert probe(few).has_chapters
+    with av.open(few) as container:
+        assert len(container.chapters()) == 10
     many = with_chapters(song, 200_000, tmp_path / "many.mkv")
     with pytest.raises(BadInput, match=r"many\.mkv can't be read safely"):
         vetting.vet(many, cpu_seconds=2)

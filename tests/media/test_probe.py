@@ -38,9 +38,8 @@ def test_sound_alone_and_cover_art_is_no_video(make: Make, cate_mp3: Path) -> No
     assert probe(covered).duration == pytest.approx(probe(cate_mp3).duration, abs=0.03)
 
 
-def test_tracks_and_chapters(rich_mp4: Path, plain_mp4: Path) -> None:
+def test_tracks(rich_mp4: Path) -> None:
     info = probe(rich_mp4)
-    assert info.has_chapters and not probe(plain_mp4).has_chapters
     assert [(t.codec, t.language, t.is_text) for t in info.text_subtitles] == [("mov_text", "kor", True)]
 
 
