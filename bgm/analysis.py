@@ -163,6 +163,7 @@ def _transcribe(project: Project, info: MediaInfo, stages: Stages) -> Project:
     key = digest("words", _state(project, "separate"), *_recognition(project), given)
 
     def work() -> Project:
+        from bgm.speech import words
         from bgm.speech.recording import Recording
 
         if subtitles is None and not speech:
@@ -180,6 +181,7 @@ def _transcribe(project: Project, info: MediaInfo, stages: Stages) -> Project:
         transcript = engines.transcriber(choice).transcribe(recording, part(progress, 0.0, 0.5 if subtitles else 1.0))
         if subtitles:
             transcript = _in_english(project, transcript, recording, part(progress, 0.5, 1.0))
+        words.save(project.words, transcript.words or words.spread(transcript.utterances))
         notes = (*transcript.notes, *_unread(transcript.utterances))
         done = replace(project, language=transcript.language, utterances=transcript.utterances)
         return remember(noted(done, "transcribe", notes), choice)

@@ -3,7 +3,7 @@
 project.json        what docs/project.md describes; a person may edit it
 state.json          what each finished step was made from, so that a step is done again only when that changed
 media/audio.flac    the video's sound, decoded once
-stems/voice.flac, bgm.flac, master.flac, activity.json
+stems/voice.flac, bgm.flac, master.flac, activity.json, words.json
 takes/<segment>-<take id>.flac
 """
 
@@ -97,6 +97,10 @@ class Project:
     @property
     def activity(self) -> Path:
         return self.folder / "stems" / "activity.json"
+
+    @property
+    def words(self) -> Path:
+        return self.folder / "stems" / "words.json"
 
     def take_path(self, take: Take) -> Path:
         return self.folder / take.file

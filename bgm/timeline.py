@@ -203,6 +203,17 @@ class Timeline:
         stays = second if differs and second.length > first.length else first
         return self._put(i, i + 2, replace(stays, start=first.start, end=second.end, source="user"))
 
+    def remove(self, segment_id: str) -> Timeline:
+        """Take a segment away: the one before it lasts until its end, or, where it is the first, the next one begins
+        with it. The neighbour keeps its emotion, settings and takes."""
+        i = self.index(segment_id)
+        if len(self.segments) == 1:
+            raise ValueError("the only segment can't be removed: it is the whole video")
+        gone = self.segments[i]
+        if i == 0:
+            return self._put(0, 2, replace(self.segments[1], start=gone.start, source="user"))
+        return self._put(i - 1, i + 1, replace(self.segments[i - 1], end=gone.end, source="user"))
+
     def insert(self, start: float, end: float, emotion: Emotion) -> Timeline:
         """Lay a new segment over [start, end]; what it covers wholly goes, what it covers partly shrinks."""
         if not 0.0 <= start < end <= self.duration or end - start < min(MIN_LENGTH, self.duration):

@@ -25,7 +25,7 @@ from bgm.speech.language import ENGLISH, UNKNOWN
 from bgm.speech.recording import Recording, Span, Spans, Transcript
 from bgm.speech.stretches import Mono
 from bgm.speech.translation import lay, reads_as_english
-from bgm.speech.utterances import Timed, group, heard, inside, join, lay_out
+from bgm.speech.utterances import Timed, evenly, group, heard, inside, join, lay_out
 from bgm.timeline import Utterance
 
 WIDEST_GAP_S = 1.5
@@ -141,17 +141,20 @@ class Recogniser(Translator, ABC):
             return Transcript(UNKNOWN, (), ("No speech was heard.",))
         ear = self._ear(recording.audio, part(progress, 0.0, 0.1))
         phrases: list[Utterance] = []
+        words: list[Timed] = []
         found: list[Spoken] = []
         invented = 0
         for spoken, tick in ear.listen(recording.speech, part(progress, 0.1, 1.0)):
-            said, dropped = ear.phrases(spoken, recording.speech, tick)
+            believed, dropped = ear.words(spoken, recording.speech, tick)
+            said = phrased(believed, spoken)
             phrases += ear.in_english(said, spoken, tick)
+            words += believed
             invented += dropped
             found += [spoken] if said else []
             recording.told(lay_out(phrases, recording.duration))
         utterances = lay_out(phrases, recording.duration)
         progress(1.0, f"{len(utterances)} phrases")
-        return Transcript(main_language(found), utterances, tuple(_notes(found, invented)))
+        return Transcript(main_language(found), utterances, tuple(_notes(found, invented)), tuple(words))
 
     def translate(
         self, recording: Recording, utterances: Sequence[Utterance], progress: Progress = silent
@@ -210,16 +213,14 @@ class Ear:
             yield spoken, partial(progress, done / total, note)
             done += spoken.end - spoken.start
 
-    def phrases(self, spoken: Spoken, speech: Spans, tick: Tick) -> tuple[list[Utterance], int]:
+    def words(self, spoken: Spoken, speech: Spans, tick: Tick) -> tuple[list[Timed], int]:
         """What is said in a stretch, and how many words nobody said."""
         wave = self._wave(spoken)
         passages = attended(partial(self._model.hear, wave, spoken.language, self._prompt), tick)
         words = [_at(word, spoken) for passage in passages if passage.is_credible for word in passage.words]
         near = tuple(span for span in speech if span[0] < spoken.end and span[1] > spoken.start)
         believed = [inside(word, near) for word in words if heard(word, near)]
-        cut = group(believed, PAUSE_S)
-        said = [Utterance(p[0].start, p[-1].end, join(p), unsure=spoken.is_guess) for p in cut]
-        return said, len(words) - len(believed)
+        return believed, len(words) - len(believed)
 
     def in_english(self, said: Sequence[Utterance], spoken: Spoken, tick: Tick) -> list[Utterance]:
         """The phrases of a stretch with their English: their own text, or a translation of the whole stretch."""
@@ -229,7 +230,7 @@ class Ear:
         if translator is None:
             return list(said)
         passages = attended(partial(translator.translate, self._wave(spoken), spoken.language), tick)
-        words = [_at(word, spoken) for p in passages for word in _evenly(p.start, p.end, p.text)]
+        words = [_at(word, spoken) for p in passages for word in evenly(p.start, p.end, p.text)]
         texts = lay(words, [(u.start, u.end) for u in said])
         doubtful = not all(passage.is_credible for passage in passages)
         return [
@@ -241,8 +242,8 @@ class Ear:
         """Phrases that somebody else wrote down, with the English of the sound at their times."""
         if spoken.language != ENGLISH:
             return self.in_english(said, spoken, tick)
-        own, _ = self.phrases(spoken, speech, tick)
-        words = [word for u in own for word in _evenly(u.start, u.end, u.text)]
+        own, _ = self.words(spoken, speech, tick)
+        words = [word for u in phrased(own, spoken) for word in evenly(u.start, u.end, u.text)]
         texts = lay(words, [(u.start, u.end) for u in said])
         return [replace(u, english=text, unsure=spoken.is_guess) for u, text in zip(said, texts, strict=True)]
 
@@ -306,6 +307,11 @@ class Ear:
         return stretches.wave(self._audio, spoken.start, spoken.end)
 
 
+def phrased(words: Sequence[Timed], spoken: Spoken) -> list[Utterance]:
+    """The words of a stretch as phrases."""
+    return [Utterance(p[0].start, p[-1].end, join(p), unsure=spoken.is_guess) for p in group(words, PAUSE_S)]
+
+
 def main_language(found: Iterable[Spoken]) -> str:
     """The one that is spoken longest; ``und`` where none is."""
     seconds: dict[str, float] = {}
@@ -332,14 +338,6 @@ def _at(word: Timed, spoken: Spoken) -> Timed:
     """A stretch's word at the time of the recording; none may lie beyond its stretch."""
     start, end = min(spoken.start + word.start, spoken.end), min(spoken.start + word.end, spoken.end)
     return replace(word, start=start, end=end)
-
-
-def _evenly(start: float, end: float, text: str) -> list[Timed]:
-    """The words of a text that is spoken from ``start`` to ``end``, each as long as its letters."""
-    words = text.split()
-    lengths = [len(word) + 1 for word in words]
-    ends = [start + (end - start) * done / sum(lengths) for done in itertools.accumulate(lengths, initial=0)]
-    return [Timed(a, b, f" {word}") for word, (a, b) in zip(words, itertools.pairwise(ends), strict=True)]
 
 
 def _regions(piece: Span, speech: Spans) -> list[Span]:

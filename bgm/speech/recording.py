@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bgm.timeline import Utterance
+
+if TYPE_CHECKING:
+    from bgm.speech.utterances import Timed
 
 Span = tuple[float, float]
 Spans = tuple[Span, ...]
@@ -32,9 +36,11 @@ class Recording:
 class Transcript:
     """``language`` is ISO 639-1 or ``und``; utterances lie inside [0, duration], in order, disjoint, none empty.
 
-    ``notes`` are sentences for the user's log (what was dropped, what to expect).
+    ``notes`` are sentences for the user's log (what was dropped, what to expect), ``words`` all that was heard, where
+    the words' own times are known.
     """
 
     language: str
     utterances: tuple[Utterance, ...]
     notes: tuple[str, ...] = ()
+    words: tuple[Timed, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -64,6 +65,14 @@ def inside(word: Timed, speech: Spans) -> Timed:
 def join(phrase: Sequence[Timed]) -> str:
     """The phrase as one line."""
     return " ".join("".join(piece.text for piece in phrase).split())
+
+
+def evenly(start: float, end: float, text: str) -> list[Timed]:
+    """The words of a text that is spoken from ``start`` to ``end``, each as long as its letters."""
+    words = text.split()
+    lengths = [len(word) + 1 for word in words]
+    ends = [start + (end - start) * done / sum(lengths) for done in itertools.accumulate(lengths, initial=0)]
+    return [Timed(a, b, f" {word}") for word, (a, b) in zip(words, itertools.pairwise(ends), strict=True)]
 
 
 def lay_out(utterances: Iterable[Utterance], duration: float) -> tuple[Utterance, ...]:

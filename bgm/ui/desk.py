@@ -20,18 +20,19 @@ from bgm.media.vetting import vet
 from bgm.progress import Listener
 from bgm.project import Project
 from bgm.settings import SETTINGS, Settings
+from bgm.speech import words
 from bgm.speech.cues import read as check_subtitles
 from bgm.timeline import Timeline
-from bgm.ui import archive, edits, preferences
+from bgm.ui import archive, edits, line_edits, preferences
 from bgm.ui.edits import Gesture, History, Revision
 from bgm.ui.jobs import Job, Jobs
+from bgm.ui.line_edits import Heard, Told
 from bgm.ui.sample import Sample
 from bgm.ui.steps import STEPS, StepOptions, made_by
 from bgm.ui.view import View, job_view, project_view
 from bgm.ui.workspace import Workspace, place_for_source
 
 SUBTITLES = frozenset({".srt", ".vtt"})
-TEXT_LENGTH = 2000
 MAX_GESTURES = 1000
 VIEW_SECONDS = 0.4
 """At least so long between two views of a project whose step runs: each is all of it."""
@@ -139,37 +140,15 @@ class Desk:
 
     @full_disk_told()
     def edit(self, project_id: object, gestures: Sequence[Gesture]) -> View:
-        """Apply gestures in order, each with its own undo. Raises BadInput at the first impossible one."""
+        """Apply gestures in order, each with its own undo. Raises BadInput at the first impossible one.
+
+        The view has, under ``told``, what became of those that changed many lines.
+        """
         if len(gestures) > MAX_GESTURES or not all(isinstance(gesture, Mapping) for gesture in gestures):
             raise BadInput(f"edits are a list of at most {MAX_GESTURES} objects")
         with self._editing(project_id) as project:
-            for gesture in gestures:
-                self._gesture(project, gesture)
-        return self.view(project_id)
-
-    @full_disk_told()
-    def set_text(self, project_id: object, index: object, name: object, text: object) -> View:
-        """Correct an utterance's ``text`` or its ``english``; its emotions count as unread until the next reading."""
-        if not (isinstance(text, str) and text.strip() and len(text) <= TEXT_LENGTH):
-            raise BadInput(f"a line of the transcript has 1 to {TEXT_LENGTH} characters")
-        line = " ".join(text.split())
-
-        def change(project: Project) -> Project:
-            if not (isinstance(index, int) and 0 <= index < len(project.utterances)) or name not in {"text", "english"}:
-                raise BadInput("this line of the transcript does not exist any more")
-            old = project.utterances[index]
-            new = replace(old, text=line, scores=None) if name == "text" else replace(old, english=line, scores=None)
-            new = replace(new, unsure=False)
-            if name == "text" and old.english in {"", old.text}:
-                new = replace(new, english=line if old.english else "")
-            lines = project.utterances
-            return replace(project, utterances=(*lines[:index], new, *lines[index + 1 :]))
-
-        with self._editing(project_id) as project:
-            changed = projects.update(project, change).utterances != project.utterances
-            if changed and project.timeline is not None:  # else the analysis was stopped; it will read the lines anew
-                self._history(project.folder.name).remember(_revision(project))
-        return self.view(project_id)
+            told = [self._gesture(project, gesture) for gesture in gestures]
+        return {**self.view(project_id), "told": [found for found in told if found]}
 
     @full_disk_told()
     def set_settings(self, project_id: object, changes: Mapping[str, object]) -> View:
@@ -232,20 +211,28 @@ class Desk:
     def is_busy(self, project_id: str) -> bool:
         return self.jobs.is_busy(project_id)
 
-    def _gesture(self, project: Project, gesture: Gesture) -> None:
+    def _gesture(self, project: Project, gesture: Gesture) -> Told:
         history = self._history(project.folder.name)
         if gesture.get("op") in {"undo", "redo"}:
             _walk(history, project, back=gesture["op"] == "undo")
-            return
+            return {}
         before: list[Revision] = []
+        told: Told = {}
 
         def change(current: Project) -> Project:
             before.append(_revision(current))
-            return replace(current, timeline=edits.apply(before[0].timeline, gesture, partial(studio.split, current)))
+            if str(gesture.get("op")) not in line_edits.OPS:
+                timeline = edits.apply(before[0].timeline, gesture, partial(studio.split, current))
+                return replace(current, timeline=timeline)
+            heard = Heard(partial(words.load, current.words), current.duration)
+            lines, found = line_edits.apply(current.utterances, gesture, heard)
+            told.update(found)
+            return replace(current, utterances=lines)
 
         project = projects.update(project, change)
-        if project.timeline != before[0].timeline:
+        if _revision(project) != before[0]:
             history.remember(before[0], edits.run_of(gesture))
+        return told
 
     def _undoable(self, before: Project, work: Callable[[Project], Project]) -> Project:
         """What ``work`` makes of the project; where it draws the timeline anew, that can be undone."""

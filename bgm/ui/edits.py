@@ -31,9 +31,10 @@ def apply(timeline: Timeline, gesture: Gesture, split: Splitter = Timeline.split
 
     ``split`` cuts a segment in two; whoever has the project's files lets the second part keep its music.
     """
-    edit = partial(_split, split) if gesture.get("op") == "split" else _EDITS.get(str(gesture.get("op")))
+    op = str(gesture.get("op"))
+    edit = partial(_CUTTING[op], split) if op in _CUTTING else _EDITS.get(op)
     if edit is None:
-        raise BadInput(f"there is no edit {gesture.get('op')!r}; there are {', '.join(['split', *_EDITS])}")
+        raise BadInput(f"there is no edit {gesture.get('op')!r}; there are {', '.join([*_CUTTING, *_EDITS])}")
     try:
         return edit(timeline, gesture)
     except KeyError as error:
@@ -96,6 +97,22 @@ class History:
         return self.future.pop()
 
 
+MAX_TOGETHER = 4000
+"""Edits in one gesture: twice as many as there may be segments."""
+
+
+def _together(split: Splitter, timeline: Timeline, gesture: Gesture) -> Timeline:
+    """Several edits that are one step back, as of all the selected segments."""
+    edits = gesture.get("edits")
+    if not isinstance(edits, list) or len(edits) > MAX_TOGETHER or not all(isinstance(e, Mapping) for e in edits):
+        raise BadInput(f"edits are a list of at most {MAX_TOGETHER} objects")
+    for edit in edits:
+        if edit.get("op") == "together":
+            raise BadInput("edits that belong together hold no others that do")
+        timeline = apply(timeline, edit, split)
+    return timeline
+
+
 def run_of(gesture: Gesture) -> object:
     """Which run a gesture belongs to: the steps of one slider or boundary, held without a break, count as one edit.
 
@@ -106,16 +123,20 @@ def run_of(gesture: Gesture) -> object:
 
 
 def _move(timeline: Timeline, gesture: Gesture) -> Timeline:
-    return timeline.move_boundary(timeline.index(_id(gesture)), _number(gesture, "time"))
+    return timeline.move_boundary(timeline.index(_id(gesture)), number(gesture, "time"))
 
 
 def _split(split: Splitter, timeline: Timeline, gesture: Gesture) -> Timeline:
     _check_count(timeline)
-    return split(timeline, _id(gesture), _number(gesture, "time"))
+    return split(timeline, _id(gesture), number(gesture, "time"))
 
 
 def _merge(timeline: Timeline, gesture: Gesture) -> Timeline:
     return timeline.merge(_id(gesture))
+
+
+def _remove(timeline: Timeline, gesture: Gesture) -> Timeline:
+    return timeline.remove(_id(gesture))
 
 
 def _emotion(timeline: Timeline, gesture: Gesture) -> Timeline:
@@ -124,7 +145,7 @@ def _emotion(timeline: Timeline, gesture: Gesture) -> Timeline:
 
 def _insert(timeline: Timeline, gesture: Gesture) -> Timeline:
     _check_count(timeline)
-    return timeline.insert(_number(gesture, "start"), _number(gesture, "end"), _emotion_of(gesture))
+    return timeline.insert(number(gesture, "start"), number(gesture, "end"), _emotion_of(gesture))
 
 
 def _choose(timeline: Timeline, gesture: Gesture) -> Timeline:
@@ -159,7 +180,8 @@ def _emotion_of(gesture: Gesture) -> Emotion:
         raise BadInput(f"there is no emotion {gesture.get('emotion')!r}; there are {', '.join(Emotion)}") from error
 
 
-def _number(gesture: Gesture, name: str) -> float:
+def number(gesture: Gesture, name: str) -> float:
+    """A gesture's field that must be a finite number."""
     return _finite(gesture.get(name), name)
 
 
@@ -206,9 +228,11 @@ def _flag(value: object) -> bool:
     return value
 
 
+_CUTTING: dict[str, Callable[[Splitter, Timeline, Gesture], Timeline]] = {"split": _split, "together": _together}
 _EDITS: dict[str, Callable[[Timeline, Gesture], Timeline]] = {
     "move": _move,
     "merge": _merge,
+    "remove": _remove,
     "emotion": _emotion,
     "insert": _insert,
     "choose": _choose,

@@ -124,10 +124,6 @@ def server_functions(desk: Desk) -> list[Callable[..., Any]]:
         """``{project, gestures}`` gives ``{view, error}``."""
         return _answer(desk, call, lambda p: desk.edit(p, list(call.get("gestures") or ())))
 
-    def set_text(call: Mapping[str, Any]) -> View:
-        """``{project, index, name, text}``."""
-        return _answer(desk, call, lambda p: desk.set_text(p, call.get("index"), call.get("name"), call.get("text")))
-
     def set_settings(call: Mapping[str, Any]) -> View:
         """``{project, changes}``."""
         return _answer(desk, call, lambda p: desk.set_settings(p, dict(call.get("changes") or {})))
@@ -146,7 +142,7 @@ def server_functions(desk: Desk) -> list[Callable[..., Any]]:
 
         return _answer(desk, call, work)
 
-    return [edit, set_text, set_settings, snapshot, stop]
+    return [edit, set_settings, snapshot, stop]
 
 
 def _answer(desk: Desk, call: Mapping[str, Any], work: Callable[[object], View | None]) -> View:

@@ -148,7 +148,9 @@ def edit_troubles(desk: Desk, disk: SmallDisk, video: Path) -> list[str]:
     disk.resize(sum(on_disk(path) for path in disk.path.rglob("*") if path.is_file()))
     gesture = {"op": "emotion", "id": before.segments[0].id, "emotion": "disgust"}
     troubles = _sentence(lambda: desk.edit(project_id, [gesture]))
-    troubles += _sentence(lambda: desk.set_text(project_id, 0, "text", "What a day"))
+    troubles += _sentence(
+        lambda: desk.edit(project_id, [{"op": "line_text", "index": 0, "name": "text", "text": "What a day"}])
+    )
     troubles += _sentence(lambda: desk.set_settings(project_id, {"min_segment": 3.0}))
     troubles += [] if desk.workspace.load(project_id) == before else ["the refused edit changed the project"]
     troubles += [] if desk.view(project_id)["history"]["undo"] == 0 else ["the refused edit can be undone"]

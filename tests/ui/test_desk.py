@@ -121,7 +121,9 @@ def test_a_segment_in_work_says_so(desk: Desk, heard: str) -> None:
 
 def test_an_edit_while_the_emotions_are_read_again_is_kept(desk: Desk, heard: str) -> None:
     second = desk.workspace.load(heard).segments[1].id
-    desk.set_text(heard, 0, "text", "How dare you, I am furious, I hate this!")
+    desk.edit(
+        heard, [{"op": "line_text", "index": 0, "name": "text", "text": "How dare you, I am furious, I hate this!"}]
+    )
     project = desk.workspace.load(heard)
     assert studio.unread(project)
     edit = [{"op": "emotion", "id": second, "emotion": "surprise"}]
@@ -131,7 +133,9 @@ def test_an_edit_while_the_emotions_are_read_again_is_kept(desk: Desk, heard: st
 
 
 def test_words_that_were_changed_are_read_before_the_music_is_made(desk: Desk, heard: str) -> None:
-    desk.set_text(heard, 0, "text", "How dare you, I am furious, I hate this!")
+    desk.edit(
+        heard, [{"op": "line_text", "index": 0, "name": "text", "text": "How dare you, I am furious, I hate this!"}]
+    )
     over(desk.start(heard, "render", StepOptions()))
     project = desk.workspace.load(heard)
     assert project.segments[0].emotion == "anger" and not studio.stale(project)

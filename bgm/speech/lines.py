@@ -1,0 +1,236 @@
+"""A transcript's lines as their reader edits them: other words, other times, cut, joined, replaced, written anew.
+
+Each function takes the lines (in order, disjoint, seconds) and gives new ones; a line whose words or times changed has
+no scores any more, so that its emotion is read again. Nonsense raises ValueError in one sentence. ``words`` are those
+that were heard (:mod:`bgm.speech.words`): they say where a line is cut and where a script belongs.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from bgm.speech import words as heard
+from bgm.speech.utterances import Timed, group, join
+from bgm.speech.words import Moment
+from bgm.timeline import Utterance
+
+Lines = tuple[Utterance, ...]
+LENGTH = 2000
+"""Most characters of a line."""
+LEAST_SECONDS = 0.1
+"""Shortest line that an edit may leave."""
+SCRIPT_LENGTH = 400_000
+"""Most characters of a script: what is said in ten hours."""
+LEAST_SHARE = 0.2
+"""Of the words of a script, or of what was heard where that is less, that must be found: else it is another's."""
+_TIMES = re.compile(r"\d*|.*\d:\d\d.*-->.*")
+"""Of a subtitle file that was pasted: the number of a cue and its times."""
+
+
+def retold(lines: Lines, index: int, *, text: str | None = None, english: str | None = None) -> Lines:
+    """Other words in a line: ``text`` as spoken, ``english`` as the classifier reads it; equal ones stay equal."""
+    old = _line(lines, index)
+    new = old
+    if text is not None:
+        new = replace(old, text=_checked(text), english=_checked(text) if old.english == old.text else old.english)
+    if english is not None:
+        new = replace(new, english=_checked(english))
+    return _put(lines, index, 1, replace(new, scores=None, unsure=False)) if new != old else lines
+
+
+def timed(lines: Lines, index: int, start: float, end: float, duration: float) -> Lines:
+    """Another start and end, in seconds; they stop at the neighbours and LEAST_SECONDS before each other."""
+    old = _line(lines, index)
+    low = lines[index - 1].end if index else 0.0
+    high = lines[index + 1].start if index + 1 < len(lines) else max(duration, old.end)
+    if high - low < LEAST_SECONDS:
+        raise ValueError("there is no room between the lines around this one")
+    start = min(max(start, low), high - LEAST_SECONDS)
+    end = min(max(end, start + LEAST_SECONDS), high)
+    return (
+        _put(lines, index, 1, replace(old, start=start, end=end, scores=None)) if (start, end) != _span(old) else lines
+    )
+
+
+def split(lines: Lines, index: int, left: str, right: str, words: Sequence[Timed]) -> Lines:
+    """Cut a line in two where the words say: the first ends with the last word of ``left``, the second begins with the
+    first of ``right``, so that a pause between them stays one."""
+    old = _line(lines, index)
+    left, right = _checked(left), _checked(right)
+    if old.end - old.start < 2 * LEAST_SECONDS:
+        raise ValueError(f"a line of less than {2 * LEAST_SECONDS} s can't be split")
+    stop, go = _pause(old, left, right, words)
+    stop = min(max(stop, old.start + LEAST_SECONDS), old.end - LEAST_SECONDS)
+    go = min(max(go, stop), old.end - LEAST_SECONDS)
+    own = old.english == old.text or not old.english
+    english = (left, right) if own else _shared(old.english, len(left) / (len(left) + len(right)))
+    first = replace(old, end=stop, text=left, english=english[0] if old.english else "", scores=None)
+    second = replace(old, start=go, text=right, english=english[1] if old.english else "", scores=None)
+    return _put(lines, index, 1, *(replace(u, unsure=old.unsure or not own) for u in (first, second)))
+
+
+def merge(lines: Lines, index: int, text: str | None = None) -> Lines:
+    """Join a line with the next one; ``text`` in the place of their two texts."""
+    if index + 1 >= len(lines):
+        raise ValueError("the last line has no next one to merge with")
+    first, second = _line(lines, index), lines[index + 1]
+    text = _checked(f"{first.text} {second.text}" if text is None else text)
+    same = all(u.english == u.text for u in (first, second))
+    english = text if same else _checked(f"{first.english} {second.english}") if first.english or second.english else ""
+    whole = replace(first, end=second.end, text=text, english=english, scores=None)
+    return _put(lines, index, 2, replace(whole, unsure=first.unsure or second.unsure))
+
+
+def replaced(lines: Lines, find: str, put: str) -> tuple[Lines, int]:
+    """``put`` for every ``find``, large letters or small, in what was said and in its English; and how many there were.
+
+    What was found begins as large as before. Raises ValueError where a line would have no words left.
+    """
+    wanted = " ".join(find.split())
+    if not wanted:
+        raise ValueError("there is nothing to look for")
+    pattern = re.compile(re.escape(wanted), re.IGNORECASE)
+    count, new = 0, []
+    for number, line in enumerate(lines, 1):
+        text, found = pattern.subn(lambda match: _as_large(match[0], put), line.text)
+        english, more = pattern.subn(lambda match: _as_large(match[0], put), line.english)
+        count += found or more
+        if (found and not text.strip()) or (more and not english.strip()):
+            raise ValueError(f"line {number} would have no words left")
+        changed = replace(line, text=_tidy(text), english=_tidy(english), scores=None, unsure=False)
+        new.append(changed if found or more else line)
+    return tuple(new), count
+
+
+def _as_large(found: str, put: str) -> str:
+    return put[:1].upper() + put[1:] if found[:1].isupper() and not found.isupper() else put
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """Lines from a script, and what became of its words."""
+
+    lines: Lines
+    placed: int
+    kept: int
+    """Lines that were there and that the script has nothing for."""
+    unplaced: tuple[str, ...]
+    """Lines of the script that nobody was heard saying."""
+
+
+def scripted(lines: Lines, script: str, words: Sequence[Timed], duration: float) -> Laid:
+    """The creator's own text on the times of the words that were heard.
+
+    Raises ValueError for a script of something else, or where no words were heard at all.
+    """
+    if len(script) > SCRIPT_LENGTH:
+        raise ValueError(f"a script has at most {SCRIPT_LENGTH} characters")
+    texts = list(_cut(script))
+    words = words or heard.spread(lines)
+    if not texts or not words:
+        raise ValueError("there are no words in this script" if words else "nobody was heard here: there are no times")
+    # 1. Every word of the script gets its moment, if it has one.
+    parts = [heard.tokens(text) for text in texts]
+    moments = iter(heard.align([token for part in parts for token in part], words))
+    found = [[next(moments) for _ in part] for part in parts]
+    _check_fits(found, words)
+    # 2. A line lasts from its first word to its last.
+    spans = _spans(found, duration)
+    fresh = [Utterance(*span, text) for text, span in zip(texts, spans, strict=True) if span]
+    # 3. What the script has nothing for stays.
+    kept = [u for u in lines if not any(f.start < u.end and u.start < f.end for f in fresh)]
+    told = [*_in_english(fresh, lines), *kept]
+    unplaced = tuple(text for text, span in zip(texts, spans, strict=True) if not span)
+    return Laid(tuple(sorted(told, key=lambda u: u.start)), len(fresh), len(kept), unplaced)
+
+
+def _cut(script: str) -> Iterator[str]:
+    """The lines of a script, one sentence each, and none too long."""
+    for row in re.sub(r"(?<=[。！？])(?=\S)", "\n", script).splitlines():
+        if _TIMES.fullmatch(row.strip()) or not heard.tokens(row):
+            continue
+        pieces = [Timed(0.0, 0.0, f" {word}") for word in row.split()]
+        yield from (join(phrase)[:LENGTH] for phrase in group(pieces, math.inf))
+
+
+def _check_fits(found: Sequence[Sequence[Moment | None]], words: Sequence[Timed]) -> None:
+    every = [moment for line in found for moment in line]
+    exact = sum(moment is not None and moment.exact for moment in every)
+    if exact < LEAST_SHARE * min(len(every), sum(len(heard.tokens(word.text)) for word in words)):
+        raise ValueError(f"this script is of something else: {exact} of its {len(every)} words are heard here")
+
+
+def _spans(found: Sequence[Sequence[Moment | None]], duration: float) -> list[tuple[float, float] | None]:
+    """When each line is said, disjoint, in order and none too short; None where that is not known."""
+    known = [[moment for moment in line if moment] for line in found]
+    starts = [line[0].start for line in known if line]
+    ends = iter([*starts[1:], duration])
+    before, out = 0.0, list[tuple[float, float] | None]()
+    for line in known:
+        if not line:
+            out.append(None)
+            continue
+        start, latest = max(before, line[0].start), next(ends)
+        end = min(max(line[-1].end, start + LEAST_SECONDS), max(latest, start))
+        out.append((start, end) if end - start >= LEAST_SECONDS / 2 else None)
+        before = end if out[-1] else before
+    return out
+
+
+def _in_english(fresh: Sequence[Utterance], lines: Lines) -> list[Utterance]:
+    """The new lines with their English: their own words where the old lines' were English, else the old lines' English
+    at their times."""
+    if all(u.english == u.text for u in lines):
+        told = [replace(u, english=u.text) for u in fresh]
+    else:
+        spoken = heard.spread(replace(u, text=u.english) for u in lines if u.english)
+        told = [replace(u, english=join(heard.heard_in(spoken, u.start, u.end)), unsure=True) for u in fresh]
+    known = {(*_span(old), old.text): old for old in lines}
+    return [known.get((*_span(u), u.text), u) for u in told]  # one that is as it was keeps what was read from it
+
+
+def _pause(line: Utterance, left: str, right: str, words: Sequence[Timed]) -> tuple[float, float]:
+    """Where the words of ``left`` end and those of ``right`` begin, in seconds."""
+    said = heard.heard_in(words, line.start, line.end) or heard.spread([line])
+    before, after = heard.tokens(left), heard.tokens(right)
+    moments = heard.align([*before, *after], said)
+    ended = next((m.end for m in reversed(moments[: len(before)]) if m), None)
+    begun = next((m.start for m in moments[len(before) :] if m), None)
+    middle = line.start + (line.end - line.start) * len(left) / (len(left) + len(right))
+    stop = ended if ended is not None else begun if begun is not None else middle
+    return stop, max(stop, begun) if begun is not None else stop
+
+
+def _shared(english: str, share: float) -> tuple[str, str]:
+    """A translation cut after about ``share`` of its words; each part has one at least where there are two."""
+    words = english.split()
+    cut = min(max(1, round(share * len(words))), max(1, len(words) - 1))
+    return " ".join(words[:cut]), " ".join(words[cut:])
+
+
+def _line(lines: Lines, index: int) -> Utterance:
+    if not 0 <= index < len(lines):
+        raise ValueError("this line of the transcript does not exist any more")
+    return lines[index]
+
+
+def _checked(text: str) -> str:
+    line = _tidy(text)
+    if not 0 < len(line) <= LENGTH:
+        raise ValueError(f"a line of the transcript has 1 to {LENGTH} characters")
+    return line
+
+
+def _tidy(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _span(line: Utterance) -> tuple[float, float]:
+    return line.start, line.end
+
+
+def _put(lines: Lines, index: int, count: int, *new: Utterance) -> Lines:
+    return (*lines[:index], *new, *lines[index + count :])

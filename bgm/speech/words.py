@@ -1,0 +1,133 @@
+"""The words that were heard, with their times, and a text of somebody else's laid on them.
+
+The words are a fact of the recording: lines may be cut, joined, corrected or written anew, and each still finds its
+moments. Matching is difflib's (Ratcliff and Obershelp's gestalt pattern matching) over words without case and marks.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from bgm.errors import BadInput
+from bgm.files import write_text
+from bgm.speech.recording import Span
+from bgm.speech.utterances import Timed, evenly
+from bgm.timeline import MAX_SECONDS, Utterance
+
+_UNSPACED = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+_TOKEN = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
+"""A word; in scripts that are written without spaces (Thai, Japanese, Chinese) a character."""
+_MOST_FOR_ONE = 4
+"""So many words of a text may stand for one that was heard; more were not said there."""
+_EXACT_UP_TO = 3000
+"""Words of a text up to which frequent ones are matched by themselves; beyond, only beside others, which is fast."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word of a text and where it stands there; ``key`` is what is compared."""
+
+    key: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a word is said (seconds); ``exact`` where that very word was heard, else the words around it tell."""
+
+    start: float
+    end: float
+    exact: bool
+
+
+def tokens(text: str) -> list[Token]:
+    """The words of a text; marks alone are none."""
+    found = ((match, _key(match[0])) for match in _TOKEN.finditer(text))
+    return [Token(key, match.start(), match.end()) for match, key in found if key]
+
+
+def _key(word: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFKC", word).casefold() if c.isalnum())
+
+
+def heard_in(words: Sequence[Timed], start: float, end: float) -> list[Timed]:
+    """The words whose middle lies in [start, end]."""
+    return [word for word in words if start <= (word.start + word.end) / 2 <= end]
+
+
+def spread(lines: Iterable[Utterance]) -> tuple[Timed, ...]:
+    """Words of lines that came without times of their own, each as long as its letters."""
+    return tuple(word for line in lines for word in evenly(line.start, line.end, line.text))
+
+
+def align(text: Sequence[Token], words: Sequence[Timed]) -> list[Moment | None]:
+    """For each word of a text its moment; None where nothing was heard that it could stand for."""
+    # 1. The recogniser's words, cut as the text is.
+    said = [(key, span) for word in words for key, span in _parts(word)]
+    # 2. The longest common runs, and what lies between them.
+    matcher = SequenceMatcher(None, [key for key, _ in said], [t.key for t in text], autojunk=len(text) > _EXACT_UP_TO)
+    moments: list[Moment | None] = [None] * len(text)
+    for kind, a, b, first, last in matcher.get_opcodes():
+        spans = [span for _, span in said[a:b]]
+        if kind == "equal":
+            moments[first:last] = [Moment(*span, exact=True) for span in spans]
+        elif kind == "replace":
+            moments[first:last] = _instead(spans, text[first:last])
+    return moments
+
+
+def _parts(word: Timed) -> list[tuple[str, Span]]:
+    found = tokens(word.text)
+    lengths = [token.end - token.start for token in found]
+    return list(zip((t.key for t in found), _shares(word.start, word.end, lengths), strict=True))
+
+
+def _shares(start: float, end: float, lengths: Sequence[int]) -> list[Span]:
+    total = max(1, sum(lengths))
+    edges = [start + (end - start) * done / total for done in itertools.accumulate(lengths, initial=0)]
+    return list(itertools.pairwise(edges))
+
+
+def _instead(spans: Sequence[Span], text: Sequence[Token]) -> list[Moment | None]:
+    """Other words than were heard: one for one where there are as many, else by their letters."""
+    if len(text) > _MOST_FOR_ONE * len(spans):
+        return [None] * len(text)
+    if len(spans) != len(text):
+        spans = _shares(spans[0][0], spans[-1][1], [token.end - token.start for token in text])
+    return [Moment(*span, exact=False) for span in spans]
+
+
+def save(file: Path, words: Sequence[Timed]) -> None:
+    """Note the words in ``file``."""
+    write_text(file, json.dumps([[round(w.start, 3), round(w.end, 3), w.text] for w in words], ensure_ascii=False))
+
+
+def load(file: Path) -> tuple[Timed, ...]:
+    """Those that were noted in ``file``; none where there is no file. Raises BadInput: damaged."""
+    try:
+        noted = _schema().validate_json(file.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return ()
+    except ValueError as error:
+        raise BadInput(f"{file.name} is damaged; run the analysis again") from error
+    return tuple(Timed(*word) for word in noted)
+
+
+@lru_cache(maxsize=1)
+def _schema() -> Any:
+    from typing import Annotated
+
+    from pydantic import Field, TypeAdapter
+
+    seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
+    return TypeAdapter(list[tuple[seconds, seconds, str]])
