@@ -165,16 +165,16 @@ def _check_fits(found: Sequence[Sequence[Moment | None]], words: Sequence[Timed]
 
 def _spans(found: Sequence[Sequence[Moment | None]], duration: float) -> list[tuple[float, float] | None]:
     """When each line is said, disjoint, in order and none too short; None where that is not known."""
-    known = [[moment for moment in line if moment] for line in found]
-    starts = [line[0].start for line in known if line]
+    known = [[m for m in line if m] if any(m and m.sure for m in line) else [] for line in found]
+    starts = [min(m.start for m in line) for line in known if line]
     ends = iter([*starts[1:], duration])
     before, out = 0.0, list[tuple[float, float] | None]()
     for line in known:
         if not line:
             out.append(None)
             continue
-        start, latest = max(before, line[0].start), next(ends)
-        end = min(max(line[-1].end, start + LEAST_SECONDS), max(latest, start))
+        start, latest = max(before, min(m.start for m in line)), next(ends)
+        end = min(max(*(m.end for m in line), start + LEAST_SECONDS), max(latest, start))
         out.append((start, end) if end - start >= LEAST_SECONDS / 2 else None)
         before = end if out[-1] else before
     return out

@@ -26,8 +26,12 @@ from bgm.timeline import MAX_SECONDS, Utterance
 _UNSPACED = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _TOKEN = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
 """A word; in scripts that are written without spaces (Thai, Japanese, Chinese) a character."""
-_MOST_FOR_ONE = 4
-"""So many words of a text may stand for one that was heard; more were not said there."""
+_MOST_FOR_ONE = 3
+"""So many words of a text may stand for one that was heard, and one for so many; else it was not said there."""
+_NEAR_WORDS = 12
+"""Words in a row up to which letters are compared: those of longer texts agree by chance."""
+_LIKE = 0.6
+"""Of a word's letters."""
 _EXACT_UP_TO = 3000
 """Words of a text up to which frequent ones are matched by themselves; beyond, only beside others, which is fast."""
 
@@ -43,11 +47,13 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When a word is said (seconds); ``exact`` where that very word was heard, else the words around it tell."""
+    """When a word is said (seconds): ``exact`` where that very word was heard, ``sure`` also where one much like it
+    was; else the words around it tell."""
 
     start: float
     end: float
     exact: bool
+    sure: bool = True
 
 
 def tokens(text: str) -> list[Token]:
@@ -78,11 +84,10 @@ def align(text: Sequence[Token], words: Sequence[Timed]) -> list[Moment | None]:
     matcher = SequenceMatcher(None, [key for key, _ in said], [t.key for t in text], autojunk=len(text) > _EXACT_UP_TO)
     moments: list[Moment | None] = [None] * len(text)
     for kind, a, b, first, last in matcher.get_opcodes():
-        spans = [span for _, span in said[a:b]]
         if kind == "equal":
-            moments[first:last] = [Moment(*span, exact=True) for span in spans]
+            moments[first:last] = [Moment(*span, exact=True) for _, span in said[a:b]]
         elif kind == "replace":
-            moments[first:last] = _instead(spans, text[first:last])
+            moments[first:last] = _instead(said[a:b], text[first:last])
     return moments
 
 
@@ -98,13 +103,30 @@ def _shares(start: float, end: float, lengths: Sequence[int]) -> list[Span]:
     return list(itertools.pairwise(edges))
 
 
-def _instead(spans: Sequence[Span], text: Sequence[Token]) -> list[Moment | None]:
-    """Other words than were heard: one for one where there are as many, else by their letters."""
-    if len(text) > _MOST_FOR_ONE * len(spans):
+def _instead(said: Sequence[tuple[str, Span]], text: Sequence[Token]) -> list[Moment | None]:
+    """Other words than were heard: by the letters that they share, else one for one or by their lengths."""
+    if max(len(text), len(said)) > _MOST_FOR_ONE * min(len(text), len(said)):
         return [None] * len(text)
+    spans = [span for _, span in said]
     if len(spans) != len(text):
         spans = _shares(spans[0][0], spans[-1][1], [token.end - token.start for token in text])
-    return [Moment(*span, exact=False) for span in spans]
+    near = _near(said, text) if max(len(text), len(said)) <= _NEAR_WORDS else [None] * len(text)
+    return [like or Moment(*span, exact=False, sure=False) for like, span in zip(near, spans, strict=True)]
+
+
+def _near(said: Sequence[tuple[str, Span]], text: Sequence[Token]) -> list[Moment | None]:
+    """The moments of words that share most of their letters with what was heard: ``I'm`` for ``I am``."""
+    letters = [
+        (letter, share) for key, span in said for letter, share in zip(key, _shares(*span, [1] * len(key)), strict=True)
+    ]
+    matcher = SequenceMatcher(None, [letter for letter, _ in letters], "".join(t.key for t in text), autojunk=False)
+    when = {block.b + i: letters[block.a + i][1] for block in matcher.get_matching_blocks() for i in range(block.size)}
+    edges = itertools.pairwise(itertools.accumulate((len(token.key) for token in text), initial=0))
+    found = [[when[i] for i in range(*edge) if i in when] for edge in edges]
+    return [
+        Moment(spans[0][0], spans[-1][1], exact=False) if len(spans) >= _LIKE * len(token.key) else None
+        for spans, token in zip(found, text, strict=True)
+    ]
 
 
 def save(file: Path, words: Sequence[Timed]) -> None:

@@ -119,7 +119,7 @@ def run_of(gesture: Gesture) -> object:
     None for a gesture that stands alone; the page numbers its runs.
     """
     run = gesture.get("run")
-    return (gesture.get("op"), gesture.get("id"), gesture.get("field"), run) if isinstance(run, int) else None
+    return (*(gesture.get(key) for key in ("op", "id", "field", "index")), run) if isinstance(run, int) else None
 
 
 def _move(timeline: Timeline, gesture: Gesture) -> Timeline:

@@ -13,6 +13,7 @@ from typing import Any
 
 import gradio as gr
 
+from bgm.speech.lines import LEAST_SECONDS
 from bgm.timeline import EMOTIONS, MIN_LENGTH, Emotion
 from bgm.ui import preferences
 from bgm.ui.view import PREFIX
@@ -98,7 +99,7 @@ def theme() -> gr.themes.Base:
 def head() -> str:
     """Runs before the page is drawn: the language chosen last time, and the emotions' colours as CSS variables."""
     known: dict[str, Any] = {"prefix": PREFIX, "languages": LANGUAGES, "controls": preferences.controls()}
-    known |= {"emotions": EMOTIONS, "min_length": MIN_LENGTH}
+    known |= {"emotions": EMOTIONS, "min_length": MIN_LENGTH, "line_seconds": LEAST_SECONDS}
     styles = "".join(f'<link rel="stylesheet" href="{PREFIX}/static/{name}">' for name in _STYLES)
     return (
         f"<script>window.bgm = {json.dumps(known)};</script>"

@@ -141,6 +141,13 @@ def test_what_the_script_lacks_stays() -> None:
     assert (laid.placed, laid.kept) == (1, 2)
 
 
+def test_a_line_that_nobody_says_takes_nobody_elses_place() -> None:
+    said = [*HEARD[:3], *(Timed(3 + i, 3.8 + i, f" other{i}") for i in range(40))]
+    old = (*LINES[:1], line(3.0, 43.0, "other things for a long time"))
+    laid = lines.scripted(old, "Good morning everyone. This was never ever said.", said, 60.0)
+    assert laid.lines == old and laid.unplaced == ("This was never ever said.",)
+
+
 def test_subtitles_that_are_pasted_lose_their_numbers_and_times() -> None:
     laid = lines.scripted(LINES, "1\n00:00:01,000 --> 00:00:02,000\nGood morning everyone\n", HEARD, 12.0)
     assert laid.lines[0].text == "Good morning everyone" and not laid.unplaced

@@ -1,13 +1,20 @@
 // What a gesture does to a view, shown before Python answers. It follows bgm/timeline.py; Python decides.
-export const MIN_LENGTH = window.bgm.min_length;
+export const { min_length: MIN_LENGTH, line_seconds: LINE_SECONDS } = window.bgm;
 
 export function apply(view, gesture) {
-  const edit = EDITS[gesture.op];
-  const segments = edit ? edit(view.segments, gesture) : view.segments;
+  if (gesture.op in LINE_EDITS) return { ...view, utterances: LINE_EDITS[gesture.op](view.utterances, gesture, view) };
+  const segments = edited(view.segments, gesture);
   return segments === view.segments ? view : { ...view, segments, preview: { ...view.preview, url: null } };
 }
 
-const EDITS = { move, split, merge, emotion, choose, set: setField };
+const edited = (segments, gesture) => EDITS[gesture.op]?.(segments, gesture) ?? segments;
+
+const EDITS = { move, split, merge, remove, emotion, choose, set: setField, together };
+
+// Several edits that are one step back.
+function together(segments, { edits }) {
+  return edits.reduce(edited, segments);
+}
 
 function replaceAt(segments, index, count, ...next) {
   return [...segments.slice(0, index), ...next, ...segments.slice(index + count)];
@@ -55,6 +62,15 @@ function merge(segments, { id }) {
   return replaceAt(segments, i, 2, { ...stays, start: first.start, end: second.end, source: 'user', stale: isHeard(stays) });
 }
 
+// The one before lasts until its end; where it is the first, the next one begins with it.
+function remove(segments, { id }) {
+  const i = segments.findIndex((s) => s.id === id);
+  if (i < 0 || segments.length === 1) return segments;
+  const stays = segments[i === 0 ? 1 : i - 1];
+  const place = i === 0 ? { start: segments[0].start } : { end: segments[i].end };
+  return replaceAt(segments, Math.max(0, i - 1), 2, { ...stays, ...place, source: 'user', stale: isHeard(stays) });
+}
+
 function emotion(segments, { id, emotion: wanted }) {
   return segments.map((s) =>
     s.id === id && s.emotion !== wanted
@@ -83,3 +99,53 @@ function freeId(segments) {
   const numbers = segments.map((s) => /^s(\d+)$/.exec(s.id)).filter(Boolean).map((m) => Number(m[1]));
   return `s${Math.max(0, ...numbers) + 1}`;
 }
+
+const LINE_EDITS = { line_text: retell, line_times: retime, line_split: cut, line_merge: join, replace: replaceText };
+
+// A line that was changed is read again; its English follows where it was the same.
+function changed(line, fields) {
+  const english = fields.text !== undefined && line.english === line.text ? { english: fields.text } : {};
+  return { ...line, ...english, ...fields, scores: null };
+}
+
+function retell(lines, { index, name, text }) {
+  return lines[index] ? replaceAt(lines, index, 1, changed(lines[index], { [name]: text, unsure: false })) : lines;
+}
+
+// The times that a line may have: up to its neighbours, and not too short.
+export function clampLine({ utterances: lines, duration }, index, start, end) {
+  const low = lines[index - 1]?.end ?? 0;
+  const high = lines[index + 1]?.start ?? Math.max(duration, lines[index].end);
+  const from = Math.min(Math.max(start, low), high - LINE_SECONDS);
+  return [from, Math.min(Math.max(end, from + LINE_SECONDS), high)];
+}
+
+function retime(lines, { index, start, end }, view) {
+  const [from, to] = clampLine(view, index, start, end);
+  return replaceAt(lines, index, 1, changed(lines[index], { start: from, end: to }));
+}
+
+// Where between its words a line is cut only Python knows; until it answers, the letters tell.
+function cut(lines, { index, left, right }) {
+  const line = lines[index];
+  const at = line.start + ((line.end - line.start) * left.length) / (left.length + right.length);
+  return replaceAt(lines, index, 1, changed(line, { text: left, end: at }), changed(line, { text: right, start: at }));
+}
+
+function join(lines, { index, text }) {
+  const [first, second] = lines.slice(index, index + 2);
+  if (!second) return lines;
+  const isEnglish = first.english === first.text && second.english === second.text;
+  const english = isEnglish ? text : `${first.english} ${second.english}`.trim();
+  return replaceAt(lines, index, 2, changed(first, { text, english, end: second.end }));
+}
+
+function replaceText(lines, { find, put }) {
+  const pattern = new RegExp(find.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'), 'gi');
+  const swap = (text) => text.replace(pattern, (found) => (isLarge(found) ? put.slice(0, 1).toUpperCase() + put.slice(1) : put)).replace(/\s+/g, ' ').trim();
+  const next = lines.map((line) => ({ line, text: swap(line.text), english: swap(line.english) }));
+  return next.map(({ line, text, english }) => (text === line.text && english === line.english ? line : { ...line, text, english, scores: null }));
+}
+
+// A word that began large begins large.
+const isLarge = (text) => text[0] !== text[0].toLowerCase() && text !== text.toUpperCase();

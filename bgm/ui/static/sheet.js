@@ -24,7 +24,7 @@ function toggle(name) {
   for (const dialog of document.querySelectorAll('dialog.sheet')) {
     if (dialog.classList.contains(name) && !dialog.open) {
       dialog.show();
-      dialog.querySelector('button').focus();
+      (dialog.querySelector('[autofocus]') ?? dialog.querySelector('button')).focus();
     } else if (dialog.open) dialog.close();
   }
 }

@@ -11,6 +11,7 @@ export const store = {
   selected: null,
   range: null, // [start, end] in seconds that was marked: an emotion is painted over it
   message: null,
+  told: [], // what became of the last edits that changed many lines
   withMusic: true, // what is heard: the mix of the chosen takes, made again after every edit; else the video's own sound
   edits: 0, // how many there were: a mix is of one count
   stopping: false, // Stop was pressed
@@ -18,7 +19,7 @@ export const store = {
   run: () => {},
 };
 
-const listeners = { view: new Set(), job: new Set(), selected: new Set(), range: new Set(), message: new Set() };
+const listeners = { view: new Set(), job: new Set(), selected: new Set(), range: new Set(), message: new Set(), told: new Set() };
 let seen = { id: null }; // the last view that Python gave, without the edits that are under way
 let pending = [];
 let sending = false;
@@ -103,6 +104,11 @@ export function say(message, isError = false) {
   tell('message');
 }
 
+function hear(told) {
+  store.told = told;
+  tell('told');
+}
+
 // Steps of one slider or boundary that is held without a break are one edit, and one step back.
 let run = Date.now();
 const beginRun = () => {
@@ -151,6 +157,7 @@ export async function ask(name, call) {
     if (name !== 'edit') store.edits += 1;
     if (answer.view && answer.view.id === store.view.id) setView(answer.view);
     if (answer.error) say(said(answer.error), true);
+    else if (answer.view?.told?.length) hear(answer.view.told);
     return !answer.error;
   } catch {
     pending = [];

@@ -8,6 +8,7 @@ import { sheet } from './sheet.js';
 import { setView, store, subscribe } from './store.js';
 import { snapshotsRoom } from './snapshots.js';
 import { panelRoom } from './tabs.js';
+import { scriptSheet } from './transcript/script.js';
 import { timeline } from './timeline/timeline.js';
 import { t } from './texts.js';
 import { wholeRoom } from './whole.js';
@@ -19,7 +20,7 @@ export function mount({ element, props, watch, server }) {
   root.replaceChildren(playerRoom(), ...later, h('p', { class: 'invite' }, t('invite')),
     sheet('settings', t('settings'), settingsRoom()),
     sheet('snapshots', t('snapshots'), snapshotsRoom()),
-    sheet('export', t('export'), ...exportRoom()));
+    sheet('export', t('export'), ...exportRoom()), scriptSheet());
   subscribe(['view'], () => {
     root.dataset.analyzed = String(Boolean(store.view.analyzed));
     root.dataset.words = String(Boolean(store.view.utterances?.length)); // they come while the analysis goes on

@@ -4,7 +4,7 @@ import { h } from './dom.js';
 import { segmentRoom } from './panel.js';
 import { store, subscribe } from './store.js';
 import { t } from './texts.js';
-import { transcriptRoom } from './transcript.js';
+import { transcriptRoom } from './transcript/transcript.js';
 
 let show = () => {};
 export const showTab = (name) => show(name);

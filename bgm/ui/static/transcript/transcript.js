@@ -1,0 +1,61 @@
+// What was said, line by line, in step with the playhead: click to seek, edit, cut, join, search and replace.
+import { button, h, reconcile, setText } from '../dom.js';
+import { now, onTime } from '../playback.js';
+import { pick } from '../panel.js';
+import { sheetButton } from '../sheet.js';
+import { isBusy, store, subscribe } from '../store.js';
+import { t } from '../texts.js';
+import { finder } from './find.js';
+import { makeLine, updateLine } from './line.js';
+import { lineBar } from './linebar.js';
+
+export function transcriptRoom() {
+  const list = h('ol', { class: 'lines' });
+  const find = finder(list, () => redraw());
+  const bar = lineBar(list);
+  const reread = button('refresh', t('reread'), () => store.run('read_emotions'), { text: t('reread') });
+  const script = sheetButton('script', button('paste', t('paste_script'), () => {}, { text: t('paste_script') }));
+  const subtitles = button('upload', t('use_subtitles'), () => pick('#bgm-subtitles'), { text: t('use_subtitles') });
+  const empty = h('p', { class: 'note' }, t('no_speech'));
+  const unread = h('p', { class: 'note', role: 'status' });
+  const room = h('div', { class: 'transcript' },
+    h('header', {}, find.element, h('span', { class: 'grow' }), reread, script, subtitles), find.replacing,
+    h('div', { 'data-problems': 'transcript' }), bar, unread, empty, list);
+  const redraw = () => {
+    const all = (store.view.utterances ?? []).map((utterance, index) => ({ utterance, index }));
+    const shown = find.filter(all);
+    reconcile(list, shown, ({ index }) => index, makeLine, updateLine);
+    find.highlight();
+    markCurrent(list, now());
+  };
+  subscribe(['view'], () => {
+    redraw();
+    empty.hidden = !store.view.analyzed || Boolean(store.view.utterances?.length);
+    for (const part of [find.element, bar]) part.hidden = !empty.hidden;
+    const mute = (store.view.utterances ?? []).filter((u) => !u.english).length;
+    unread.hidden = !mute;
+    setText(unread, t('no_english', { n: mute }));
+  });
+  subscribe(['view', 'job'], () => {
+    reread.hidden = !(store.view.utterances ?? []).some((u) => u.english && !u.scores);
+    reread.disabled = isBusy();
+    subtitles.disabled = isBusy();
+    script.disabled = !empty.hidden;
+  });
+  onTime((time) => markCurrent(list, time));
+  room.addEventListener('keydown', find.onKey);
+  return room;
+}
+
+function markCurrent(list, time) {
+  const current = [...list.children].find((line) => time >= line.start && time < line.end) ?? null;
+  if (list.current === current) return;
+  list.current?.removeAttribute('aria-current');
+  list.current = current;
+  list.dispatchEvent(new Event('current'));
+  if (!current) return;
+  current.setAttribute('aria-current', 'true');
+  const top = current.offsetTop - list.offsetTop;
+  const isSeen = top >= list.scrollTop && top + current.offsetHeight <= list.scrollTop + list.clientHeight;
+  if (!isSeen && !list.contains(document.activeElement)) list.scrollTop = top - list.clientHeight / 3;
+}
