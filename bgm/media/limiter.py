@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bgm.media.audio import SAMPLE_RATE, Audio
-from bgm.media.signal import NORM, Curve, climb_slowly, decibels, smooth, to_samples
+from bgm.media.signal import NORM, Curve, climb_slowly, decibels, falling, smooth, to_samples
 
 OVERSAMPLING = 4
 CELL = SAMPLE_RATE // 1000
@@ -53,7 +53,7 @@ def _oversampled(windows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 def _below_nyquist() -> npt.NDArray[np.float32]:
     """Roll off from 22 to 24 kHz: interpolation then depends on the samples around it only, not on the whole window."""
     hz = np.fft.rfftfreq(WINDOW, 1.0 / SAMPLE_RATE)
-    return np.asarray(0.5 + 0.5 * np.cos(np.pi * np.clip((hz - 22_000.0) / 2_000.0, 0.0, 1.0)), np.float32)
+    return np.asarray(falling((hz - 22_000.0) / 2_000.0), np.float32)
 
 
 def _cell_peaks(windows: npt.NDArray[np.float32], factor: int) -> npt.NDArray[np.float32]:

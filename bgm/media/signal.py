@@ -66,6 +66,16 @@ def smooth(curve: npt.NDArray[np.floating], reach: int) -> Curve:
     return np.convolve(np.pad(curve, reach, mode="edge"), window / window.sum(), mode="valid")
 
 
+def rising(share: npt.ArrayLike) -> Curve:
+    """Half a wave of the cosine (raised cosine), a passage without corners: 0 up to a ``share`` of 0, 1 from 1 on."""
+    return np.asarray(0.5 - 0.5 * np.cos(np.pi * np.clip(share, 0.0, 1.0)))
+
+
+def falling(share: npt.ArrayLike) -> Curve:
+    """1 up to a ``share`` of 0, 0 from 1 on: with :func:`rising` it sums to 1."""
+    return np.asarray(0.5 + 0.5 * np.cos(np.pi * np.clip(share, 0.0, 1.0)))
+
+
 def runs(mask: Mask) -> list[tuple[int, int]]:
     """(start, stop) of each stretch where ``mask`` holds."""
     edges = np.flatnonzero(np.diff(mask.astype(np.int8), prepend=0, append=0))
@@ -118,12 +128,18 @@ def _valid(spectra: npt.NDArray[np.complexfloating], response: Response, wanted:
 
 @lru_cache(maxsize=1)
 def k_weighting() -> Response:
-    """The two filters of ITU-R BS.1770-4, annex 1, tables 1 and 2 (48 kHz), as one response."""
-    shelf = _biquad((1.53512485958697, -2.69169618940638, 1.19839281085285), (-1.69065929318241, 0.73248077421585))
-    high_pass = _biquad((1.0, -2.0, 1.0), (-1.99004745483398, 0.99007225036621))
-    return np.asarray(shelf * high_pass, np.complex64)
+    """The K-weighting as a response of :func:`filtered`."""
+    return np.asarray(k_weighting_at(frequencies()), np.complex64)
 
 
-def _biquad(b: tuple[float, float, float], a: tuple[float, float]) -> npt.NDArray[np.complex128]:
-    z = np.exp(-2j * np.pi * frequencies() / SAMPLE_RATE)
+def k_weighting_at(hz: npt.NDArray[np.floating], rate: int = SAMPLE_RATE) -> npt.NDArray[np.complex128]:
+    """The two filters of ITU-R BS.1770-4, annex 1, tables 1 and 2, one after the other; they are given for 48 kHz."""
+    z = np.exp(-2j * np.pi * hz / rate)
+    shelf = _biquad(z, (1.53512485958697, -2.69169618940638, 1.19839281085285), (-1.69065929318241, 0.73248077421585))
+    return shelf * _biquad(z, (1.0, -2.0, 1.0), (-1.99004745483398, 0.99007225036621))
+
+
+def _biquad(
+    z: npt.NDArray[np.complex128], b: tuple[float, float, float], a: tuple[float, float]
+) -> npt.NDArray[np.complex128]:
     return np.asarray((b[0] + b[1] * z + b[2] * z**2) / (1.0 + a[0] * z + a[1] * z**2))

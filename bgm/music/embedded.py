@@ -13,6 +13,7 @@ from bgm.engines import Composer, EngineOptions
 from bgm.errors import BadInput, EngineUnavailable
 from bgm.files import beside
 from bgm.media.audio import SAMPLE_RATE, Audio, writer
+from bgm.media.signal import rising
 from bgm.music import mastering
 from bgm.music.composer.compose import compose
 from bgm.music.cue import Cue, Made
@@ -123,7 +124,7 @@ def _faded(block: Audio, start: int, frames: int, seconds: float) -> Audio:
     share = np.minimum((position + 0.5) / _FADE_IN, 1.0)
     if length:
         share = np.minimum(share, (frames - 1 - position) / length)
-    curve = 0.5 - 0.5 * np.cos(np.pi * np.clip(share, 0.0, 1.0))
+    curve = rising(share)
     return (block * curve[:, None]).astype(np.float32)
 
 

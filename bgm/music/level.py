@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bgm.media.audio import SAMPLE_RATE, Audio
+from bgm.media.signal import k_weighting_at
 
 TARGET_LUFS = -20.0
 _WINDOW = 2 * SAMPLE_RATE // 5
@@ -21,14 +22,9 @@ _STEP_DB = 0.1
 
 
 def k_weights(size: int = _WINDOW, rate: int = SAMPLE_RATE) -> npt.NDArray[np.float64]:
-    """Power response of BS.1770's K-weighting (the two filters given there for 48 kHz) at the bins of a real FFT."""
-    z = np.exp(-2j * np.pi * np.fft.rfftfreq(size, 1 / rate) / rate)
-    shelf = (1.53512485958697 - 2.69169618940638 * z + 1.19839281085285 * z**2) / (
-        1 - 1.69065929318241 * z + 0.73248077421585 * z**2
-    )
-    high_pass = (1 - 2 * z + z**2) / (1 - 1.99004745483398 * z + 0.99007225036621 * z**2)
-    response: npt.NDArray[np.float64] = np.abs(shelf * high_pass) ** 2
-    return response
+    """Power response of the K-weighting at the bins of a real FFT."""
+    power: npt.NDArray[np.float64] = np.abs(k_weighting_at(np.fft.rfftfreq(size, 1 / rate), rate)) ** 2
+    return power
 
 
 def loudness(blocks: Iterable[Audio]) -> float | None:

@@ -17,6 +17,7 @@ from bgm.digest import digest, fingerprint
 from bgm.engines import EngineOptions, Separator
 from bgm.files import beside, scratch
 from bgm.media import audio
+from bgm.media.signal import rising
 from bgm.progress import Progress, part
 from bgm.voice import streaming, unet
 from bgm.voice.background import Background, Curve, measure
@@ -233,4 +234,4 @@ def opening(speech: Spans, seconds: Curve) -> Curve:
         rise = (near - (start - margin)) / FADE_SECONDS
         fall = ((end + margin) - near) / FADE_SECONDS
         linear[first:last] = np.maximum(linear[first:last], np.minimum(rise, fall))
-    return np.asarray(0.5 - 0.5 * np.cos(np.pi * np.clip(linear, 0.0, 1.0)))
+    return rising(linear)

@@ -12,6 +12,7 @@ import numpy as np
 
 from bgm.files import beside
 from bgm.media.audio import SAMPLE_RATE, Audio, AudioWriter, writer
+from bgm.media.signal import falling, rising
 from bgm.music.level import gain_for, softened
 from bgm.music.riffusion.inverse import GUIDED_ITERATIONS, Guide, PhaseSearch, wave_blocks
 from bgm.music.riffusion.spectrogram import Pixels, mel_blocks, mel_from_pixels, pixels_from_mel
@@ -65,7 +66,7 @@ def to_sound(painted: Picture, sound: Audio, part: Part, device: str, progress: 
 def faded_out(body: Audio, cue_frames: int) -> Audio:
     """The end of the last cue: a raised cosine down to silence."""
     length = min(ENDING, cue_frames // 4, len(body))
-    curve = 0.5 + 0.5 * np.cos(np.pi * np.arange(1, length + 1) / length)
+    curve = falling(np.arange(1, length + 1) / length)
     body[len(body) - length :] *= curve[:, None].astype(np.float32)
     return body
 
@@ -110,7 +111,7 @@ class Recorder:
 
 def _joined(wave: Audio, sound: Audio, part: Part) -> Audio:
     """What the wave lacks just outside its body is mirrored into the body and faded away."""
-    fade = (0.5 + 0.5 * np.cos(np.pi * np.arange(JOIN) / JOIN)).astype(np.float32)[:, None]
+    fade = falling(np.arange(JOIN) / JOIN).astype(np.float32)[:, None]
     if part.lead:
         lacking = (sound[part.lead - JOIN : part.lead] - wave[part.lead - JOIN : part.lead])[::-1]
         length = min(JOIN, part.end - part.lead)
@@ -125,7 +126,7 @@ def _gain(settled: float, length: int, part: Part) -> Audio:
     """(length,): the gain that brings the take to the level of all takes, reached within a second from a neighbour."""
     gain = np.full(length, settled, np.float32)
     ramp = min(LEVELLING, length // 2)
-    towards = 1 + (settled - 1) * (0.5 - 0.5 * np.cos(np.pi * np.arange(ramp) / max(1, ramp)))
+    towards = 1 + (settled - 1) * rising(np.arange(ramp) / max(1, ramp))
     if part.lead:
         gain[:ramp] = towards
     if part.trail and part.trail_held:

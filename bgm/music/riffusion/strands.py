@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bgm.media.audio import SAMPLE_RATE, Audio, frames_of, length, read
+from bgm.media.signal import falling
 from bgm.music.cue import Cue
 from bgm.music.riffusion import prompts
 from bgm.music.riffusion.multidiffusion import WINDOW
@@ -270,7 +271,7 @@ def splice(left: Audio, right: Audio) -> Audio:
     Two sounds that were cut anywhere so go on into each other without a click.
     """
     length = min(JOIN, len(left), len(right))
-    fade = (0.5 + 0.5 * np.cos(np.pi * np.arange(length) / max(1, length))).astype(np.float32)[:, None]
+    fade = falling(np.arange(length) / max(1, length)).astype(np.float32)[:, None]
     begin = right[:length] * (1 - fade) + left[len(left) - length :][::-1] * fade
     return np.concatenate([left, begin, right[length:]])
 
