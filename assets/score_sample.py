@@ -42,7 +42,7 @@ def scored(folder: Path) -> Project:
     for file in (SAMPLE, SAMPLE.with_suffix(".srt")):
         shutil.copy(file, source)
     project = studio.open_video(source / SAMPLE.name, folder, Settings(music="embedded", offline=True))
-    project = studio.score(studio.analyze(project))
+    project = studio.compose(studio.analyze(project))
     return studio.render(project, SAMPLE.with_name("sample-scored.mp4"), overwrite=True).project
 
 

@@ -178,3 +178,40 @@ def test_the_first_paint_needs_no_other_host(chromium: Browser, page: Studio) ->
         assert [url for url in asked if not url.startswith((home, "data:", "blob:"))] == []
     finally:
         context.close()
+
+
+@pytest.mark.parametrize("width", [1440, 1280, 1024])
+def test_no_hint_is_cut_and_all_stand_in_a_sheet(chromium: Browser, open_tab: Open, project: str, width: int) -> None:
+    context = chromium.new_context(locale="en-US", viewport={"width": width, "height": 768})
+    try:
+        tab = open_tab(context, project)
+        assert tab.evaluate(HALF_SEEN) == []
+        expect(tab.locator(".keys span").first).to_be_in_viewport()
+        tab.get_by_role("button", name="Keys").click()
+        expect(tab.get_by_role("dialog", name="Keys").get_by_role("listitem")).to_have_count(
+            tab.locator(".hints .keys span").count()
+        )
+    finally:
+        context.close()
+
+
+HALF_SEEN = """() => {
+  const { right, bottom } = document.querySelector('.hints .keys').getBoundingClientRect();
+  const cut = (box) => (box.left < right && box.right > right + 1) || (box.top < bottom - 1 && box.bottom > bottom + 1);
+  const hints = [...document.querySelectorAll('.hints .keys span')];
+  return hints.filter((e) => cut(e.getBoundingClientRect())).map((e) => e.textContent);
+}"""
+
+
+def test_on_a_phone_language_and_theme_are_in_the_settings(chromium: Browser, open_tab: Open, project: str) -> None:
+    phone = chromium.new_context(locale="en-US", viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    try:
+        tab = open_tab(phone, project)
+        tab.locator("[data-sheet=settings]").tap()
+        sheet = tab.get_by_role("dialog", name="Settings")
+        sheet.get_by_role("button", name="Light or dark").tap()
+        assert tab.evaluate("() => document.body.classList.contains('dark')")
+        sheet.get_by_role("button", name="한국어").tap()
+        expect(tab.locator("#bgm-tab-segment")).to_have_text("구간")
+    finally:
+        phone.close()

@@ -50,7 +50,7 @@ def test_its_music_is_composed_once_and_each_project_is_its_own(bundled: Sample,
     assert project_view("x" * 32, one)["preview"]["url"]
     assert one.timeline is not None
     studio.edit(one, one.timeline.set_emotion("s1", Emotion.FEAR))
-    studio.score(projects.load(one.folder, SETTINGS), segments=["s1"])
+    studio.compose(projects.load(one.folder, SETTINGS), segments=["s1"])
     assert projects.load(other.folder).segments[0].emotion == "joy"
     assert len(list((other.folder / "takes").iterdir())) == 6
 

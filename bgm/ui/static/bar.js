@@ -18,7 +18,7 @@ export function bar(close, ...work) {
     redo.disabled = !analyzed || !history?.redo;
   });
   return h('header', { class: 'bar' }, button('left', t('new_video'), close), title, undo, redo, ...work, h('span', { class: 'grow' }), engineChip(),
-    sheetButton('snapshots', button('mark', t('snapshots'), null)), sheetButton('settings', button('tune', t('settings'), null)), pageTools(),
+    sheetButton('shortcuts', button('keys', t('keys'), null)), sheetButton('snapshots', button('mark', t('snapshots'), null)), sheetButton('settings', button('tune', t('settings'), null)), pageTools(),
     sheetButton('export', button('download', t('export'), null, { text: t('export'), class: 'btn primary' })));
 }
 

@@ -1,5 +1,6 @@
 // What the creator may set for the whole video.
 import { button, h } from './dom.js';
+import { pageTools } from './header.js';
 import { ask, isBusy, store, subscribe } from './store.js';
 import { stepButton } from './steps.js';
 import { engineName, t } from './texts.js';
@@ -24,7 +25,7 @@ export function settingsRoom() {
     for (const field of fields) field.show(store.view.settings?.[field.name], isBusy());
   });
   const hint = h('p', { class: 'note' }, t('settings_hint'));
-  return h('div', { class: 'fields-of-all' }, hint, h('div', { class: 'grid' }, fields.map((field) => field.element)), h('div', { class: 'row' }, stepButton('analyze')));
+  return h('div', { class: 'fields-of-all' }, pageTools(), hint, h('div', { class: 'grid' }, fields.map((field) => field.element)), h('div', { class: 'row' }, stepButton('analyze')));
 }
 
 // What is only drawn anew is drawn at once; to hear the video again is the creator's to ask.

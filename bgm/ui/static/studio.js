@@ -1,6 +1,6 @@
 // The editor: player, panel and timeline on one screen, the sheets over them. Python sets the view; edits go to its functions.
 import { keepCurrent } from './current.js';
-import { h } from './dom.js';
+import { h, setText } from './dom.js';
 import { exportRoom } from './export.js';
 import { playerRoom } from './player.js';
 import { settingsRoom } from './settings.js';
@@ -17,8 +17,9 @@ export function mount({ element, props, watch, server }) {
   store.server = server;
   const root = element.querySelector('.bgm-studio');
   const later = [panelRoom(), wholeRoom(), timeline()];
-  root.replaceChildren(playerRoom(), ...later, h('p', { class: 'invite' }, t('invite')),
+  root.replaceChildren(playerRoom(), ...later, invitation(),
     sheet('settings', t('settings'), settingsRoom()),
+    sheet('shortcuts', t('keys'), h('ul', { class: 'all-keys' }, t('keys_hint').split(' · ').map((hint) => h('li', {}, hint)))),
     sheet('snapshots', t('snapshots'), snapshotsRoom()),
     sheet('export', t('export'), ...exportRoom()), scriptSheet());
   subscribe(['view'], () => {
@@ -29,4 +30,17 @@ export function mount({ element, props, watch, server }) {
   keepCurrent();
   watch('value', () => setView(props.value));
   setView(props.value);
+}
+
+const LONG = 5 * 60; // seconds: until then one waits
+const SHARE = 0.4; // of a video's length that all takes on two processor cores (README, figures)
+
+// What happens while there is nothing to see yet, and how long that may be.
+function invitation() {
+  const wait = h('span', {});
+  subscribe(['view'], () => {
+    const { duration = 0 } = store.view;
+    setText(wait, duration > LONG ? t('invite_long', { minutes: Math.round(duration / 60), n: Math.ceil((SHARE * duration) / 60) }) : '');
+  });
+  return h('p', { class: 'invite' }, t('invite'), ' ', wait);
 }

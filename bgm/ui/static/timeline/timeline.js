@@ -63,7 +63,7 @@ function build() {
   const scroller = h('div', { class: 'scroller' }, inner);
   const message = h('p', { class: 'message', role: 'status' });
   const root = h('section', { class: 'timeline', 'aria-label': t('timeline') }, scroller,
-    h('div', { class: 'hints' }, message, h('p', { class: 'keys' }, t('keys_hint'))));
+    h('div', { class: 'hints' }, message, h('p', { class: 'keys', title: t('keys_hint') }, t('keys_hint').split(' · ').map((hint) => h('span', {}, hint)))));
   return { root, scroller, inner, plot, nothing, canvas, strip, music, clips, head, range, label, readout, message };
 }
 

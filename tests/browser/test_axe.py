@@ -1,0 +1,43 @@
+"""axe-core finds nothing to object to: landing, editor and the sheets, in both themes and languages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+Open = Callable[..., Page]
+TAGS = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}}
+EQUIVALENT = {("target-size", '<div class="handle"')}
+"""WCAG 2.5.8 allows a small target where another control does the same: the toolbar moves a boundary too."""
+SHEETS = ("export", "settings", "snapshots", "shortcuts")
+LOOKS = [(locale, theme) for locale in ("en-US", "ko-KR") for theme in ("light", "dark")]
+
+
+def violations(tab: Page) -> list[str]:
+    found = Axe().run(tab, options=TAGS).response["violations"]
+    nodes = ((v["id"], node["html"]) for v in found for node in v["nodes"])
+    return [f"{rule}: {html[:160]}" for rule, html in nodes if (rule, html.split(" role")[0]) not in EQUIVALENT]
+
+
+@pytest.mark.parametrize(("locale", "theme"), LOOKS)
+def test_nothing_keeps_anybody_out(chromium: Browser, open_tab: Open, project: str, locale: str, theme: str) -> None:
+    context = chromium.new_context(locale=locale, viewport={"width": 1280, "height": 720}, reduced_motion="reduce")
+    context.add_init_script(f"localStorage.setItem('bgm-theme', '{theme}')")
+    try:
+        landing = open_tab(context)
+        expect(landing.locator("#bgm-drop input")).to_have_count(1)
+        assert violations(landing) == []
+        landing.close()
+        tab = open_tab(context, project)
+        assert violations(tab) == []
+        tab.locator("#bgm-tab-segment").click()
+        assert violations(tab) == []
+        for sheet in SHEETS if (locale, theme) in {LOOKS[0], LOOKS[-1]} else SHEETS[:1]:
+            tab.locator(f"[data-sheet={sheet}]").click()
+            expect(tab.locator(f"dialog.{sheet}")).to_be_visible()
+            assert violations(tab) == [], sheet
+    finally:
+        context.close()
