@@ -2,8 +2,9 @@
 
 The sentences are laid in a row with pauses from half a second to eight, under them the embedded composer's music in
 each of the seven emotions. Told are: by how much the music's loudness rises from the bed to a long gap (``swing``), how
-fast it falls when the voice returns, how loud it gets for a moment in a short gap against the phrases around it, and
-how well the voice can be understood: STOI (Taal, Hendriks, Heusdens, Jensen, IEEE TASLP 19, 2011, by pystoi) of the
+fast it falls when the voice returns, how loud it gets for a moment in a short gap against the phrases around it, how
+far the last chord, after the last word, rises over the bed, and how well the voice can be understood, with the groove
+under it and with pads and bass alone: STOI (Taal, Hendriks, Heusdens, Jensen, IEEE TASLP 19, 2011, by pystoi) of the
 master against the voice alone, where somebody speaks. Peaks and the phrases' levels are BS.1770's.
 """
 
@@ -21,13 +22,14 @@ import numpy as np
 import soundfile
 import soxr
 
-from bgm.engines import EngineOptions
 from bgm.media.signal import FILTER_CONTEXT, FRAME, Curve, decibels, filtered, k_weighting
 from bgm.mix.loudness import frame_power, integrated
 from bgm.mix.master import mix
 from bgm.mix.plan import MixPlan, MixSettings, Placement, Spans
+from bgm.music.composer.compose import compose
 from bgm.music.cue import Cue, Piece
-from bgm.music.embedded import EmbeddedComposer
+from bgm.music.embedded import render
+from bgm.music.score import Role, Score
 from bgm.progress import silent
 from bgm.timeline import EMOTIONS, Emotion
 from testing.mix_sounds import RATE, Sound, frames
@@ -48,52 +50,64 @@ class Breath:
     fall: float
     short_gap: float
     stoi: float
+    stoi_bare: float
+    """With pads and bass alone."""
     under: float
+    ending: float
+    """The loudest moment of the last chord over the bed under the last phrase."""
 
     def __str__(self) -> str:
         low, high = min(self.swings), max(self.swings)
         return (
             f"swing {low:4.1f} to {high:4.1f} LU (mean {mean(self.swings):4.1f}), falls {self.fall:4.0f} dB/s, "
-            f"short gaps at most {self.short_gap:+5.1f} LU, STOI {self.stoi:.3f}, {self.under:.1f} LU under the voice"
+            f"short gaps at most {self.short_gap:+5.1f} LU, STOI {self.stoi:.3f} "
+            f"(without groove {self.stoi_bare:.3f}), {self.under:.1f} LU under the voice, "
+            f"the end {self.ending:+.1f} LU over the bed"
         )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.breathing", description=__doc__)
     parser.add_argument("folder", type=Path, help="recorded sentences (.wav, .ogg, .flac)")
+    parser.add_argument("--end", type=float, default=8.0, help="seconds after the last word (default 8)")
     parser.add_argument("--sentences", type=int, default=10, metavar="N", help="how many to use, in order of names")
     given = parser.parse_args()
     files = sorted(f for f in given.folder.iterdir() if f.suffix in (".wav", ".ogg", ".flac"))[: given.sentences]
     with tempfile.TemporaryDirectory() as folder:
         print(f"{len(files)} sentences from {files[0].name} to {files[-1].name}")
-        for emotion, breath in breaths(files, Path(folder)):
+        for emotion, breath in breaths(files, Path(folder), given.end):
             print(f"{emotion:9} {breath}", flush=True)
 
 
-def breaths(files: Sequence[Path], folder: Path) -> Iterator[tuple[Emotion, Breath]]:
+def breaths(files: Sequence[Path], folder: Path, end: float) -> Iterator[tuple[Emotion, Breath]]:
     """One mix for each emotion."""
-    stem, spans = talk(files)
+    stem, spans = talk(files, end)
     soundfile.write(folder / "voice.flac", stem, RATE, subtype="PCM_24")
-    composer = EmbeddedComposer(EngineOptions())
     for emotion in EMOTIONS:
         cue = Cue(Piece(7, len(stem) / RATE), len(stem), emotion, 1.0, "", 1, True, True, spans)
-        take = folder / "take.flac"
-        list(composer.compose([cue], [take], silent))
+        score, take, bare = compose(cue), folder / "take.flac", folder / "bare.flac"
+        render(score, take, cue.frames, silent)
+        render(_without_groove(score), bare, cue.frames, silent)
         plan = MixPlan(len(stem), (Placement(0, len(stem), take),), folder / "voice.flac", spans)
-        yield emotion, judged(plan, folder)
+        without = replace(plan, placements=(Placement(0, len(stem), bare),))
+        yield emotion, judged(plan, without, folder, score.changes[-1])
 
 
-def talk(files: Sequence[Path]) -> tuple[Sound, Spans]:
+def _without_groove(score: Score) -> Score:
+    """Pads and bass alone, as a bed was before it kept its groove."""
+    return replace(score, notes=tuple(note for note in score.notes if note.role in (Role.PAD, Role.BASS)))
+
+
+def talk(files: Sequence[Path], end: float) -> tuple[Sound, Spans]:
     """The sentences at one level with pauses between them, and where each is: (frames, 1)."""
     parts: list[Sound] = [np.zeros(frames(4.0), np.float32)]
     spans, at = [], 4.0
     for i, file in enumerate(files):
         sentence = _trimmed(file)
-        pause = PAUSES[i % len(PAUSES)]
+        pause = PAUSES[i % len(PAUSES)] if i < len(files) - 1 else end
         parts += [sentence, np.zeros(frames(pause), np.float32)]
         spans.append((at, at + len(sentence) / RATE))
         at += (len(parts[-2]) + len(parts[-1])) / RATE
-    parts.append(np.zeros(frames(6.0), np.float32))
     return np.concatenate(parts)[:, None], tuple(spans)
 
 
@@ -105,8 +119,9 @@ def _trimmed(file: Path) -> Sound:
     return np.asarray(inner * (VOICE_RMS / np.sqrt(np.mean(inner**2))), np.float32)
 
 
-def judged(plan: MixPlan, folder: Path) -> Breath:
-    """Mixed quietly, so that no limiter has a part in it; once more without ducking, which shows the music's gain."""
+def judged(plan: MixPlan, without: MixPlan, folder: Path, final: float) -> Breath:
+    """Mixed quietly, so that no limiter has a part in it; once more without ducking, which shows the music's gain, and
+    ``without`` the groove. ``final``: when the last chord is struck."""
     bgm, master, plain = folder / "bgm.flac", folder / "master.flac", folder / "plain.flac"
     report = mix(replace(plan, settings=MixSettings(lufs=-24.0)), bgm, master)
     mix(replace(plan, settings=MixSettings(lufs=-24.0, duck=False)), plain, folder / "unused.flac")
@@ -120,7 +135,9 @@ def judged(plan: MixPlan, folder: Path) -> Breath:
         _steepest_fall(music, open_, [plan.speech[i + 1][0] for i in long]),
         max(_excess(music_power, voice_power, plan.speech, i) for i in short),
         _stoi(whole, whole - music, plan.speech),
+        _stoi_of(replace(without, settings=MixSettings(lufs=-24.0)), folder),
         report.under_speech_lu or 0.0,
+        _ending(music_power, plan.speech[-1], final),
     )
 
 
@@ -138,6 +155,12 @@ def _swing(music: Curve, speech: Spans, gap: int) -> float:
     (_, start), (end, _) = speech[gap : gap + 2]
     bed = mean(_lufs(music, a + 0.2, b - 0.2) for a, b in speech[gap : gap + 2])
     return _lufs(music, start + 0.8, end - 0.6) - bed
+
+
+def _ending(music: Curve, last: tuple[float, float], final: float) -> float:
+    here = music[round((final - 0.1) * RATE / FRAME) :]
+    moments = np.convolve(here, np.ones(MOMENT) / MOMENT, mode="valid")
+    return float(decibels(moments).max() - 0.691 - _lufs(music, last[0] + 0.2, last[1] - 0.2))
 
 
 def _excess(music: Curve, voice: Curve, speech: Spans, gap: int) -> float:
@@ -160,6 +183,14 @@ def _steepest_fall(ducked: Sound, plain: Sound, returns: Sequence[float]) -> flo
         steps = (gain[:-4] - gain[4:])[heard[:-4] & heard[4:]]
         worst = max(worst, float(steps.max(initial=0.0)) * 10)
     return worst
+
+
+def _stoi_of(plan: MixPlan, folder: Path) -> float:
+    mix(plan, folder / "bgm.flac", folder / "master.flac")
+    music, whole = (
+        np.asarray(soundfile.read(folder / f"{name}.flac", dtype="float32")[0]) for name in ("bgm", "master")
+    )
+    return _stoi(whole, whole - music, plan.speech)
 
 
 def _stoi(master: Sound, voice: Sound, speech: Spans) -> float:

@@ -50,6 +50,7 @@ NOT_IN_THE_TABLE = {
     "picture": "draws a result, measures nothing",
     "styles": "has no peer; it tells ours from each other",
     "sound": "has no peer; it says how our takes sound",
+    "score": "has no peer; it says what is heard of a score's plan",
 }
 PARTS = (
     "__main__",

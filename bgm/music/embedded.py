@@ -17,7 +17,7 @@ from bgm.media.signal import rising
 from bgm.music import mastering
 from bgm.music.composer.compose import compose
 from bgm.music.cue import Cue, Made
-from bgm.music.level import gain_for, rms_db, softened
+from bgm.music.level import gain_for, ridden, rms_db, softened
 from bgm.music.score import Score
 from bgm.music.soundfont import find_font, find_library
 from bgm.music.synth import Buses, played
@@ -34,7 +34,7 @@ class EmbeddedComposer(Composer):
     """Composes each cue and plays it. ``options.model`` may name a soundfont (``embedded:/path/to.sf2``)."""
 
     name: ClassVar[str] = "embedded"
-    revision: ClassVar[str] = "5"
+    revision: ClassVar[str] = "6"
     is_quick: ClassVar[bool] = True
 
     def __init__(self, options: EngineOptions) -> None:
@@ -82,9 +82,9 @@ def render(score: Score, target: Path, frames: int, progress: Progress, font: Pa
     spectra = mastering.summed(buses)
     held = list(islice(spectra, _MEASURED_BLOCKS))
     plain = mastering.sounding(chain(held, spectra), mastering.balance(held))
-    # 2. Glue and ceiling, against the level of that minute.
+    # 2. Glue and ceiling, against the level of that minute; then the sections grow as the piece does.
     opening = list(islice(plain, _MEASURED_BLOCKS))
-    finished = mastering.glued(chain(opening, plain), rms_db(opening))
+    finished = ridden(mastering.glued(chain(opening, plain), rms_db(opening)), score.curve)
     # 3. One gain brings it to the loudness of all takes.
     loud = list(islice(finished, _MEASURED_BLOCKS))
     gain = np.float32(gain_for(loud, score.level))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, pairwise
+from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +51,57 @@ def gain_for(blocks: Sequence[Audio], above: float = 0.0) -> float:
     peak = max(float(np.abs(block).max(initial=0.0)) for block in blocks)
     wanted = min(TARGET_LUFS + above - measured, 20 * np.log10(_PEAK / peak))
     return float(10 ** (np.floor(wanted / _STEP_DB) * _STEP_DB / 20))
+
+
+_LEFT_ALONE_LU, _MOST_RIDDEN_DB = 0.3, 4.0
+"""How far a section may miss its place, and how far it is moved at most."""
+_RAMP = SAMPLE_RATE // 2
+_LEAST_MEASURED = 2 * SAMPLE_RATE
+
+
+def ridden(blocks: Iterable[Audio], curve: Sequence[tuple[float, float | None]]) -> Iterator[Audio]:
+    """The sections of a piece brought to where they stand against each other (``Score.curve``), as by a fader.
+
+    Layers and velocities make most of it; the compressor takes some of that back, and each ensemble grows in its own
+    way. One section is held at a time.
+    """
+    if not curve:
+        yield from blocks
+        return
+    starts = [round(start * SAMPLE_RATE) for start, _ in curve]
+    gain = 0.0
+    first: float | None = None
+    for number, parts in groupby(_parted(blocks, starts[1:]), key=itemgetter(0)):
+        held, wanted = [part for _, part in parts], curve[number][1]
+        measured = loudness(held) if wanted is not None and sum(map(len, held)) >= _LEAST_MEASURED else None
+        before = gain
+        if measured is not None and wanted is not None:
+            over = measured - wanted
+            first = over if first is None else first
+            off = over - first
+            near = min(_LEFT_ALONE_LU, max(-_LEFT_ALONE_LU, off))
+            gain = min(_MOST_RIDDEN_DB, max(-_MOST_RIDDEN_DB, near - off))
+        yield from _ramped(held, before, gain)
+
+
+def _parted(blocks: Iterable[Audio], starts: Sequence[int]) -> Iterator[tuple[int, Audio]]:
+    """The blocks, cut where sections start, each with its section's number."""
+    done = 0
+    for block in blocks:
+        cuts = [0, *(start - done for start in starts if done < start < done + len(block)), len(block)]
+        for a, b in pairwise(cuts):
+            yield sum(start <= done + a for start in starts), block[a:b]
+        done += len(block)
+
+
+def _ramped(blocks: Iterable[Audio], before: float, after: float) -> Iterator[Audio]:
+    """The blocks at a gain of ``after`` dB, come to from ``before`` in half a second."""
+    done = 0
+    for block in blocks:
+        share = np.minimum(np.arange(done, done + len(block)) / _RAMP, 1.0) if done < _RAMP else 1.0
+        gain = 10.0 ** ((before + (after - before) * share) / 20.0)
+        done += len(block)
+        yield block if before == after == 0.0 else (block * np.reshape(gain, (-1, 1))).astype(np.float32)
 
 
 def rms_db(blocks: Sequence[Audio]) -> float:

@@ -97,6 +97,9 @@ class Score:
     level: float = 0.0
     """LU over (below) the loudness that all takes share: where this cue stands on the video's curve of energy."""
 
+    curve: tuple[tuple[float, float | None], ...] = ()
+    """Where sections start, seconds, and how many LU each is to lie over no energy, None where that is left open."""
+
     @property
     def bars(self) -> float:
         """How many bars that is."""

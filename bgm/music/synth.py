@@ -127,11 +127,11 @@ class Synth:
 
     def fill(self, buses: Buses, start: int, stop: int) -> None:
         """Add the next frames to silent buses, from frame ``start`` of them to ``stop``."""
-        rows = buses.reshape(-1, buses.shape[-1])
-        addresses = [row.ctypes.data + 4 * start for row in rows]
-        dry = (ctypes.c_void_p * len(rows))(*addresses)
+        size, count = 4 * buses.shape[-1], 2 * len(Bus)
+        addresses = range(buses.ctypes.data + 4 * start, buses.ctypes.data + count * size, size)
+        dry = (ctypes.c_void_p * count)(*addresses)
         room = (ctypes.c_void_p * 2)(*addresses[2 * Bus.BED : 2 * Bus.BED + 2])
-        self._process(self._synth.synth, stop - start, 2, room, len(rows), dry)
+        self._process(self._synth.synth, stop - start, 2, room, count, dry)
 
 
 NOTE_OFF, CONTROL, NOTE_ON = range(3)

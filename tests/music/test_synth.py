@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 from benchmarks.music import clicks
+from benchmarks.score import heard as played_whole
 from benchmarks.sound import centroids, octaves
 from bgm.engines import EngineOptions
 from bgm.errors import BadInput, Cancelled
@@ -21,7 +22,7 @@ from bgm.music.embedded import EmbeddedComposer, render
 from bgm.music.level import loudness
 from bgm.music.score import Note, Part, Role, Score
 from bgm.progress import silent
-from bgm.timeline import EMOTIONS, Emotion
+from bgm.timeline import EMOTIONS, Emotion, Style
 from tests.music.composing import cue
 
 PINKISH = np.array([1.5, 1.5, 1.0, 0.5, 0.0, -1.5, -3.0])
@@ -114,6 +115,14 @@ def test_a_cue_stands_above_or_below_the_others_on_the_curve_of_energy(small_fon
     assert levels == [pytest.approx(-23, abs=1), pytest.approx(-18, abs=1)]
 
 
+@pytest.mark.parametrize(("style", "emotion"), [(Style.LOFI, Emotion.NEUTRAL), (Style.TRAILER, Emotion.ANGER)])
+def test_a_piece_grows_from_its_theme_to_its_climax_at_the_tempo_of_its_score(
+    small_font: str, style: Style, emotion: Emotion
+) -> None:
+    found = played_whole(style, emotion, 3, 60.0, Path(small_font))
+    assert 4 <= found.rise <= 6 and found.on_beat
+
+
 def test_an_inner_cue_plays_into_its_boundary(engine: EmbeddedComposer, tmp_path: Path) -> None:
     for emotion in EMOTIONS:
         sound = play(engine, cue(emotion, 12), tmp_path / "take.flac")
@@ -154,7 +163,7 @@ def test_cancelling_leaves_no_file(engine: EmbeddedComposer, tmp_path: Path, mon
             raise Cancelled("stopped")
 
     with pytest.raises(Cancelled):
-        list(engine.compose([cue(Emotion.JOY, 20)], [tmp_path / "take.flac"], stop))
+        list(engine.compose([cue(Emotion.JOY, 20, speech=((0.0, 20.0),))], [tmp_path / "take.flac"], stop))
     assert list(tmp_path.iterdir()) == []
 
 

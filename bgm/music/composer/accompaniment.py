@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from bgm.music.composer.form import COMMON, Section
-from bgm.music.composer.harmony import Chord, voiced
+from bgm.music.composer.harmony import FULLY_FELT, Chord, voiced
 from bgm.music.composer.instruments import DISTORTED, GENERAL_MIDI, fitted
-from bgm.music.composer.melody import countermelody, theme
+from bgm.music.composer.melody import Voice, countermelody, theme
+from bgm.music.composer.moods import MOTION
 from bgm.music.composer.patterns import (
     ACCENTS,
     ARP,
@@ -34,7 +35,9 @@ Voicings = dict[Chord, tuple[int, ...]]
 def arrange(sketch: Sketch) -> list[Event]:
     """All notes up to the boundary or up to the final chord."""
     events: list[Event] = []
+    voice = Voice(sketch)
     for section in sketch.sections:
+        events += theme(voice, section)
         events += _section(sketch, section)
     return [event for event in events if event.beat < sketch.grid.beats]
 
@@ -60,7 +63,6 @@ def _section(sketch: Sketch, section: Section) -> Iterator[Event]:
     playing = roles(sketch, section)
     end = min(sketch.bar * section.end, sketch.grid.beats)
     chords = [chord for chord in sketch.chords if sketch.bar * section.first <= chord.beat < end]
-    yield from theme(sketch, section)
     if Role.COUNTER in playing:
         yield from countermelody(sketch, section)
     if Role.PAD in playing:
@@ -77,11 +79,19 @@ def _section(sketch: Sketch, section: Section) -> Iterator[Event]:
         yield from _drums(sketch, section)
 
 
-def choose(sketch: Sketch, section: Section, names: Sequence[str], what: str) -> str:
-    """A pattern for a section: calm ones come first in ``names``, busy ones last."""
+def choose(sketch: Sketch, section: Section, role: Role, what: str) -> str:
+    """A pattern for a role in a section: of those that it has, from calm to busy, the one for the mood's density."""
+    names = _patterns(sketch, role)
     busy = 0.75 * sketch.character.density + 0.25 * sketch.energy(section)
-    place = busy * len(names) + sketch.chance(what, section.number).uniform(-0.6, 0.6)
+    place = busy * len(names) + sketch.chance(what, section.number).uniform(-0.4, 0.4)
     return names[min(len(names) - 1, max(0, int(place)))]
+
+
+def _patterns(sketch: Sketch, role: Role) -> tuple[str, ...]:
+    """The mood's where it is clearly felt and has its own, else the style's."""
+    moods = sketch.grid.meter is COMMON and sketch.strength >= FULLY_FELT and role not in sketch.card.keeps
+    own = MOTION.get(sketch.emotion, {}).get(role, ()) if moods else ()
+    return own or sketch.card.pattern(sketch.grid.meter).of(role)
 
 
 def band(wanted: Band, program: int) -> Band:
@@ -105,7 +115,7 @@ def _pad(sketch: Sketch, chords: Sequence[Chord]) -> Iterator[Event]:
     if program is None:
         return
     sounding: dict[int, Event] = {}
-    for chord, notes in _voicings(chords, band(sketch.bands.chords, program)).items():
+    for chord, notes in _voicings(chords, band(sketch.bands.pad, program)).items():
         yield from (event for pitch, event in sounding.items() if pitch not in notes)
         sounding = {pitch: _held(sounding.get(pitch), pitch, chord) for pitch in notes}
     yield from sounding.values()
@@ -124,8 +134,7 @@ def _comp(sketch: Sketch, section: Section, chords: Sequence[Chord]) -> Iterator
         return
     where = band(sketch.bands.chords, program)
     voicings = _voicings(chords, where)
-    names = sketch.card.pattern(sketch.grid.meter).comp
-    main, other = (choose(sketch, section, names, what) for what in ("comp", "comp turn"))
+    main, other = (choose(sketch, section, Role.COMP, what) for what in ("comp", "comp turn"))
     rng = sketch.chance("strikes", section.number)
     for bar in range(section.first, section.end):
         name = other if (bar - section.first) % 4 == 3 else main
@@ -161,7 +170,7 @@ def _arp(sketch: Sketch, section: Section, chords: Sequence[Chord]) -> Iterator[
     program = sketch.ensemble.program(Role.ARP)
     if program is None:
         return
-    figure = ARP[choose(sketch, section, sketch.card.pattern(sketch.grid.meter).arp, "arp")]
+    figure = ARP[choose(sketch, section, Role.ARP, "arp")]
     rng = sketch.chance("arp notes", section.number)
     low, high = band(sketch.bands.arp, program)
     high = min(high, sketch.bands.lead[0] - 1)
@@ -185,8 +194,7 @@ def _bass(sketch: Sketch, section: Section, chords: Sequence[Chord]) -> Iterator
     floor = max(_LOWEST_ROOT, GENERAL_MIDI[program].low)
     ceiling = GENERAL_MIDI[program].high
     roots = _roots(chords, floor)
-    names = sketch.card.pattern(sketch.grid.meter).bass
-    main, other = (choose(sketch, section, names, what) for what in ("bass", "bass turn"))
+    main, other = (choose(sketch, section, Role.BASS, what) for what in ("bass", "bass turn"))
     for bar in range(section.first, section.end):
         for beat, length, tone, accent in _bass_bar(sketch, bar, other if bar % 4 == 3 else main, chords):
             chord = sketch.chord_at(beat)
@@ -241,8 +249,7 @@ def _boom(sketch: Sketch, section: Section) -> Iterator[Event]:
 
 
 def _drums(sketch: Sketch, section: Section) -> Iterator[Event]:
-    names = sketch.card.pattern(sketch.grid.meter).groove or ("brush",)
-    groove = GROOVES[choose(sketch, section, names, "groove")]
+    groove = GROOVES[choose(sketch, section, Role.DRUMS, "groove")]
     loud = sketch.character.drums > 0.6
     for bar in range(section.first, section.end):
         last = bar == section.end - 1

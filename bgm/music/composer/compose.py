@@ -32,8 +32,8 @@ _HIT_TOLERANCE = 0.06
 """Seconds by which a cut may miss an eighth of the music and still be taken as one."""
 _HIT_DISTANCE = 3.0
 """Accents on cuts are at least this far apart, seconds."""
-_USUAL_ENERGY, _LU_OF_ENERGY = 0.6, 8.0
-"""Takes share a loudness at this energy; how many LU full energy lies over none, from one take to another."""
+_USUAL_ENERGY, _LU_OF_ENERGY = 0.6, 10.5
+"""Takes share a loudness at this energy; how many LU full energy lies over none."""
 
 
 def compose(cue: Cue) -> Score:
@@ -59,7 +59,17 @@ def compose(cue: Cue) -> Score:
         kit=plan.card.kit,
         changes=tuple(plan.grid.seconds(chord.beat) for chord in plan.chords),
         level=_LU_OF_ENERGY * (_mean_energy(plan) - _USUAL_ENERGY),
+        curve=() if cue.speech else tuple(_curve(plan)),
     )
+
+
+def _curve(plan: Sketch) -> Iterator[tuple[float, float | None]]:
+    """The piece grows with its energy where nobody speaks; a bed stays where the mix lays it."""
+    for section in plan.sections:
+        wanted = None if section.hints else _LU_OF_ENERGY * plan.energy(section)
+        yield plan.grid.seconds(plan.bar * section.first), wanted
+    if plan.ending:
+        yield plan.grid.seconds(plan.grid.beats), None
 
 
 def _mean_energy(plan: Sketch) -> float:

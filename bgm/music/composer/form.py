@@ -208,7 +208,7 @@ def sections(bars: int, rng: Random, *, opening: bool) -> tuple[Section, ...]:
     for i, length in enumerate(lengths):
         if not kinds:
             cycle, kinds = cycle + 1, list(rng.choice(_LATER_CYCLES))
-        comes_home = i >= 2 and i == len(lengths) - 1
+        comes_home = i >= 1 and i == len(lengths) - 1
         result.append(Section(Kind.RETURN if comes_home else kinds.pop(0), first, length, len(result), cycle))
         first += length
     return tuple(result)

@@ -217,7 +217,7 @@ def _parallels(notes: Sequence[int], previous: Sequence[int]) -> int:
     )
 
 
-_SUBSTITUTED = 0.3
+_SUBSTITUTED = 0.35
 """How often an inner chord of a progression gives way to one a third away, which shares two of its tones."""
 
 

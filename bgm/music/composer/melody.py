@@ -34,22 +34,22 @@ class _Bar:
     closes: bool = False
 
 
-def theme(sketch: Sketch, section: Section) -> list[Event]:
+def theme(voice: Voice, section: Section) -> list[Event]:
     """The melody of one section (events on the cue's grid); an intro and an interlude only hint at it."""
+    sketch, sung = voice.sketch, len(voice.events)
     if section.hints:
         start = sketch.bar * (section.end - 1)
         return answer(sketch, start, sketch.bar) if section.bars > 1 else []
-    voice = _Voice(sketch)
     for number, bar in enumerate(_planned(sketch, section)):
         voice.sing(sketch.bar * (section.first + number), bar)
     end = min(sketch.grid.beats, sketch.bar * section.end)
-    return [event for event in voice.events if event.beat < end]
+    return [event for event in voice.events[sung:] if event.beat < end]
 
 
 def answer(sketch: Sketch, beat: float, beats: float) -> list[Event]:
     """A short call of the motif from ``beat`` on, for a gap in the speech that is ``beats`` long."""
     tones = tuple(tone for tone in _told(sketch) if tone.beat + min(tone.length, 0.5) <= beats)
-    voice = _Voice(sketch)
+    voice = Voice(sketch)
     if tones:
         voice.sing(beat, _Bar(tones, _OUTLINE[0], is_motif=True))
     return voice.events
@@ -122,12 +122,12 @@ def _rhythm_of(tones: Line) -> Cell:
     return tuple((tone.beat, tone.length) for tone in tones)
 
 
-class _Voice:
-    """Who sings a section, bar after bar: it knows its last note and how it stood over the bass."""
+class Voice:
+    """Who sings a cue, bar after bar: it knows its last note and how it stood over the bass."""
 
     def __init__(self, sketch: Sketch) -> None:
         self.events: list[Event] = []
-        self._sketch, self._key = sketch, sketch.key
+        self.sketch, self._key = sketch, sketch.key
         program = sketch.ensemble.program(Role.LEAD)
         self._silent = program is None
         self._program = program or 0
@@ -144,7 +144,7 @@ class _Voice:
         if self._silent or not bar.tones:
             return
         degrees = self._motif(start, bar) if bar.is_motif else self._free(start, bar)
-        grid, legato = self._sketch.grid, min(1.0, self._sketch.character.legato * self._sketch.card.legato)
+        grid, legato = self.sketch.grid, min(1.0, self.sketch.character.legato * self.sketch.card.legato)
         for tone, degree in zip(bar.tones, degrees, strict=True):
             beat = start + tone.beat
             pitch = fitted(self._key.pitch(degree) + tone.colour, self._program)
@@ -159,7 +159,7 @@ class _Voice:
         result = [anchor]
         for tone in bar.tones[1:]:
             degree = anchor + tone.step - bar.tones[0].step
-            if tone.beat in self._sketch.grid.meter.strong and self._sketch.character.dissonance < _UNRESOLVED:
+            if tone.beat in self.sketch.grid.meter.strong and self.sketch.character.dissonance < _UNRESOLVED:
                 degree = self._near(start + tone.beat, degree, reach=1)
             result.append(self._inside(degree, self._floor + _PEAK - 1))
         return result
@@ -167,8 +167,10 @@ class _Voice:
     def _free(self, start: float, bar: _Bar) -> list[int]:
         """Chord tones on the strong places, and steps between them."""
         aim, ceiling = self._floor + bar.aim, self._floor + _PEAK - 1
+        if bar.closes and len(bar.tones) == 1:
+            return [self._home(start + bar.tones[0].beat, aim, begins=True)]
         strong = {0, len(bar.tones) - 1}
-        strong |= {i for i, tone in enumerate(bar.tones) if tone.beat in self._sketch.grid.meter.strong}
+        strong |= {i for i, tone in enumerate(bar.tones) if tone.beat in self.sketch.grid.meter.strong}
         result: list[int | None] = [None] * len(bar.tones)
         for i in sorted(strong):
             beat = start + bar.tones[i].beat
@@ -198,30 +200,41 @@ class _Voice:
 
     def _downbeat(self, beat: float, wanted: int) -> int:
         """A chord tone near ``wanted`` that is not in parallel octaves or fifths with the bass since the last bar."""
-        root = self._sketch.chord_at(beat).pcs[0]
-        before = self._over_bass
 
         def cost(degree: int) -> tuple[float, int]:
-            over = (self._key.pitch_class(degree) - root) % 12
-            parallel = before is not None and before[0] != root and over == before[1] and over in (0, 7)
+            parallel = self._is_parallel(beat, degree)
             return abs(degree - wanted) + 0.3 * abs(degree - self._last) + 9 * parallel, degree
 
-        chosen = min(self._choices(beat, wanted, 4), key=cost, default=wanted)
-        self._over_bass = (root, (self._key.pitch_class(chosen) - root) % 12)
-        return chosen
+        return self._begun(beat, min(self._choices(beat, wanted, 4), key=cost, default=wanted))
+
+    def _is_parallel(self, beat: float, degree: int) -> bool:
+        root = self.sketch.chord_at(beat).pcs[0]
+        over = (self._key.pitch_class(degree) - root) % 12
+        before = self._over_bass
+        return before is not None and before[0] != root and over == before[1] and over in (0, 7)
+
+    def _begun(self, beat: float, degree: int) -> int:
+        """The degree that a bar begins with, remembered for the next bar."""
+        root = self.sketch.chord_at(beat).pcs[0]
+        self._over_bass = (root, (self._key.pitch_class(degree) - root) % 12)
+        return degree
 
     def _near(self, beat: float, wanted: int, reach: int = 4) -> int:
         """The chord tone nearest to a degree, if possible not the last note again."""
         return min(self._choices(beat, wanted, reach), key=lambda d: (abs(d - wanted), d), default=wanted)
 
-    def _home(self, beat: float, wanted: int) -> int:
-        """Where a period comes to rest: the tonic where the chord has it."""
-        choices = self._choices(beat, wanted, 5)
-        tonic = self._key.tonic
-        return min(choices, key=lambda d: (self._key.pitch_class(d) != tonic, abs(d - wanted), d), default=wanted)
+    def _home(self, beat: float, wanted: int, *, begins: bool = False) -> int:
+        """Where a period comes to rest: the tonic where the chord has it; ``begins``: the bar has no other tone."""
+
+        def cost(degree: int) -> tuple[bool, bool, int, int]:
+            parallel = begins and self._is_parallel(beat, degree)
+            return parallel, self._key.pitch_class(degree) != self._key.tonic, abs(degree - wanted), degree
+
+        chosen = min(self._choices(beat, wanted, 5), key=cost, default=wanted)
+        return self._begun(beat, chosen) if begins else chosen
 
     def _choices(self, beat: float, wanted: int, reach: int) -> list[int]:
-        pcs = self._sketch.chord_at(beat).pcs
+        pcs = self.sketch.chord_at(beat).pcs
         near = range(max(self._floor, wanted - reach), wanted + reach + 1)
         return [degree for degree in near if self._key.pitch_class(degree) in pcs]
 

@@ -8,8 +8,10 @@ mood changes mode, tempo, density, tension and motion inside it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
+from bgm.music.score import Role
 from bgm.timeline import Emotion
 
 
@@ -44,11 +46,20 @@ _FULL: dict[Emotion, Character] = {
     Emotion.FEAR: Character(4 / 3, 0.78, 80, 0.46, 0.50, 0.80, 0.45, 0.7, 0.85),
     Emotion.JOY: Character(6 / 5, 0.72, 77, 0.74, 0.00, 0.75, 0.75, 0.2, 0.40),
     Emotion.NEUTRAL: NEUTRAL,
-    Emotion.SADNESS: Character(3 / 5, 0.18, 70, 0.34, 0.04, 1.00, 0.18, 0.5, 0.75),
+    Emotion.SADNESS: Character(3 / 5, 0.18, 70, 0.34, 0.04, 1.00, 0.13, 0.5, 0.75),
     Emotion.SURPRISE: Character(3 / 2, 0.85, 83, 0.80, 0.25, 0.40, 0.70, 0.1, 0.55),
 }
 DARK = (Emotion.ANGER, Emotion.DISGUST, Emotion.FEAR, Emotion.SADNESS)
 """Moods of low valence."""
+MOTION: Mapping[Emotion, Mapping[Role, tuple[str, ...]]] = {
+    Emotion.ANGER: {Role.BASS: ("eighths", "gallop"), Role.ARP: ("ticking", "saw")},
+    Emotion.DISGUST: {Role.COMP: ("limp",), Role.BASS: ("limp",), Role.ARP: ("creep",)},
+    Emotion.FEAR: {Role.BASS: ("pedal", "throb"), Role.ARP: ("saw",)},
+    Emotion.SADNESS: {Role.COMP: ("long", "sighs"), Role.BASS: ("whole",), Role.ARP: ("drops", "slow")},
+    Emotion.SURPRISE: {Role.COMP: ("stabs", "stabs late"), Role.BASS: ("leaps",), Role.ARP: ("sparkle", "run")},
+}
+"""How a mood moves in 4/4 in every style, by names of :mod:`bgm.music.composer.patterns`, each from calm to busy; where
+it says nothing the style's own patterns are played."""
 RATIOS = (0.5, 1.0, 1.5, 2.0)
 """Tempi of one piece are these multiples of its own, so that it keeps one pulse."""
 

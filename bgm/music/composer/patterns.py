@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bgm.music.score import Role
+
 Strike = tuple[float, float, float]
 """Beat, length in beats, accent 0..1."""
 
@@ -30,7 +32,7 @@ COMP: dict[str, tuple[Strike, ...]] = {
     "four": ((0, 0.7, 0.85), (1, 0.7, 0.65), (2, 0.7, 0.75), (3, 0.7, 0.65)),
     "ticks": ((0, 0.3, 0.8), (1, 0.3, 0.5), (2, 0.3, 0.65), (3, 0.3, 0.5)),
     "oom": ((0.5, 0.3, 0.7), (1.5, 0.3, 0.65), (2.5, 0.3, 0.7), (3.5, 0.3, 0.65)),
-    "limp": ((0, 0.4, 0.85), (1.75, 0.25, 0.6), (2, 0.4, 0.7), (3.75, 0.25, 0.6)),
+    "limp": ((0, 0.4, 0.85), (1.25, 0.25, 0.6), (2, 0.4, 0.7), (3.25, 0.25, 0.6)),
     "ostinato": tuple((i / 2, 0.35, 0.9 if i in (0, 3, 6) else 0.6) for i in range(8)),
     "gallop": tuple((beat + at, 0.24, 0.95 - at / 3) for beat in range(4) for at in (0.0, 0.5, 0.75)),
     "eighths": tuple((i / 2, 0.42, 0.95 if i % 4 == 0 else 0.78) for i in range(8)),
@@ -64,7 +66,7 @@ BASS: dict[str, tuple[BassTone, ...]] = {
     "leaps": ((0, 0.4, "r", 0.95), (0.75, 0.3, "o", 0.75), (2, 0.4, "f", 0.85), (3.5, 0.4, "a", 0.8)),
     "pedal": ((0, 3.95, "p", 0.75),),
     "throb": ((0, 0.45, "p", 0.85), (0.5, 0.4, "p", 0.6), (2, 0.45, "p", 0.75), (2.5, 0.4, "p", 0.55)),
-    "limp": ((0, 0.5, "r", 0.9), (1.75, 0.25, "c", 0.6), (2, 0.5, "f", 0.75), (3.75, 0.25, "a", 0.6)),
+    "limp": ((0, 0.5, "r", 0.9), (1.25, 0.25, "c", 0.6), (2, 0.5, "f", 0.75), (3.25, 0.5, "a", 0.6)),
     "oompah": ((0, 0.6, "r", 0.9), (2, 0.6, "f", 0.8), (3.5, 0.4, "a", 0.6)),
     "eighths": tuple((i / 2, 0.42, "r", 0.95 if i % 4 == 0 else 0.8) for i in range(8)),
     "eighths turn": (*((i / 2, 0.42, "r", 0.85) for i in range(6)), (3, 0.42, "f", 0.9), (3.5, 0.42, "a", 0.85)),
@@ -338,3 +340,32 @@ ROLLS: tuple[Groove, ...] = (
     {SNARE: "........-.-.---o", TRIANGLE: "............o..."},
 )
 """Fills of an orchestra: its kit has timpani where the others have toms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patterns:
+    """Names of the patterns, each from calm to busy."""
+
+    comp: tuple[str, ...]
+    bass: tuple[str, ...]
+    arp: tuple[str, ...]
+    groove: tuple[str, ...] = ("brush",)
+
+    def of(self, role: Role) -> tuple[str, ...]:
+        """Those of one role."""
+        return {Role.COMP: self.comp, Role.BASS: self.bass, Role.ARP: self.arp, Role.DRUMS: self.groove}[role]
+
+
+IN_THREE = Patterns(
+    ("3 long", "3 soft", "3 waltz", "3 lift", "3 drive"),
+    ("3 whole", "3 turn", "3 waltz", "3 walk"),
+    ("3 drops", "3 broken", "3 music box"),
+    ("3 brush", "3 waltz"),
+)
+IN_SIX = Patterns(
+    ("6 long", "6 rock", "6 lilt", "6 strum"),
+    ("6 whole", "6 rock", "6 lilt"),
+    ("6 broken", "6 wave"),
+    ("6 brush", "6 ballad"),
+)
+"""For styles that have none of their own."""

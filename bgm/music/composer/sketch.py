@@ -37,7 +37,7 @@ from bgm.music.composer.instruments import GENERAL_MIDI, Ensemble
 from bgm.music.composer.moods import DARK, RATIOS, Character, character, strength
 from bgm.music.composer.motif import Line, motif_for
 from bgm.music.composer.seeds import stream
-from bgm.music.composer.styles import CADENCE, CARDS, LEADING, ROUGH, STILL, TENSE, Card
+from bgm.music.composer.styles import BRIGHT_CLOSES, CADENCE, CARDS, DARK_CLOSES, LEADING, ROUGH, STILL, TENSE, Card
 from bgm.music.cue import Cue, Piece
 from bgm.music.direction import Direction, read
 from bgm.music.score import Role
@@ -49,6 +49,8 @@ _CLIMAX = 0.8
 """Where in the video the energy is highest, as a share of its length."""
 _PHRASE = 4
 """Bars."""
+_SPACINGS = ((0, 0), (2, 4), (-5, 5), (-2, 7), (5, 0))
+"""Semitones by which the band of held chords goes below and above that of the struck ones; drawn for the piece."""
 Band = tuple[int, int]
 """Lowest and highest MIDI pitch."""
 
@@ -58,6 +60,8 @@ class Bands:
     """Where each layer lies, so that none covers another; the bass lies below them all."""
 
     chords: Band
+    pad: Band
+    """Held chords are set closer or wider than those that are struck, and in some pieces higher."""
     arp: Band
     lead: Band
 
@@ -141,7 +145,7 @@ def sketch(cue: Cue) -> Sketch:
         key=key_for(cue.piece.seed, emotion, felt, tonic=said.tonic, major=_major(said)),
         motif=motif_for(cue.piece.seed, meter),
         ensemble=players,
-        bands=_bands(mood, players, stream(cue.piece.seed, "height").randrange(4)),
+        bands=_bands(mood, players, stream(cue.piece.seed, "height")),
         swing=stream(cue.piece.seed, "swing").uniform(*card.swing) if meter.beat == 1.0 else 0.5,
         grid=beats,
         sections=form,
@@ -220,17 +224,18 @@ def _instead(players: Ensemble, card: Card, role: Role, refused: tuple[int, ...]
     return players.having(role, others[0]) if others else players.without(role)
 
 
-def _bands(mood: Character, players: Ensemble, lower: int) -> Bands:
+def _bands(mood: Character, players: Ensemble, rng: Random) -> Bands:
     """The melody at the mood's height as far as its instrument goes, the broken chords below it, then the chords.
 
-    ``lower``: semitones, so that not every piece has its chords at one height.
+    ``rng``: of the piece, so that not every one has its chords at one height.
     """
     program = players.program(Role.LEAD)
     lead = GENERAL_MIDI[program] if program is not None else GENERAL_MIDI[0]
     floor = round(min(max(mood.register - 7, lead.low, 66), lead.high - 17, 76))
-    deeper = round(2 * mood.low) + lower
-    chords = (floor - 23 - deeper, floor - 10 - deeper)
-    return Bands(chords, arp=(floor - 10, floor - 1), lead=(floor, floor + 18))
+    deeper = round(2 * mood.low) + rng.randrange(-2, 4)
+    low, high = floor - 23 - deeper, floor - 10 - deeper
+    below, above = rng.choice(_SPACINGS)
+    return Bands((low, high), pad=(low - below, high + above), arp=(floor - 10, floor - 1), lead=(floor, floor + 18))
 
 
 def _energy(cue: Cue, said: Direction, beats: Grid, section: Section) -> float:
@@ -304,7 +309,9 @@ def _turn(bare: Sketch) -> list[Chord]:
 
 def _cadence(bare: Sketch) -> list[Chord]:
     """The close of the piece: two chords that lead home, and the tonic that rings."""
-    (before, last), end = CADENCE.get(bare.emotion, (3, _DOMINANT)), bare.grid.beats
+    closes = BRIGHT_CLOSES if bare.key.mode in BRIGHT else DARK_CLOSES
+    usual = stream(bare.names[0], "close").choice(closes)
+    (before, last), end = CADENCE.get(bare.emotion, usual), bare.grid.beats
     leading = bare.emotion in LEADING or bare.key.mode == "aeolian"
     close = [tonic_chord(bare.key, (end, 2.0 * bare.bar))]
     if end >= 2:

@@ -19,35 +19,21 @@ from bgm.music.composer.harmony import (
     Colour,
     Progression,
 )
-from bgm.music.composer.patterns import CLOSED_HAT, CRASH, CYMBAL, ORCHESTRA, RIDE, SHAKER, SNARE
+from bgm.music.composer.patterns import (
+    CLOSED_HAT,
+    CRASH,
+    CYMBAL,
+    IN_SIX,
+    IN_THREE,
+    ORCHESTRA,
+    RIDE,
+    SHAKER,
+    SNARE,
+    Patterns,
+)
 from bgm.music.composer.seeds import stream
 from bgm.music.score import Role
 from bgm.timeline import Emotion, Style
-
-
-@dataclass(frozen=True, slots=True)
-class Patterns:
-    """Names of entries of :mod:`bgm.music.composer.patterns`, each from calm to busy."""
-
-    comp: tuple[str, ...]
-    bass: tuple[str, ...]
-    arp: tuple[str, ...]
-    groove: tuple[str, ...] = ()
-
-
-IN_THREE = Patterns(
-    ("3 long", "3 soft", "3 waltz", "3 lift", "3 drive"),
-    ("3 whole", "3 turn", "3 waltz", "3 walk"),
-    ("3 drops", "3 broken", "3 music box"),
-    ("3 brush", "3 waltz"),
-)
-IN_SIX = Patterns(
-    ("6 long", "6 rock", "6 lilt", "6 strum"),
-    ("6 whole", "6 rock", "6 lilt"),
-    ("6 broken", "6 wave"),
-    ("6 brush", "6 ballad"),
-)
-"""For styles that have none of their own."""
 
 Timing = Mapping[Role | int, float]
 """Who plays late (or, below 0, early), in seconds: roles, or drums by their key."""
@@ -90,6 +76,8 @@ class Card:
     """Who takes the melody in a mood of low valence."""
     in_three: Patterns = IN_THREE
     in_six: Patterns = IN_SIX
+    keeps: tuple[Role, ...] = ()
+    """Roles whose patterns no mood changes (:data:`bgm.music.composer.moods.MOTION`)."""
     swing: tuple[float, float] = (0.5, 0.5)
     """Where the second half of a ``swung`` note falls: 0.5 is straight, 0.66 a shuffle; drawn for the piece."""
     swung: float = 1.0
@@ -140,9 +128,9 @@ CARDS: dict[Style, Card] = {
     Style.LOFI: Card(
         meters=(COMMON,),
         tempo=(70, 88),
-        limits=(58, 108),
+        limits=(58, 132),
         kit=25,
-        drums=1.3,
+        drums=1.1,
         players={_L: (11, 26, 4), _C: (73, 79), _K: (4,), _A: (108, 24), _P: (89,), _B: (33, 35), _X: (117,)},
         dark_leads=(26, 24),
         patterns=Patterns(
@@ -154,7 +142,7 @@ CARDS: dict[Style, Card] = {
         harmony=(EVEN, FIRST, BROAD, DOTTED),
         colours=(SEVENTH, NINTH, SEVENTH_NINTH, SEVENTH),
         bright=((1, 4, 0, 5), (3, 2, 1, 0), (0, 5, 1, 4), (3, 4, 2, 5)),
-        dark=((0, 3, 6, 2), (3, 6, 0, 0), (5, 3, 0, 6), (0, 5, 3, 4)),
+        dark=((0, 3, 6, 2), (3, 6, 0, 0), (5, 3, 0, 6), (0, 5, 3, 4), (2, 5, 3, 0), (5, 2, 3, 6), (0, 2, 3, 6)),
         enters={_D: 0.2, _K: 0.0, _A: 0.7},
         swing=(0.56, 0.62),
         swung=0.5,
@@ -165,7 +153,7 @@ CARDS: dict[Style, Card] = {
     Style.ACOUSTIC: Card(
         meters=(COMMON, COMMON, COMPOUND),
         tempo=(88, 116),
-        limits=(46, 160),
+        limits=(44, 174),
         kit=40,
         drums=0.9,
         players={_L: (73, 71, 24), _C: (40, 68), _K: (25, 24), _A: (24, 25), _P: (49,), _B: (32,), _X: (47,)},
@@ -179,14 +167,14 @@ CARDS: dict[Style, Card] = {
         harmony=(EVEN, LAST, PUSHED, FIRST),
         colours=(TRIAD, TRIAD, OPEN, SUSPENDED),
         bright=((0, 4, 5, 3), (0, 3, 0, 4), (0, 3, 5, 4), (3, 0, 4, 0)),
-        dark=((0, 5, 2, 6), (0, 6, 5, 6), (0, 3, 0, 4), (5, 6, 0, 0)),
+        dark=((0, 5, 2, 6), (0, 6, 5, 6), (0, 3, 0, 4), (5, 6, 0, 0), (3, 0, 6, 2), (5, 3, 6, 0)),
         enters={_A: 0.25, _P: 0.6, _K: 0.3},
         timing={SHAKER: 0.006, _K: -0.004},
     ),
     Style.CORPORATE: Card(
         meters=(COMMON,),
         tempo=(100, 122),
-        limits=(54, 150),
+        limits=(50, 184),
         kit=0,
         drums=1.0,
         players={_L: (0, 9, 27), _C: (48, 11), _K: (28, 0), _A: (12, 10, 28), _P: (48, 89), _B: (33,), _X: (117,)},
@@ -216,7 +204,7 @@ CARDS: dict[Style, Card] = {
         harmony=(STILL, BROAD, BROAD, (3.0, 1.0)),
         colours=(NINTH, OPEN, SUSPENDED, SIXTH),
         bright=((0, 3, 0, 3), (0, 1, 0, 1), (3, 0, 4, 0), (0, 5, 3, 0)),
-        dark=((0, 5, 0, 5), (0, 6, 0, 3), (0, 3, 5, 0), (5, 6, 0, 0)),
+        dark=((0, 5, 0, 5), (0, 6, 0, 3), (0, 3, 5, 0), (5, 6, 0, 0), (0, 2, 5, 3), (3, 0, 6, 5)),
         enters={_K: 0.3, _A: 0.4, _B: 0.2, _C: 0.7},
         busy=-0.3,
         rests=0.3,
@@ -229,8 +217,7 @@ CARDS: dict[Style, Card] = {
         limits=(50, 138),
         kit=48,
         drums=0.45,
-        players={_L: (0,), _C: (42, 60), _K: (0,), _A: (0, 46), _P: (48, 49), _B: (42, 43), _X: (47,)},
-        dark_leads=(40,),
+        players={_L: (0,), _C: (42, 40), _K: (0,), _A: (0,), _P: (48, 49), _B: (42, 43), _X: (47,)},
         patterns=Patterns(
             ("rolled", "sighs", "four", "eighths"),
             ("whole", "half"),
@@ -242,7 +229,7 @@ CARDS: dict[Style, Card] = {
         harmony=(EVEN, FIRST, BROAD, LAST),
         colours=(TRIAD, OPEN, NINTH, SUSPENDED),
         bright=((0, 4, 5, 3), (3, 0, 4, 5), (5, 3, 0, 4), (0, 2, 3, 3)),
-        dark=((0, 5, 2, 6), (0, 3, 5, 4), (5, 2, 6, 0), (0, 0, 5, 3)),
+        dark=((0, 5, 2, 6), (0, 3, 5, 4), (5, 2, 6, 0), (0, 0, 5, 3), (5, 0, 3, 6), (3, 6, 0, 5)),
         enters={_P: 0.45, _K: 0.0, _A: 0.25, _B: 0.4, _C: 0.75, _D: 0.7},
         rests=0.1,
         room=0.15,
@@ -252,7 +239,7 @@ CARDS: dict[Style, Card] = {
         tempo=(84, 108),
         limits=(60, 168),
         kit=16,
-        drums=1.2,
+        drums=1.1,
         players={_L: (48, 81), _C: (57, 60), _K: (44, 48), _A: (45, 48), _P: (52, 91), _B: (43, 38), _X: (116,)},
         dark_leads=(48, 56),
         patterns=Patterns(
@@ -273,7 +260,7 @@ CARDS: dict[Style, Card] = {
     Style.QUIRKY: Card(
         meters=(COMMON, COMMON, WALTZ),
         tempo=(104, 132),
-        limits=(60, 176),
+        limits=(52, 200),
         kit=0,
         drums=0.9,
         players={_L: (71, 68, 73), _C: (12, 70), _K: (45,), _A: (12, 45), _P: (71, 49), _B: (70, 58), _X: (47,)},
@@ -296,7 +283,7 @@ CARDS: dict[Style, Card] = {
     Style.JAZZ: Card(
         meters=(COMMON, COMMON, COMMON, WALTZ),
         tempo=(104, 148),
-        limits=(66, 200),
+        limits=(52, 224),
         kit=32,
         drums=1.2,
         players={_L: (59, 11, 26), _C: (71, 57), _K: (0, 26), _A: (11,), _P: (4, 48), _B: (32,), _X: (117,)},
@@ -313,6 +300,7 @@ CARDS: dict[Style, Card] = {
         bright=((1, 4, 0, 5), (0, 5, 1, 4), (2, 5, 1, 4), (0, 3, 2, 5)),
         dark=((1, 4, 0, 0), (0, 3, 6, 2), (5, 1, 4, 0), (0, 5, 1, 4)),
         enters={_P: 0.85, _K: 0.0, _B: 0.1, _D: 0.15, _A: 0.95},
+        keeps=(_B,),
         swing=(0.6, 0.67),
         timing={RIDE: -0.004, _B: -0.003, _L: 0.02, _K: 0.006},
         busy=0.05,
@@ -321,9 +309,9 @@ CARDS: dict[Style, Card] = {
     Style.ELECTRONIC: Card(
         meters=(COMMON,),
         tempo=(108, 128),
-        limits=(76, 174),
+        limits=(54, 192),
         kit=24,
-        drums=1.3,
+        drums=1.1,
         players={_L: (81, 80), _C: (50, 99), _K: (50, 81), _A: (81, 80, 38), _P: (95, 89, 50), _B: (38,), _X: (116,)},
         dark_leads=(80, 81),
         patterns=Patterns(
@@ -381,7 +369,9 @@ ROUGH: dict[Emotion, tuple[Colour, ...]] = {
 }
 """Chords for tension; other moods take the style's own."""
 CADENCE: dict[Emotion, tuple[int, int]] = {Emotion.ANGER: (6, 1), Emotion.FEAR: (1, 4), Emotion.DISGUST: (1, 4)}
-"""The two degrees before the final tonic, where it isn't subdominant and dominant."""
+"""The two degrees before the final tonic; other moods close as the piece does."""
+BRIGHT_CLOSES, DARK_CLOSES = ((3, 4), (1, 4), (5, 4), (5, 3)), ((3, 4), (5, 6), (5, 4), (3, 6))
+"""How a piece may close, in a key with a major and with a minor third."""
 LEADING = (Emotion.SADNESS, Emotion.FEAR)
 """Moods whose dominant has a major third, as in harmonic minor."""
 

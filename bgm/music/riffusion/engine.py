@@ -49,7 +49,7 @@ class Riffusion(Composer):
     """
 
     name: ClassVar[str] = "riffusion"
-    revision: ClassVar[str] = "4"
+    revision: ClassVar[str] = "5"
     heeds: ClassVar[tuple[str, ...]] = ("lora",)
     reads_sentences: ClassVar[bool] = True
 
