@@ -1,7 +1,7 @@
-"""BGM Studio: a video in, the same video with music made for it out.
+"""BGM Studio: a video in, the same video with music composed for it out.
 
-``bgm.studio`` is the only conductor; the page, the shell and the tests call it. Importing this package costs nothing:
-heavy libraries are imported inside the engine that needs them.
+``bgm.studio`` orchestrates everything; the page, the shell and the tests call it. Importing this package is cheap:
+heavy libraries are imported inside the engines that need them.
 """
 
 __version__ = "0.1.0"

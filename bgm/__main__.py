@@ -1,11 +1,11 @@
-"""``python -m bgm``: the studio from a shell."""
+"""``python -m bgm``: the command line."""
 
 import os
 
-# OpenMP's threads would spin while they wait: on a busy machine small models ran several times slower for it.
+# OpenMP threads spin while they wait, which made small models several times slower on a busy machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-# The number of threads for NumPy's linear algebra is the process's: jobs beside each other can't each have their own.
-# With one, the same job gives the same bits whatever else runs, and our matrices are too small to gain from more.
+# NumPy's BLAS thread count is set per process; concurrent jobs can't each have their own. With one thread a job gives
+# the same bits whatever else runs, and our matrices are too small to gain from more.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from bgm.cli import main

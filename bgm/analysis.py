@@ -1,4 +1,4 @@
-"""The steps from a video to its emotion timeline, each done only when what it is made from has changed."""
+"""The steps from a video to its emotion timeline. Each runs only if its inputs have changed."""
 
 from __future__ import annotations
 
@@ -34,14 +34,16 @@ CANCELLING = (
     "the sound is not changed, but a device with one loudspeaker can't play all of it."
 )
 WEIGHTS = {"decode": 1.0, "separate": 10.0, "cuts": 1.0, "transcribe": 20.0, "classify": 4.0, "timeline": 0.1}
-"""What each stage costs beside the others on a CPU; only the progress bar believes them."""
+"""Relative cost of each stage on a CPU; used only by the progress bar."""
 LOUD_BACKGROUND_DB = 1.0
-"""Of the music against the speech. Whisper base, 384 words of real speech, errors in the mix / in the voice: with the
-music 5 dB below 0.055 / 0.065, as loud 0.084 / 0.091, 3 dB above 0.151 / 0.136, 6 dB above 0.245 / 0.248."""
+"""Level of the music relative to the speech. Whisper base, 384 words of real speech, word error rate in the mix / in
+the separated voice: music 5 dB below 0.055 / 0.065, equally loud 0.084 / 0.091, 3 dB above 0.151 / 0.136, 6 dB above
+0.245 / 0.248."""
 
 
 def analyze(project: Project, stages: Stages) -> Project:
-    """Decode, separate the voice, find speech and cuts, transcribe, read its emotions, smooth them into a timeline."""
+    """Decode, separate the voice, find speech and cuts, transcribe, classify the emotions, smooth them into a
+    timeline."""
     info = probe(project.video_path)
     project = noted(_lasting(project, info.duration), "source", info.notes)
     for step in (_decode, _separate, _find_cuts):
@@ -51,7 +53,7 @@ def analyze(project: Project, stages: Stages) -> Project:
 
 
 def _lasting(project: Project, duration: float) -> Project:
-    """A project from when a timeline was the picture's alone is made to last as long as picture and sound."""
+    """Extend a timeline from an early version, which covered only the picture, to the duration of picture and sound."""
     if project.timeline is None or duration == project.duration:
         return replace(project, duration=duration)
     *others, last = project.segments
@@ -61,7 +63,7 @@ def _lasting(project: Project, duration: float) -> Project:
 
 
 def read_emotions(project: Project, stages: Stages) -> Project:
-    """Classify the utterances that have no scores yet and smooth all of them; the creator's segments stay."""
+    """Classify the utterances without scores, then smooth them all; the creator's segments stay."""
     return _segment(_classify(project, stages), stages)
 
 
@@ -78,7 +80,7 @@ def options(project: Project, **more: Any) -> EngineOptions:
 
 
 def choose(project: Project, stage: Stage, wanted: str, chosen_options: EngineOptions) -> Choice:
-    """As :func:`bgm.engines.choose`, but a project keeps the engine that it was begun with while that can run."""
+    """Like :func:`bgm.engines.choose`, but a project keeps its first engine for as long as that can run."""
     used = project.engines.get(stage)
     if wanted == "auto" and used and used.name != "none" and stage != Stage.TRANSCRIBE:
         name, _, model = used.name.partition(":")
@@ -90,7 +92,7 @@ def choose(project: Project, stage: Stage, wanted: str, chosen_options: EngineOp
 
 
 def remember(project: Project, choice: Choice) -> Project:
-    """Keep the engine and the reason in the project, and say them in the log."""
+    """Record the engine and the reason in the project, and log them."""
     return _remember(project, choice.stage, choice.label, choice.reason)
 
 
@@ -133,7 +135,7 @@ def _separate(project: Project, info: MediaInfo, stages: Stages) -> Project:
         with beside(project.voice) as part:
             result = engines.separator(choice).separate(project.audio, part, speech_spans, progress)
         Activity(result.speech, background=result.levels).save(project.activity)
-        project.mark("cuts", "")  # they are noted in the same file
+        project.mark("cuts", "")  # cuts are stored in the same file
         return remember(noted(project, "separate", result.notes), choice)
 
     return _once(project, stages, _Step("separate", key, (project.voice, project.activity)), work)
@@ -190,13 +192,13 @@ def _transcribe(project: Project, info: MediaInfo, stages: Stages) -> Project:
 
 
 def _clearest(project: Project) -> Path:
-    """What a recogniser hears best: the mix, unless its music is louder than the speech."""
+    """The best input for speech recognition: the mix, unless its music is louder than the speech."""
     levels = [level for _, level in activity(project).background]
     return project.voice if levels and median(levels) > LOUD_BACKGROUND_DB else project.audio
 
 
 def _show(project: Project, heard: tuple[Utterance, ...]) -> None:
-    """Let what was heard so far be read, where nothing is known yet; the step is not done by that."""
+    """Save what has been transcribed so far, if there is no timeline yet; this does not finish the step."""
     if project.timeline is None:
         projects.update(project, lambda now: replace(now, utterances=heard))
 
@@ -207,7 +209,7 @@ def _recognition(project: Project) -> tuple[str | None, ...]:
 
 
 def _in_english(project: Project, transcript: Transcript, recording: Recording, progress: Progress) -> Transcript:
-    """Subtitles in another language with their English from the sound, where an engine that hears it can run."""
+    """Translate foreign subtitles from the audio, if an engine that can translate speech runs here."""
     if recording.audio is None or all(u.english for u in transcript.utterances):
         return transcript
     try:
@@ -219,7 +221,7 @@ def _in_english(project: Project, transcript: Transcript, recording: Recording, 
 
 
 def _unread(utterances: Sequence[Utterance]) -> tuple[str, ...]:
-    """Which lines have no English, by number: the log holds nobody's words."""
+    """The lines without a translation, by number: the log must not contain what was said."""
     lines = [number for number, u in enumerate(utterances, 1) if not u.english]
     if not lines:
         return ()
@@ -257,7 +259,7 @@ def _classify(project: Project, stages: Stages) -> Project:
     scores = {(i, project.utterances[i].english): found for i, found in zip(todo, read, strict=True)}
 
     def arrive(now: Project) -> Project:
-        """A line that was edited meanwhile stays unread."""
+        """Leave a line without scores if it was edited meanwhile."""
         lines = enumerate(now.utterances)
         scored = tuple(replace(u, scores=scores.get((i, u.english), u.scores)) for i, u in lines)
         return remember(replace(now, utterances=scored), choice)
@@ -274,7 +276,7 @@ def _segment(project: Project, stages: Stages) -> Project:
         return project
 
     def arrive(now: Project) -> Project:
-        """On top come the creator's segments as they are now, whatever was edited meanwhile."""
+        """Lay the creator's current segments on top, including edits made meanwhile."""
         from bgm.emotion.smoothing import segment
 
         fresh = segment(now.utterances, now.duration, settings.min_segment)
@@ -285,7 +287,7 @@ def _segment(project: Project, stages: Stages) -> Project:
 
 
 def _with_decisions(fresh: Timeline, old: tuple[Segment, ...], seed: int | str) -> Timeline:
-    """The new timeline with the creator's segments on top, and the takes of those that did not move."""
+    """The new timeline with the creator's segments on top, and the takes of the segments that did not move."""
     seeded = tuple(replace(s, seed=seed_of(seed, s.id)) for s in fresh.segments)
     timeline = Timeline(fresh.duration, seeded)
     kept = [s for s in old if s.source == "user" or s.locked]
@@ -301,7 +303,7 @@ def _reading(segment: Segment) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """A step of the analysis: what it is made from (``key``) and the files that it leaves."""
+    """A step of the analysis: the digest of its inputs (``key``) and its output files."""
 
     name: str
     key: str
@@ -312,7 +314,7 @@ class _Step:
 
 
 def _once(project: Project, stages: Stages, step: _Step, work: Callable[[], Project | None]) -> Project:
-    """Do ``work`` unless this step is already done for what it is made from and its products are whole."""
+    """Run ``work`` unless this step is already done for its inputs and its outputs are intact."""
     if step.is_done(project):
         stages.skip(step.name)
         return project
@@ -344,7 +346,7 @@ def _state(project: Project, step: str) -> str:
 
 
 def noted(project: Project, step: Noted, notes: tuple[str, ...]) -> Project:
-    """Keep in the project what a step found worth saying, and say it in the log."""
+    """Store a step's notes in the project, and log them."""
     for note in notes:
         log.info("%s", note)
     return project.noted(step, notes)

@@ -1,4 +1,4 @@
-"""What the shell understands: the options of each step, and file names that begin with a dash."""
+"""The command line: the options of each step, and file names that begin with a dash."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def guard_dashes(argv: Sequence[str]) -> list[str]:
-    """Let file names begin with a dash: what names a file (or follows -o and its like) gets ``./`` before it."""
+    """Allow file names that begin with a dash: prefix ``./`` to existing files and to the values of -o and the like."""
     out: list[str] = []
     for i, word in enumerate(argv):
         named = i > 0 and argv[i - 1] in _PATH_OPTIONS
@@ -121,7 +121,7 @@ def _output(p: argparse.ArgumentParser) -> None:
 
 
 def _settings(p: argparse.ArgumentParser, *groups: Group, without: Collection[str] = ()) -> None:
-    """The options of the settings of these groups; one that isn't given leaves no trace in what was parsed."""
+    """Add the options of these groups' settings; an option that isn't given leaves no trace in the parsed arguments."""
     for setting in SETTINGS.values():
         card = setting.card
         if card.group not in groups or setting.name in without:
@@ -138,9 +138,9 @@ def _settings(p: argparse.ArgumentParser, *groups: Group, without: Collection[st
 
 
 def _help(setting: Setting) -> str:
-    """What it means, what it may be and what it is else."""
+    """Meaning, choices and default."""
     card = setting.card
-    choices = [*card.named] if card.bounds else [*card.words]  # a word beside a number is told in the help
+    choices = [*card.named] if card.bounds else [*card.words]  # words allowed beside a number are in the help text
     if card.engine:
         choices = [AUTO, *(spec.name for spec in specs(Stage(card.engine)))]
     may_be = f": {', '.join(choices)}" if choices else ""

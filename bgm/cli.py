@@ -27,14 +27,14 @@ Result = dict[str, Any]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status. Never a traceback, unless ``--debug`` asks for it."""
+    """Run one command and return the exit status. No traceback, unless ``--debug`` asks for it."""
     words = guard_dashes(sys.argv[1:] if argv is None else argv)
     try:
         arguments = parser().parse_args(words)
     except SystemExit as stop:
         return int(stop.code or 0)
     try:
-        # Whatever a library prints must not get between the caller and the result.
+        # Library output must not mix with the result on stdout.
         with contextlib.redirect_stdout(sys.stderr), console.stoppable(), console.shown(arguments.quiet) as listen:
             _employ_painter(arguments.command)
             result, text = COMMANDS[arguments.command](arguments, listen)
@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _employ_painter(command: str) -> None:
-    """The operator's; weights are fetched for this machine. Looked for by hand: pydantic costs a third of a second."""
+    """Use the operator's painter, except to fetch this machine's weights. Reads os.environ: pydantic costs 0.3 s."""
     if os.environ.get("BGM_PAINTER") and command != "fetch":
         from bgm import environment
         from bgm.painter import client
@@ -192,7 +192,7 @@ def _settings(arguments: argparse.Namespace, folder: Path) -> Settings:
 
 
 def _say_what_is_kept(there: Settings, operator: Settings, arguments: argparse.Namespace) -> None:
-    """Options of an earlier run hold on in its project: nobody shall wonder where they come from."""
+    """Log the options that an earlier run stored in the project, so that nobody wonders where they come from."""
     kept = [
         f"{setting.flag} {getattr(there, name)}"
         for name, setting in SETTINGS.items()
@@ -251,7 +251,7 @@ def _table(project: Project) -> str:
 
 
 def _words(project: Project) -> list[str]:
-    """What the composer made nothing of: the log doesn't tell it."""
+    """The notes on words that the composer ignored: the log doesn't repeat them."""
     from bgm import studio
 
     return [note for note in project.notes.get("compose", ()) if note.startswith(studio.WORDS)]

@@ -1,4 +1,4 @@
-"""What the shell shows while it works, and how it stops."""
+"""Progress output of the command line, and stopping with Ctrl-C."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bgm.files import drop_open_parts
 from bgm.progress import Listener, Step, unheard
 
 STOP_WITHIN_S = 1.5
-"""After Ctrl-C a native call that doesn't return in this time is ended with the process."""
+"""A native call that doesn't return within this time after Ctrl-C is ended with the process."""
 INTERRUPTED = 130
 _LINE_EVERY_S = 2.0
 _NO_SPACE_BYTES = 1 << 20
@@ -50,7 +50,7 @@ class Lines:
     def __call__(self, step: Step) -> None:
         stage, when = self._last.get(step.of, ("", 0.0))
         now = time.monotonic()
-        soon = step.of or (now - when < _LINE_EVERY_S and step.fraction < 1)  # of one of many: each stage once
+        soon = step.of or (now - when < _LINE_EVERY_S and step.fraction < 1)  # in a batch: each stage once
         if step.stage == stage and soon:
             return
         self._last[step.of] = (step.stage, now)
@@ -58,7 +58,7 @@ class Lines:
 
 
 def line(step: Step) -> str:
-    """One step in words."""
+    """Format one step."""
     left = f", {_clock(step.remaining)} left" if step.remaining is not None else ""
     note = f" · {step.note}" if step.note else ""
     told = f"{step.stage} {step.fraction:.0%} ({step.overall:.0%} of all{left}){note}"
@@ -99,11 +99,11 @@ def _clock(seconds: float | None) -> str:
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Ctrl-C (or SIGTERM) ends the work within two seconds, even inside a native call that knows no signals.
+    """End the work within two seconds of Ctrl-C (or SIGTERM), even inside a native call that ignores signals.
 
-    Python runs its handler only between two bytecodes of the main thread; the byte that the signal writes to the
-    socket wakes a thread that can end the process meanwhile. Files are only ever renamed when whole, so nothing that
-    was finished is lost.
+    Python runs its handler only between two bytecodes of the main thread. Meanwhile the byte that the signal writes to
+    the socket wakes a thread that can end the process. Files are renamed only when complete, so nothing finished is
+    lost.
     """
     ours, theirs = socket.socketpair()
     theirs.setblocking(False)
@@ -155,7 +155,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def as_json(result: dict[str, Any] | list[dict[str, Any]]) -> str:
-    """One JSON object on one line; of several, each on its own."""
+    """One line of JSON per result."""
     import json
 
     several = result if isinstance(result, list) else [result]

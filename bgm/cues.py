@@ -1,7 +1,7 @@
-"""From a segment to the cue that asks a music engine for it, and the name of the take that answers.
+"""From a segment to its cue (the request to a music engine) and the name of the take that answers it.
 
-A take's id is the digest of all that decides how it sounds, so a take is out of date exactly when its id is no longer
-that of the segment's present inputs; nothing else has to be remembered.
+A take's id is the digest of everything that determines its sound. So a take is stale exactly when its id differs from
+the id for the segment's current inputs; nothing else has to be recorded.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ Spans = tuple[tuple[float, float], ...]
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """What happens in the video that music answers to: where the voice speaks, and where the picture cuts (seconds)."""
+    """What the music responds to: where the voice speaks and where the picture cuts (seconds)."""
 
     speech: Spans = ()
     cuts: tuple[float, ...] = ()
     background: tuple[tuple[float, float], ...] = ()
-    """How loud the old background is beside the speech (seconds, dB), in order; empty where it can't be told."""
+    """Level of the old background relative to the speech (seconds, dB), in order; empty if unknown."""
 
     @classmethod
     def load(cls, file: Path) -> Activity:
-        """Those that the analysis noted in ``file``; none where there is no file. Raises BadInput: damaged."""
+        """Read ``file``, as saved by the analysis; empty if there is no file. Raises BadInput if it is damaged."""
         try:
             noted = _schema().validate_json(file.read_bytes())
         except (FileNotFoundError, NotADirectoryError):
@@ -49,7 +49,7 @@ class Activity:
         return cls(**noted)
 
     def save(self, file: Path) -> None:
-        """Note them in ``file``."""
+        """Write it to ``file``."""
         write_text(file, json.dumps({f.name: getattr(self, f.name) for f in fields(self)}))
 
 
@@ -74,7 +74,7 @@ def _schema() -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Music:
-    """The engine that makes the takes, and the activity it answers to."""
+    """The engine that makes the takes, and the activity it responds to."""
 
     choice: Choice
     fingerprint: str
@@ -85,7 +85,7 @@ class Music:
         return cls(choice, engines.composer_class(choice.name).fingerprint(choice.options), activity)
 
     def take_id(self, cue: Cue) -> str:
-        """The digest of what decides how a take sounds; context (the neighbours) is left out on purpose."""
+        """The digest of what determines a take's sound; the context (its neighbours) is excluded on purpose."""
         c, engine = cue, (self.choice.label, self.fingerprint, self.choice.options.lora)
         brief = (c.frames, c.emotion, c.confidence, c.prompt, c.seed, c.opening, c.ending, c.speech, c.hits)
         return digest(engine, (c.piece.seed, c.piece.style, c.style, c.piece.duration, c.start), brief)
@@ -93,7 +93,7 @@ class Music:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One take to be made: for which segment, from which cue, and what it will be called."""
+    """One take to make: its segment, its cue and its name."""
 
     segment_id: str
     take: Take
@@ -101,7 +101,7 @@ class Order:
 
 
 def order(project: Project, piece: Piece, segment: Segment, number: int, music: Music) -> Order:
-    """What take ``number`` of ``segment`` is made from and called, for its present inputs."""
+    """Take ``number`` of ``segment`` for its current inputs."""
     cue = cue_of(project, piece, segment, take_seed(segment, number), music.activity)
     identity = music.take_id(cue)
     take = Take(identity, music.choice.label, cue.seed, f"takes/{segment.id}-{identity}.flac")
@@ -109,12 +109,13 @@ def order(project: Project, piece: Piece, segment: Segment, number: int, music: 
 
 
 def take_seed(segment: Segment, number: int) -> int:
-    """The first take has the segment's own seed, the others follow from it."""
+    """The segment's own seed for the first take; the others are derived from it."""
     return segment.seed if number == 0 else seed_of(segment.seed, number)
 
 
 def cue_of(project: Project, piece: Piece, segment: Segment, seed: int, activity: Activity) -> Cue:
-    """The brief for one take of ``segment``; ``piece`` is :func:`piece_of` the project, asked once for all segments."""
+    """The brief for one take of ``segment``; ``piece`` is :func:`piece_of` the project, computed once for all
+    segments."""
     segments, i = project.segments, project.segments.index(segment)
     before = segments[i - 1] if i else None
     after = segments[i + 1] if i + 1 < len(segments) else None
@@ -139,14 +140,14 @@ def cue_of(project: Project, piece: Piece, segment: Segment, seed: int, activity
 
 
 def words_for(project: Project, segment: Segment) -> str:
-    """The creator's words for a segment's music, its own before the whole video's: of two tempi the first counts."""
+    """The creator's description of a segment's music, its own before the whole video's: of two tempi the first wins."""
     asked = project.settings
     energy = asked.energy if asked.energy in ENERGIES else ""
     return ". ".join(filter(None, (segment.prompt, asked.words, energy)))
 
 
 def piece_of(project: Project) -> Piece:
-    """What all cues of the video share; a seed and a style that are ``auto`` follow from the video and its speech."""
+    """What all cues of the video share; an ``auto`` seed or style is derived from the video and its speech."""
     seed, style = project.settings.seed, project.settings.style
     if seed == "auto":
         seed = seed_of("piece", project.state().get("video", ""))
@@ -155,7 +156,8 @@ def piece_of(project: Project) -> Piece:
 
 
 def _spoken(project: Project) -> Emotion:
-    """The emotion that the speech has most of; as heard, so that an edit of one segment changes no other's music."""
+    """The dominant emotion of the speech as classified, so that editing one segment doesn't change the music of
+    another."""
     totals = dict.fromkeys(EMOTIONS, 0.0)
     for utterance in project.utterances:
         for emotion, score in (utterance.scores or {}).items():
@@ -164,7 +166,7 @@ def _spoken(project: Project) -> Emotion:
 
 
 def _inside(segment: Segment, speech: Spans) -> Spans:
-    """The spans that fall into the segment, from its start, on a grid so that a hair's breadth makes no new take."""
+    """The spans within the segment, relative to its start, on a grid so that a tiny change makes no new take."""
     clipped = ((max(s, segment.start) - segment.start, min(e, segment.end) - segment.start) for s, e in speech)
     on_grid = ((_to_grid(s), _to_grid(e)) for s, e in clipped if e > s)
     return tuple((s, e) for s, e in on_grid if e > s)

@@ -1,7 +1,7 @@
-"""Which processor a model runs on, and who has to leave the GPU when another needs the room.
+"""Which device a model runs on, and which models leave the GPU when another needs the memory.
 
-Each loaded model is a model of the GPU: it settles before it works and may be asked to leave while it rests. Models are
-loaded once and shared by all users, so a model that left comes back the next time that somebody needs it.
+Models are loaded once and shared by all users. Each moves to the GPU before it works and may be evicted while it is
+idle; an evicted model moves back when it is next needed.
 """
 
 from __future__ import annotations
@@ -18,21 +18,22 @@ from bgm.errors import BgmError, EngineUnavailable
 M = TypeVar("M")
 S = TypeVar("S", bound="Loaded[Any]")
 Tick = Callable[[], object]
-"""Called while one waits or works; may raise to stop."""
+"""Called while waiting or working; may raise to stop."""
 
 WAIT_S = 0.25
 SPARE_BYTES = 1 << 30
-"""Left free for what a model computes beside its weights."""
+"""Headroom for a model's activations, beside its weights."""
 
 
 class Movable(Protocol):
-    """A model that can move. ``leave`` goes to the CPU and answers True, or False while it is at work."""
+    """A model that can be evicted. ``leave`` moves it to the CPU and returns True, or False while it is at work."""
 
     def leave(self) -> bool: ...
 
 
 def pick(wanted: str) -> str:
-    """``cuda``, ``mps`` or ``cpu`` for ``auto`` or one of them. Raises EngineUnavailable for one that isn't there."""
+    """Resolve ``auto`` or a device name to ``cuda``, ``mps`` or ``cpu``. Raises EngineUnavailable for a missing
+    device."""
     if wanted == "cpu" or (wanted == "auto" and not _may_have_gpu()):
         return "cpu"
     import torch
@@ -46,16 +47,16 @@ def pick(wanted: str) -> str:
 
 
 def _may_have_gpu() -> bool:
-    """Whether torch, whose import costs seconds, has to be asked.
+    """Whether torch, whose import takes seconds, has to be asked.
 
-    Linux shows the driver of a GPU (NVIDIA's, on a Tegra too, AMD's, WSL's) as a file.
+    On Linux a GPU driver (NVIDIA's, also on a Tegra, AMD's, WSL's) appears as a device file.
     """
     nodes = ("nvidia*", "nvhost*", "kfd", "dxg")
     return sys.platform != "linux" or any(True for node in nodes for _ in Path("/dev").glob(node))
 
 
 def why_no_device(wanted: str) -> str | None:
-    """Why a device that was named can't be used, or None. Imports torch only for one that may not be there."""
+    """Why a named device can't be used, or None. Imports torch only for a device that may be missing."""
     if wanted in ("auto", "cpu"):
         return None
     try:
@@ -66,7 +67,7 @@ def why_no_device(wanted: str) -> str | None:
 
 
 def free_gpu_bytes() -> int:
-    """Free memory of the current CUDA device, with what the allocator only keeps in reserve given back."""
+    """Free memory of the current CUDA device, after releasing the allocator's cache."""
     import torch
 
     torch.cuda.empty_cache()
@@ -80,7 +81,7 @@ def weight_bytes(module: Any) -> int:
 
 
 class Residents:
-    """The GPU's models, the one that rested longest first."""
+    """The models on the GPU, least recently used first."""
 
     def __init__(self, free: Callable[[], int] = free_gpu_bytes) -> None:
         self._free = free
@@ -88,7 +89,7 @@ class Residents:
         self._lock = threading.Lock()
 
     def admit(self, model: Movable, needed: int) -> None:
-        """Make room for ``needed`` bytes: the others leave, longest rested first, until there is enough."""
+        """Free ``needed`` bytes: evict other models, least recently used first, until there is enough."""
         with self._lock:
             others = [other for other in self._residents if other is not model]
             for other in list(others):
@@ -99,23 +100,23 @@ class Residents:
             self._residents = [*others, model]
 
     def forget(self, model: Movable) -> None:
-        """Let go of a model that nobody will ask for again, so that its memory is freed."""
+        """Drop the reference to a model that will not be used again, so that its memory is freed."""
         with self._lock:
             self._residents = [other for other in self._residents if other is not model]
 
 
 gpu = Residents()
-"""The one GPU of this process. It holds no user's data: models only."""
+"""The one GPU of this process. It holds models only, no user data."""
 
 
 class Loaded(Generic[M]):
-    """A loaded model that all users share: one works with it at a time, and while it rests it may leave the GPU.
+    """A loaded model that all users share: one uses it at a time, and while idle it may leave the GPU.
 
-    A torch module needs no more than this; what holds several says which (:meth:`networks`) and how it moves.
+    This is enough for a single torch module. A model with several overrides :meth:`networks` and :meth:`move`.
     """
 
     instead: ClassVar[str] = "--device cpu"
-    """What to choose where it has no room."""
+    """What to suggest when it doesn't fit."""
 
     def __init__(self, title: str, model: M, device: str) -> None:
         self.title, self.model, self.device = title, model, device
@@ -123,20 +124,22 @@ class Loaded(Generic[M]):
         self._busy = threading.Lock()
 
     def networks(self) -> Sequence[Any]:
-        """The torch modules that have its weights."""
+        """The torch modules that hold its weights."""
         return (self.model,)
 
     def move(self, device: str) -> None:
-        """Bring it to ``device``."""
+        """Move it to ``device``."""
         self.model.to(device)  # type: ignore[attr-defined]
 
     def is_lent(self) -> bool:
-        """Whether the GPU is lent for the work only (ZeroGPU), so that nobody has to leave it."""
+        """Whether the GPU is lent only for the duration of the work (ZeroGPU), so that no other model has to leave
+        it."""
         return False
 
     @contextmanager
     def at_work(self, tick: Tick = lambda: None) -> Iterator[M]:
-        """The model on its device. Whoever waits for it is ticked; BgmError where the GPU has no room for it."""
+        """The model on its device. Calls ``tick`` while waiting for it; raises BgmError if it doesn't fit on the
+        GPU."""
         import torch
 
         with taken(self._busy, tick):
@@ -148,7 +151,7 @@ class Loaded(Generic[M]):
                 raise BgmError(self._no_room()) from error
 
     def leave(self) -> bool:
-        """Make room on the GPU for another model, unless this one is at work; :meth:`at_work` comes back."""
+        """Move to the CPU to make room for another model, unless at work; :meth:`at_work` moves it back."""
         if not self._busy.acquire(blocking=False):
             return False
         try:
@@ -183,7 +186,7 @@ class Loaded(Generic[M]):
 
 
 class Shelf(Generic[S]):
-    """Models that were loaded, one for each key; of those that nobody works with only the last ``most`` stay."""
+    """Cache of loaded models by key; of the idle ones only the last ``most`` stay."""
 
     def __init__(self, most: int = 2) -> None:
         self._most = most
@@ -191,8 +194,8 @@ class Shelf(Generic[S]):
         self._loading = threading.Lock()
 
     def get(self, key: Hashable, load: Callable[[], S], tick: Tick = lambda: None) -> S:
-        """The one model of ``key``; ``load`` is called by the first who asks, and the others wait for it, ticked."""
-        known = self._there.get(key)  # before the lock: a ZeroGPU worker is forked, perhaps while another holds it
+        """The model of ``key``. The first caller runs ``load``; the others wait for it and call ``tick``."""
+        known = self._there.get(key)  # before locking: a ZeroGPU worker may be forked while the lock is held
         if known:
             return known
         with taken(self._loading, tick):
@@ -210,7 +213,7 @@ class Shelf(Generic[S]):
 
 @contextmanager
 def taken(lock: threading.Lock, tick: Tick) -> Iterator[None]:
-    """Hold a lock; whoever waits for it is ticked, and so can be cancelled."""
+    """Hold a lock; call ``tick`` while waiting for it, so that waiting can be cancelled."""
     while not lock.acquire(timeout=WAIT_S):
         tick()
     try:

@@ -12,22 +12,22 @@ _SAMPLE_BYTES = 1 << 20
 
 
 def digest(*parts: Any) -> str:
-    """16 hex digits of what ``parts`` (anything JSON can hold) say."""
+    """16 hex digits that identify ``parts`` (anything JSON can hold)."""
     text = json.dumps(parts, sort_keys=True, ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def seed_of(*parts: Any) -> int:
-    """A 32-bit seed that follows from ``parts``."""
+    """A 32-bit seed derived from ``parts``."""
     return int(digest(*parts)[:8], 16)
 
 
 def fingerprint(path: Path) -> str:
-    """What a file is, by its size and all of its bytes: ``SIZE:32 hex digits``, for two files equal only if they are.
+    """Identify a file by its size and all its bytes: ``SIZE:32 hex digits``, equal only for equal files.
 
-    All of it is read (about a second for 500 MB), because an edit in the middle leaves size and both ends as they
-    were, and a date of change neither survives a copy nor proves a change. The answer holds in this process until size
-    or date change.
+    The whole file is read (about a second for 500 MB), because an edit in the middle leaves size and both ends
+    unchanged, and a modification time neither survives a copy nor proves a change. The result is cached in this process
+    until size or modification time change.
     """
     state = path.stat()
     return _fingerprint(path, state.st_ino, state.st_size, state.st_mtime_ns)
@@ -40,7 +40,7 @@ def _fingerprint(path: Path, inode: int, size: int, modified_ns: int) -> str:
 
 
 def has_fingerprint(path: Path, known: str) -> bool:
-    """Whether ``known`` was taken of a file like this one; only one of the same size is read for it."""
+    """Whether ``known`` is the fingerprint of a file like this one; the file is read only if the size matches."""
     size, _, rest = known.partition(":")
     if not rest:
         return known == _fingerprint_of_ends(path)
@@ -48,7 +48,8 @@ def has_fingerprint(path: Path, known: str) -> bool:
 
 
 def _fingerprint_of_ends(path: Path) -> str:
-    """As version 0.1.0 took it, from the size and both ends: a project of that version still knows its video."""
+    """The fingerprint of version 0.1.0, from the size and both ends, so that its projects still recognise their
+    video."""
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(_SAMPLE_BYTES)

@@ -13,18 +13,18 @@ from bgm.media.probe import VideoTrack
 from bgm.project import Project
 
 DEFAULT_RATE = Fraction(30)
-"""Frames a second where there is no picture, or one without a steady rate."""
+"""Frames per second without a picture, or with a variable frame rate."""
 _NTSC = Fraction(1000, 1001)
 _SAME_RATE = 0.0005
-"""Relative difference up to which an average rate counts as one of the standard ones (NTSC's is 0.001 off)."""
+"""Relative difference up to which an average rate counts as a standard one (NTSC's is 0.001 off)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timecode:
-    """How frames are counted (SMPTE ST 12-1): ``rate`` frames a second, named in whole ``base`` frames a second.
+    """A timecode (SMPTE ST 12-1): ``rate`` frames per second, counted in whole ``base`` frames per second.
 
-    ``drop`` leaves out the names of two frames of 30 (four of 60) in each minute but every tenth, so that 29.97 frames
-    a second keep step with the clock. ``first`` is the number of the video's first frame.
+    ``drop`` skips two frame numbers of 30 (four of 60) in every minute except each tenth, so that 29.97 frames per
+    second keep in step with the clock. ``first`` is the number of the video's first frame.
     """
 
     rate: Fraction = DEFAULT_RATE
@@ -37,15 +37,15 @@ class Timecode:
 
     @property
     def _dropped(self) -> int:
-        """Names left out in a minute."""
+        """Frame numbers skipped per minute."""
         return round(self.base / 15) if self.drop else 0
 
     def frame(self, seconds: float) -> int:
-        """The number of the frame that is shown at ``seconds`` on the video's timeline."""
+        """The number of the frame shown at ``seconds`` on the video's timeline."""
         return self.first + round(Fraction(seconds) * self.rate)
 
     def name(self, frame: int) -> str:
-        """``HH:MM:SS:FF`` of a frame; with ``;`` before the frames where names are left out."""
+        """``HH:MM:SS:FF`` of a frame; with ``;`` before the frames for drop-frame."""
         tens, rest = divmod(frame, self.base * 600 - 9 * self._dropped)
         minutes = max(0, (rest - self._dropped) // (self.base * 60 - self._dropped))
         counted = frame + self._dropped * (9 * tens + minutes)
@@ -54,7 +54,7 @@ class Timecode:
         return f"{clock}{';' if self.drop else ':'}{frames:02d}"
 
     def number(self, name: str) -> int:
-        """The frame of a name; ValueError where it is none."""
+        """The frame of a timecode; raises ValueError for an invalid one."""
         match = re.fullmatch(r"(\d\d):(\d\d):(\d\d)[:;.](\d\d)", name)
         if match is None:
             raise ValueError(f"{name!r} is no timecode")
@@ -64,7 +64,7 @@ class Timecode:
 
 
 def timecode_of(video: VideoTrack | None) -> Timecode:
-    """The video's own counting: its rate, and the start and kind of its timecode where it carries one."""
+    """The video's own timecode: its rate, and the start and kind of its timecode track, if it has one."""
     rate = _standard(video.fps) if video else DEFAULT_RATE
     written = video.timecode if video else None
     drop = bool(written and re.search(r"[;.]\d\d$", written) and rate.denominator != 1 and math.ceil(rate) % 30 == 0)
@@ -76,8 +76,8 @@ def timecode_of(video: VideoTrack | None) -> Timecode:
 
 
 def _standard(fps: float) -> Fraction:
-    """The exact rate that an average stands for: whole, or NTSC's 1000/1001 of whole."""
-    if not 1 <= fps <= 99:  # a name has two digits for frames
+    """The exact rate that an average stands for: an integer, or NTSC's 1000/1001 of an integer."""
+    if not 1 <= fps <= 99:  # a timecode has two digits for frames
         return DEFAULT_RATE
     whole = round(fps)
     near = min((Fraction(whole), Fraction(math.ceil(fps)) * _NTSC), key=lambda rate: abs(float(rate) - fps))
@@ -85,7 +85,7 @@ def _standard(fps: float) -> Fraction:
 
 
 def lines(project: Project, timecode: Timecode) -> Iterator[str]:
-    """The list: one event a segment, its take as the clip, whose own time begins at 0."""
+    """The lines of the list: one event per segment, with its take as the clip, whose own time starts at 0."""
     clip = Timecode(timecode.rate, timecode.drop)
     yield "TITLE: " + Path(project.video).stem[:60]
     yield f"FCM: {'DROP FRAME' if timecode.drop else 'NON-DROP FRAME'}"

@@ -1,7 +1,7 @@
-"""What the operator sets: every ``BGM_`` variable, typed, described and checked when the studio starts.
+"""The operator's settings: every ``BGM_`` variable, typed, described and validated at startup.
 
-What a creator sets for one project stands in :mod:`bgm.settings`; the engines and the device named here are only what a
-new project begins with. Importing this costs a third of a second (pydantic-settings): import it where it is needed.
+A creator's settings for one project are in :mod:`bgm.settings`; the engines and device here are only the defaults of
+new projects. Importing this takes a third of a second (pydantic-settings): import it where it is needed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _file(path: Path) -> Path:
 
 
 def _engine(stage: Stage) -> AfterValidator:
-    """Check the name before the colon; whether the engine can run here is asked when it is needed."""
+    """Check the name before the colon; whether the engine can run here is checked when it is needed."""
 
     def check(wanted: str) -> str:
         name = wanted.partition(":")[0]
@@ -66,7 +66,7 @@ File = Annotated[Path, AfterValidator(_file)]
 
 
 class Environment(BaseSettings):
-    """Each field is the variable of its name in capitals after ``BGM_``; an empty variable counts as not set."""
+    """Each field is the variable of its name in capitals after ``BGM_``; an empty variable counts as unset."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid", hide_input_in_errors=True
@@ -139,7 +139,7 @@ class Environment(BaseSettings):
         return [name.strip() for name in (self.hosts or "").split(",") if name.strip()]
 
     def settings(self) -> Settings:
-        """What a new project begins with."""
+        """The defaults of a new project."""
         return Settings(
             separator=self.separator,
             transcriber=self.transcriber,
@@ -151,7 +151,7 @@ class Environment(BaseSettings):
         )
 
     def users(self) -> list[tuple[str, str]]:
-        """Name and password of all who may use the page; empty when it is open. Raises BadInput for a bad file."""
+        """Name and password of all users; empty if the page is open. Raises BadInput for a bad file."""
         lines = [self.auth.get_secret_value()] if self.auth else []
         if self.auth_file:
             lines += [line for line in self.auth_file.read_text(encoding="utf-8").splitlines() if line.strip()]
@@ -164,12 +164,12 @@ class Environment(BaseSettings):
     def settings_customise_sources(
         cls, settings_cls: type[BaseSettings], *sources: PydanticBaseSettingsSource, **named: Any
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments, then variables: no file of the working directory is read."""
+        """Arguments, then variables; no file in the working directory is read."""
         return (named["init_settings"], named["env_settings"])
 
 
 def read() -> Environment:
-    """The environment as it is now. Raises BadInput, in one sentence, for the first variable that can't be used."""
+    """The current environment. Raises BadInput, in one sentence, for the first invalid variable."""
     try:
         return Environment()
     except ValidationError as error:
@@ -179,7 +179,7 @@ def read() -> Environment:
 
 
 def unknown(variables: Mapping[str, str] = os.environ) -> list[str]:
-    """A sentence for each ``BGM_`` variable that means nothing here: most likely a slip of the pen."""
+    """A sentence for each unknown ``BGM_`` variable, most likely a typo."""
     known = [variable(name) for name in Environment.model_fields]
     sentences = []
     for name in sorted(variables):
@@ -190,7 +190,7 @@ def unknown(variables: Mapping[str, str] = os.environ) -> list[str]:
 
 
 def described(now: Environment) -> list[dict[str, Any]]:
-    """Every variable with its value now (a secret's is not shown) and its meaning."""
+    """Every variable with its current value (secrets hidden) and its meaning."""
     values = now.model_dump(mode="json")
     names = Environment.model_fields.items()
     return [{"variable": variable(n), "value": values[n], "meaning": field.description} for n, field in names]

@@ -1,4 +1,4 @@
-"""What can go wrong, told in one sentence that a creator understands."""
+"""Failures, each told in one sentence that a creator understands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class BgmError(Exception):
 
 
 class BadInput(BgmError):
-    """What the user gave can't be used: the message names it and says what to do."""
+    """The user's input can't be used: the message names it and says what to do."""
 
     exit_code = 2
 

@@ -1,4 +1,4 @@
-"""What other programs can read of a project: subtitles, timelines, labels, stems."""
+"""Exports of a project for other programs: subtitles, timelines, labels, stems."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ from typing import TYPE_CHECKING
 from bgm.errors import BadInput
 from bgm.files import write_text
 
-if TYPE_CHECKING:  # the command line lists the kinds, and its help must not pay for projects
+if TYPE_CHECKING:  # the command line lists the kinds, and its help must not import bgm.project
     from bgm.project import Project
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """A form in which a project leaves the studio; the page calls it by the text ``export_<name>``."""
+    """An export format; its label on the page is the text ``export_<name>``."""
 
     suffix: str
-    """That a browser saves it under. From a shell stems are a folder, and sound is in the format of the name given."""
+    """Suffix of the file that a browser saves. The shell writes stems as a folder, and sound in the format of the
+    output's name."""
     write: Callable[[Project, Path], None]
     is_sound: bool = False
-    """It is as it stands in the last mix."""
+    """Whether it comes from the last mix."""
 
 
 def export(project: Project, kind: str, out: Path, *, overwrite: bool = False) -> Path:
     """Write ``kind`` (a key of EXPORTS) to ``out``: a file, or a folder for stems.
 
-    Raises BadInput when there is nothing to export yet, or when ``out`` is there and ``overwrite`` is not set.
+    Raises BadInput if there is nothing to export yet, or if ``out`` exists and ``overwrite`` is not set.
     """
     if kind not in EXPORTS:
         raise BadInput(f"there is no export {kind!r}; choose {', '.join(EXPORTS)}")
@@ -74,7 +75,7 @@ def _audacity(project: Project, out: Path) -> None:
 
 
 def _edl(project: Project, out: Path) -> None:
-    """In the video's own rate and timecode."""
+    """Write the edit list in the video's own frame rate and timecode."""
     from bgm.edl import lines, timecode_of
     from bgm.media.probe import probe
     from bgm.project import with_video
@@ -84,12 +85,12 @@ def _edl(project: Project, out: Path) -> None:
 
 
 def _music(project: Project, out: Path) -> None:
-    """The music alone, as it stands under the voice."""
+    """The music alone, as it is in the mix."""
     _sound(project, project.bgm, out)
 
 
 def _mix(project: Project, out: Path) -> None:
-    """All that is heard, voice and music: for a podcast."""
+    """Voice and music, for a podcast."""
     _sound(project, project.master, out)
 
 
@@ -105,7 +106,7 @@ def _sound(project: Project, stem: Path, out: Path) -> None:
 
 
 def _stems(project: Project, out: Path) -> None:
-    """voice.wav and bgm.wav (48 kHz, 24 bit), as they stand in the last mix."""
+    """voice.wav and bgm.wav (48 kHz, 24 bit), as they are in the last mix."""
     from bgm.files import beside
     from bgm.media import audio
 

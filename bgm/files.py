@@ -1,4 +1,4 @@
-"""Files are written beside their target and renamed: whoever finds a file finds a whole one."""
+"""Write files next to their target and rename them, so that every file found is complete."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from bgm.errors import BgmError
 log = logging.getLogger("bgm")
 PART_PREFIX = ".bgm-part-"
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-"""How the system says that a disk has no room, or a quota is used up."""
+"""The system's error codes for a full disk or an exhausted quota."""
 _open_parts: set[Path] = set()
-"""What this process is writing just now, so that a hard stop can clean up behind it."""
+"""What this process is writing, so that a hard stop can clean up."""
 
 
 @contextmanager
 def beside(target: Path) -> Iterator[Path]:
     """Yield a path in ``target``'s folder, with its suffix, that becomes ``target`` if the block succeeds.
 
-    On any exception (a full disk and Ctrl-C among them) the part is deleted and ``target`` is left as it was.
+    On any exception (including a full disk and Ctrl-C) the part is deleted and ``target`` stays as it was.
     """
     part = target.with_name(f"{_part_prefix(target)}{secrets.token_hex(6)}{target.suffix}")
     _open_parts.add(part)
@@ -54,7 +54,7 @@ def scratch(near: Path) -> Iterator[Path]:
 
 @contextmanager
 def full_disk_told() -> Iterator[None]:
-    """Whatever of the block finds the disk full raises BgmError, and the log says so. Decorates functions too."""
+    """Turn a disk-full error in the block into BgmError, and log it. Also works as a decorator."""
     try:
         yield
     except OSError as error:
@@ -67,34 +67,34 @@ def full_disk_told() -> Iterator[None]:
 
 
 def write_text(target: Path, text: str) -> None:
-    """Replace ``target`` with ``text`` (UTF-8) in one step."""
+    """Replace ``target`` with ``text`` (UTF-8) atomically."""
     with beside(target) as part:
         part.write_text(text, encoding="utf-8")
 
 
 def user_folder() -> Path:
-    """Where the user's own projects, models and environments of the studio live."""
+    """Where the user's own projects, models and virtual environments of the studio live."""
     from platformdirs import user_data_path
 
     return user_data_path("bgm-studio", appauthor=False)
 
 
 def user_cache() -> Path:
-    """Where the studio keeps what it can make or fetch again."""
+    """Where the studio keeps what it can compute or download again."""
     from platformdirs import user_cache_path
 
     return user_cache_path("bgm-studio", appauthor=False)
 
 
 def sweep(folder: Path) -> None:
-    """Delete the parts that a killed run left in ``folder`` (not below it), but not what this process is writing."""
+    """Delete the parts that a killed run left in ``folder`` (not below it), except what this process is writing."""
     for stale in folder.glob(f"{PART_PREFIX}*"):
         if stale not in _open_parts:
             stale.unlink(missing_ok=True)
 
 
 def sweep_target(target: Path) -> None:
-    """Delete the parts of ``target`` that a killed run left beside it."""
+    """Delete the parts of ``target`` that a killed run left next to it."""
     for stale in target.parent.glob(f"{_part_prefix(target)}*"):
         stale.unlink(missing_ok=True)
 

@@ -1,7 +1,7 @@
-"""The page's log: one line an event, as ``key=value`` (logfmt) or as JSON, with the id of the job that it is about.
+"""The page's log: one line per event, as ``key=value`` (logfmt) or as JSON, with the id of its job.
 
-Nothing of a user's gets into a line by us: no text, no file name, and no project's id, which would open the project.
-What a library raises may name a file of a project: all below the project's folder is cut out of it.
+We log no user data: no text, no file name, and no project id, because an id opens its project. An exception from a
+library may name a file of a project: everything below the project's folder is removed from it.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 job_id: ContextVar[str | None] = ContextVar("job_id", default=None)
-"""The job that the current context works for; each line logged meanwhile carries it."""
+"""The job of the current context; every line logged in it carries the id."""
 
 _IN_PROJECT = re.compile(r"""(?<=projects[/\\])[\w-]{32}(?![\w-])[^'"\n]*""")
 _PLAIN = re.compile(r'[^\s"=\\]+')
 
 
 def configure(level: str, form: str) -> None:
-    """Log to stderr: ours from ``level`` on, of libraries only what is a warning or worse. ``form``: text or json."""
+    """Log to stderr: our records from ``level`` up, those of libraries from warning up. ``form``: text or json."""
     handler = logging.StreamHandler()
     handler.setFormatter(Lines(as_json if form == "json" else as_text))
     ours = logging.getLevelNamesMapping()[level.upper()]
@@ -32,12 +32,12 @@ def configure(level: str, form: str) -> None:
 
 
 def fields(**values: Any) -> dict[str, Any]:
-    """For ``extra`` of a log call: keys and values of their own in the line. None is left out."""
+    """Extra keys and values for a log line, for ``extra`` of a log call. None is left out."""
     return {"fields": {key: value for key, value in values.items() if value is not None}}
 
 
 class Lines(logging.Formatter):
-    """A record as time, level, logger, message, job and the record's own fields, on one line."""
+    """Format a record on one line: time, level, logger, message, job and the record's own fields."""
 
     def __init__(self, write: Any) -> None:
         super().__init__()
@@ -65,12 +65,12 @@ def as_json(line: Mapping[str, Any]) -> str:
 
 
 def as_text(line: Mapping[str, Any]) -> str:
-    """logfmt: ``key=value`` pairs, a value with spaces or signs in quotes."""
+    """logfmt: ``key=value`` pairs; values with spaces or special characters are quoted."""
     return " ".join(f"{key}={_quoted(str(value))}" for key, value in line.items())
 
 
 def without_projects(text: str) -> str:
-    """``text`` without what lies in ``projects/<id>``: the id is a secret, the names below it are the user's."""
+    """``text`` without anything after ``projects/``: the id is a secret, the names below it belong to the user."""
     return _IN_PROJECT.sub("…", text)
 
 

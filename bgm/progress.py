@@ -1,8 +1,8 @@
-"""One progress callback for every stage; it can also stop the work.
+"""One progress callback for every stage; it can also cancel the work.
 
-A stage calls ``progress(fraction, note)`` often (at least twice a second where it can). Whoever listens may raise
-:class:`bgm.errors.Cancelled` from it; the stage lets that pass through and leaves no half-written file.
-The studio turns the stages' fractions into steps of the whole call, with the remaining time.
+A stage calls ``progress(fraction, note)`` often (at least twice a second where possible). The callback may raise
+:class:`bgm.errors.Cancelled`; the stage lets it propagate and leaves no half-written file. The studio turns the stages'
+fractions into steps of the whole call, with the remaining time.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import NoReturn, Protocol, TypeVar
 TICK_S = 0.2
 T = TypeVar("T")
 Tick = Callable[[], None]
-"""Called while one waits or works: tells the progress, and may raise to stop the work."""
+"""Called while waiting or working: reports progress, and may raise to stop the work."""
 
 
 class Progress(Protocol):
@@ -32,7 +32,7 @@ class Progress(Protocol):
 
 
 def silent(fraction: float, note: str = "") -> None:
-    """Listen to nothing."""
+    """Ignore progress."""
 
 
 def part(progress: Progress, start: float, end: float) -> Progress:
@@ -47,7 +47,7 @@ def part(progress: Progress, start: float, end: float) -> Progress:
 def each(
     progress: Progress, items: Sequence[T], cost: Callable[[T], float] = lambda item: 1.0
 ) -> Iterator[tuple[T, Progress]]:
-    """Every item with the part of ``progress`` that is its own: as large as its ``cost`` beside the others'."""
+    """Every item with its share of ``progress``, in proportion to its ``cost``."""
     costs = [cost(item) for item in items]
     ends = [done / (sum(costs) or 1.0) for done in accumulate(costs, initial=0.0)]
     yield from ((item, part(progress, *edges)) for item, edges in zip(items, pairwise(ends), strict=True))
@@ -55,32 +55,32 @@ def each(
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Where a call of the studio stands. ``fraction`` is of ``stage``, ``overall`` of the whole call, both 0..1."""
+    """The state of a studio call. ``fraction`` refers to ``stage``, ``overall`` to the whole call, both 0..1."""
 
     stage: str
     fraction: float
     overall: float
     remaining: float | None
-    """Seconds, as far as can be told from what was done; None at the start."""
+    """Estimated seconds; None at the start."""
     note: str = ""
     of: str = ""
-    """The video that it is about, where a call works on several; empty: the whole. Over when ``overall`` is 1."""
+    """The video, if a call works on several; empty: the whole call. Finished when ``overall`` is 1."""
 
 
 Listener = Callable[[Step], None]
 
 
 class Remaining:
-    """The seconds left of one call, steadied.
+    """The remaining seconds of one call, smoothed.
 
-    Stages never cost quite what they weigh, so the plain reading leaps from stage to stage: it moves what is told by a
-    part only, more of it the longer it holds (a first-order low-pass with the time constant INERTIA).
+    Real costs differ from the stages' weights, so the raw estimate jumps from stage to stage. It is smoothed by a
+    first-order low-pass with the time constant INERTIA.
     """
 
     INERTIA = 6.0
     """Seconds."""
     LEAST = 0.04
-    """Share of the call that must be done before anything is told."""
+    """Share of the call that must be done before there is an estimate."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -88,7 +88,7 @@ class Remaining:
         self._told: float | None = None
 
     def __call__(self, overall: float) -> float | None:
-        """Seconds left when ``overall`` (0..1) is done; None while too little is done to tell."""
+        """Seconds left when ``overall`` (0..1) is done; None while it is too early to estimate."""
         if overall < self.LEAST:
             return None
         now = self._clock()
@@ -103,17 +103,17 @@ class Remaining:
 
 
 def unheard(step: Step) -> None:
-    """Listen to nothing."""
+    """Ignore the step."""
 
 
 class Whole:
-    """Several calls of the studio shown as one."""
+    """Several studio calls reported as one."""
 
     def __init__(self, listen: Listener) -> None:
         self._listen, self._remaining = listen, Remaining()
 
     def over(self, start: float, end: float) -> Listener:
-        """For the call that takes the whole from ``start`` to ``end`` (0..1)."""
+        """A listener for the call that takes the whole from ``start`` to ``end`` (0..1)."""
 
         def inner(step: Step) -> None:
             overall = start + (end - start) * step.overall
@@ -123,7 +123,7 @@ class Whole:
 
 
 class Stages:
-    """The stages of one call of the studio, each weighing what it usually costs."""
+    """The stages of one studio call, weighted by their usual cost."""
 
     def __init__(self, weights: Mapping[str, float], listen: Listener) -> None:
         self._weights = dict(weights)
@@ -132,11 +132,11 @@ class Stages:
         self._remaining = Remaining()
 
     def skip(self, stage: str) -> None:
-        """``stage`` needs no work."""
+        """Drop ``stage``: it needs no work."""
         self._weights[stage] = 0.0
 
     def begin(self, stage: str) -> Progress:
-        """The progress to hand to ``stage``; it starts now."""
+        """Start ``stage``; the progress callback to pass to it."""
         self._listen(self._step(stage, 0.0, ""))
 
         def progress(fraction: float, note: str = "") -> None:
@@ -145,7 +145,7 @@ class Stages:
         return progress
 
     def finish(self, stage: str) -> None:
-        """``stage`` is done."""
+        """Mark ``stage`` as done."""
         self._done += self._weights[stage]
         self._weights[stage] = 0.0
         self._listen(self._step(stage, 1.0, ""))
@@ -158,14 +158,14 @@ class Stages:
 
 
 class LeftBehindError(Exception):
-    """Nobody waits for the work any more."""
+    """The caller no longer waits for this work."""
 
 
 def attended(work: Callable[[Tick], T], tick: Tick) -> T:
-    """The result of ``work(check)``, done in a thread of its own while ``tick`` is called every TICK_S seconds.
+    """Run ``work(check)`` in its own thread and return its result, calling ``tick`` every TICK_S seconds.
 
-    For libraries that can't be stopped in the middle of a long computation: when ``tick`` raises, the work is left
-    behind, and its next ``check`` raises there.
+    For libraries that can't be interrupted during a long computation: when ``tick`` raises, the thread is abandoned,
+    and its next ``check`` raises there.
     """
     result: Future[T] = Future()
     left = threading.Event()
@@ -193,7 +193,7 @@ def attended(work: Callable[[Tick], T], tick: Tick) -> T:
 
 
 def leave(status: int) -> NoReturn:
-    """End the process. Work that was left behind isn't waited for: Python's own way out would crash beneath it."""
+    """End the process without waiting for abandoned threads: Python's normal exit would crash them."""
     if any(thread.is_alive() for thread in _left_behind):
         _left_behind.clear()
         atexit._run_exitfuncs()

@@ -1,8 +1,8 @@
 """The Project folder: project.json, media, stems and takes. Everything resumes from it.
 
-project.json        what docs/project.md describes; a person may edit it
-state.json          what each finished step was made from, so that a step is done again only when that changed
-media/audio.flac    the video's sound, decoded once
+project.json        described in docs/project.md; may be edited by hand
+state.json          the inputs of each finished step, so that a step runs again only when they change
+media/audio.flac    the video's audio, decoded once
 stems/voice.flac, bgm.flac, master.flac, activity.json, words.json
 takes/<segment>-<take id>.flac
 """
@@ -27,27 +27,27 @@ from bgm.timeline import BOUNDED, EMOTIONS, MAX_SECONDS, Segment, Take, Timeline
 
 VERSION = 1
 MAX_BYTES = 32_000_000
-"""Of project.json: a talk of a day fills a tenth of it."""
+"""Largest project.json: a day-long talk takes a tenth of it."""
 _NAME_BYTES = 255
-"""The longest name that the usual file systems take."""
+"""The longest file name on common file systems."""
 FILE = "project.json"
 LANGUAGE_UNKNOWN = "und"
 _WRITTEN = [name for name, setting in SETTINGS.items() if setting.card.group != "machine"]
-"""Settings in project.json. The first releases wrote those of the machine too: they are read, and not heeded."""
+"""Settings in project.json. Early releases also wrote those of the machine: they are read and ignored."""
 Noted = Literal["kept", "source", "decode", "separate", "transcribe", "compose", "mix", "render"]
 NOTED: tuple[Noted, ...] = get_args(Noted)
-"""What may have left notes, in the order in which they are read: the finished file, then each step on the way."""
+"""The sources of notes, in reading order: the finished file, then each step."""
 
 log = logging.getLogger("bgm")
 
 
 class Busy(BadInput):
-    """Another run is working on the project; it can be waited for."""
+    """Another run is working on the project; the caller can wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineUse:
-    """The engine that did a stage, and why it was that one."""
+    """The engine used for a stage, and why."""
 
     name: str
     reason: str
@@ -57,14 +57,14 @@ class EngineUse:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A project as a value; the steps of the studio give a new one and save it.
+    """An immutable project; the studio's steps return a new one and save it.
 
-    ``timeline`` is None until the video was analyzed.
+    ``timeline`` is None until the video has been analyzed.
     """
 
     folder: Path
     video: str
-    """Absolute, or relative to the folder when the video lies inside it."""
+    """Absolute, or relative to the folder if the video is inside it."""
     duration: float
     language: str | None = None
     utterances: tuple[Utterance, ...] = ()
@@ -72,7 +72,7 @@ class Project:
     engines: Mapping[str, EngineUse] = field(default_factory=dict)
     settings: Settings = field(default_factory=Settings)
     notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """By step (NOTED): sentences of what was changed or lost on the way, and, under ``kept``, of what was not."""
+    """By step (NOTED): sentences about what was changed or lost, and, under ``kept``, about what was not."""
 
     @property
     def video_path(self) -> Path:
@@ -110,16 +110,16 @@ class Project:
         return self.timeline.segments if self.timeline else ()
 
     def noted(self, step: Noted, notes: tuple[str, ...]) -> Project:
-        """With ``notes`` in the place of what ``step`` (one of NOTED) said the last time."""
+        """A copy with ``notes`` in place of the previous ones of ``step`` (one of NOTED)."""
         return replace(self, notes={s: found for s in NOTED if (found := notes if s == step else self.notes.get(s))})
 
     def save(self) -> Project:
-        """Write project.json in one step."""
+        """Write project.json atomically."""
         write_text(self.folder / FILE, dumps(self))
         return self
 
     def state(self) -> dict[str, str]:
-        """What each finished step was made from; empty where nothing is known, as in a damaged file."""
+        """Digests of the inputs of each finished step; empty if unknown, as with a damaged file."""
         try:
             state = json.loads((self.folder / "state.json").read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError, RecursionError):
@@ -127,12 +127,12 @@ class Project:
         return {step: key for step, key in state.items() if isinstance(key, str)} if isinstance(state, dict) else {}
 
     def mark(self, step: str, digest: str) -> None:
-        """Note that ``step`` is finished for what ``digest`` stands for."""
+        """Record that ``step`` is finished for the inputs with this digest."""
         write_text(self.folder / "state.json", json.dumps({**self.state(), step: digest}, indent=1))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep a second run out of the folder; the lock goes with the process. Raises Busy when it is taken."""
+        """Keep a second run out of the folder; the lock ends with the process. Raises Busy if it is taken."""
         from filelock import FileLock, Timeout
 
         try:
@@ -146,7 +146,7 @@ class Project:
 
 
 def create(folder: Path, video: Path, duration: float, settings: Settings) -> Project:
-    """Make the folder (its parent must exist) and save a project that was not analyzed yet."""
+    """Create the folder (its parent must exist) and save a project that has not been analyzed yet."""
     try:
         folder.mkdir(exist_ok=True)
     except FileNotFoundError as error:
@@ -157,15 +157,15 @@ def create(folder: Path, video: Path, duration: float, settings: Settings) -> Pr
 
 
 def relative_video(folder: Path, video: Path) -> str:
-    """How project.json names the video: relative when it lies in the folder, so that the folder can be moved."""
+    """The video's path in project.json: relative if it is in the folder, so that the folder can be moved."""
     absolute, base = video.resolve(), folder.resolve()
     return absolute.relative_to(base).as_posix() if absolute.is_relative_to(base) else str(absolute)
 
 
 def with_video(project: Project) -> Project:
-    """The project with its video where it lies now: where it was, or beside or in the project's folder if both moved.
+    """The project with its video located: where it was, or next to or in the project's folder if both were moved.
 
-    Only a file with the video's own fingerprint counts. Raises BadInput, saying how to link it again, for none.
+    Only a file with the video's fingerprint counts. Raises BadInput, saying how to link it again, if there is none.
     """
     if project.video_path.is_file():
         return project
@@ -183,14 +183,14 @@ def with_video(project: Project) -> Project:
 
 
 def exists(folder: Path) -> bool:
-    """Whether a project lies in ``folder``."""
+    """Whether ``folder`` contains a project."""
     return (folder / FILE).is_file()
 
 
 def load(folder: Path, here: Settings | None = None) -> Project:
-    """Read project.json strictly. Raises BadInput with the place and the trouble in one sentence.
+    """Read project.json strictly. Raises BadInput with the place and the problem in one sentence.
 
-    What is the machine's and not the project's (where models run, whether the network may be used) comes from ``here``.
+    Settings of the machine rather than the project (device, offline) come from ``here``.
     """
     file = folder / FILE
     try:
@@ -208,7 +208,7 @@ def load(folder: Path, here: Settings | None = None) -> Project:
 
 
 def dumps(project: Project) -> str:
-    """project.json's text."""
+    """The text of project.json."""
     document = {
         "version": VERSION,
         "video": project.video,
@@ -224,7 +224,7 @@ def dumps(project: Project) -> str:
 
 
 def loads(text: str, folder: Path, here: Settings | None = None) -> Project:
-    """Read project.json's text; see :func:`load`."""
+    """Parse the text of project.json; see :func:`load`."""
     from pydantic import ValidationError
 
     name = folder / FILE
@@ -259,14 +259,14 @@ def _schema() -> Any:
         utterances: Annotated[tuple[Utterance, ...], AfterValidator(_checked_utterances)]
         segments: Annotated[tuple[Segment, ...], AfterValidator(_checked_segments)]
         engines: dict[str, EngineUse]
-        notes: NotRequired[dict[Noted | Literal["score"], tuple[str, ...]]]  # in the first releases there were none
+        notes: NotRequired[dict[Noted | Literal["score"], tuple[str, ...]]]  # absent in the first releases
         settings: Settings
 
     return TypeAdapter(Document)
 
 
 def _short(text: str) -> str:
-    """A name out of the file as it can stand in a message: whoever wrote the file may have put anything there."""
+    """Shorten a name from the file for a message: the file may contain anything."""
     return text if (text.isidentifier() or text.isdecimal()) and len(text) <= 40 else reprlib.repr(text)
 
 
@@ -274,7 +274,7 @@ def _from_document(document: dict[str, Any], folder: Path) -> Project:
     timeline = Timeline(document["duration"], document["segments"]) if document["segments"] else None
     fields = ("video", "duration", "language", "utterances", "engines", "settings")
     notes = document.get("notes", {})
-    if "score" in notes:  # what composing was once called
+    if "score" in notes:  # the former name of compose
         notes["compose"] = notes.pop("score")
     return Project(folder, timeline=timeline, notes=notes, **{name: document[name] for name in fields})
 
@@ -286,7 +286,8 @@ def _checked_video(video: str) -> str:
 
 
 def _can_be_named(part: str) -> bool:
-    """Can a file or folder have this name? (Other names make every look at the path an error of its own.)"""
+    """Whether a file or folder can have this name. (With others, every access to the path raises an error of its
+    own.)"""
     return "\0" not in part and len(part.encode()) <= _NAME_BYTES
 
 
@@ -330,9 +331,9 @@ def _is_name(text: str) -> bool:
 
 
 def update(project: Project, change: Callable[[Project], Project]) -> Project:
-    """Read the project as it is on disk now, change it and save it, while nobody else does the same.
+    """Read the project from disk, change it and save it, under a lock.
 
-    So that an edit made on the page while takes are being made loses neither the edit nor the takes.
+    So an edit on the page while takes are being made loses neither the edit nor the takes.
     """
     from filelock import FileLock
 

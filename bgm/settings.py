@@ -1,8 +1,8 @@
-"""What a creator may set for a project; the same fields stand under ``settings`` in project.json.
+"""The settings of a project; the same fields are under ``settings`` in project.json.
 
-Each field carries its card: what the value may be, how the shell names it, who may change it. The shell's options, the
-page's controls and checks, what a project file may bring along and the table of docs/project.md follow from the cards,
-so a new setting is a field here and the place that reads it.
+Each field carries its card: allowed values, name in the shell, who may change it. The shell's options, the page's
+controls and checks, what a project file may contain and the table in docs/project.md are derived from the cards, so a
+new setting is a field here and the code that reads it.
 """
 
 from __future__ import annotations
@@ -18,48 +18,48 @@ from bgm.errors import BadInput
 from bgm.timeline import SEEDS, Style
 
 LOUDNESS_PRESETS = {"youtube": -14.0, "apple": -16.0, "ebu": -23.0}
-"""Integrated loudness that the platforms aim at, LUFS (EBU R 128; Apple Podcasts; YouTube's normalisation)."""
+"""Target integrated loudness of the platforms, LUFS (EBU R 128; Apple Podcasts; YouTube's normalisation)."""
 AUTO = "auto"
 ENERGIES = ("calm", "energetic")
-"""As words that the composer knows."""
+"""Words that the composer understands."""
 EVERY_TRACK = "mix"
 MOST_TRACKS = 64
-"""Sound tracks that a number can name: more streams are refused in a file."""
+"""Largest track number: files with more streams are rejected."""
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Group = Literal["analysis", "music", "mix", "machine"]
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What is known of a setting beside its name, type and default."""
+    """The metadata of a setting, beside its name, type and default."""
 
     help: str
     """For the shell and the docs."""
     group: Group
-    """The step that it belongs to; ``machine``: of where a project is worked on, never written to the project."""
+    """The step that it belongs to. ``machine``: it belongs to the machine and is never written to the project."""
     metavar: str = ""
-    """How the shell calls the value; a switch has none."""
+    """Placeholder for the value in the shell's help; a switch has none."""
     flag: str = ""
-    """The shell's name for it, if another than the field's."""
+    """The shell's name for it, if it differs from the field's."""
     words: tuple[str, ...] = ()
-    """Beside a number: words that may stand in its place. Else: all that it may be."""
+    """For a number: words allowed in its place. Otherwise: all allowed values."""
     named: Mapping[str, float | None] = field(default_factory=dict)
-    """Names that the shell takes for numbers."""
+    """Names that the shell accepts for numbers."""
     bounds: tuple[float, float] | None = None
-    """Least and most of a number."""
+    """Minimum and maximum of a number."""
     page_bounds: tuple[float, float] | None = None
-    """The same for a stranger on the page, where that is less: what one user may ask of a server."""
+    """Narrower bounds for strangers on the page: what one user may ask of a server."""
     unit: str = ""
     pattern: str = ""
     """Of a text."""
     called: str = ""
-    """What a text must be, for whoever wrote another."""
+    """What the text must be, for error messages."""
     engine: str = ""
     """The stage whose engine it names, as ``auto`` or ``NAME[:MODEL]``."""
     on_page: bool = False
     """Whether the page and the API may change it."""
     portable: bool = True
-    """Whether a project file may bring it along. What names files, models and devices is the server's to say."""
+    """Whether a project file may contain it. Files, models and devices are for the server to name."""
 
 
 def _card(default: Any, **known: Any) -> Any:
@@ -68,7 +68,7 @@ def _card(default: Any, **known: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Times in seconds; loudness in LUFS. Raises BadInput, in one sentence, for an impossible value."""
+    """Times in seconds; loudness in LUFS. Raises BadInput, in one sentence, for an invalid value."""
 
     separator: str = _card(AUTO, help="who parts the voice", group="analysis", engine="separate", portable=False)
     transcriber: str = _card(
@@ -193,13 +193,13 @@ class Settings:
             setting.check(getattr(self, setting.name))
 
     def on_machine(self, here: Settings) -> Settings:
-        """The same where ``here`` is worked: with its device, and as offline as it is."""
+        """A copy with the device and the offline switch of ``here``."""
         return replace(self, **{name: getattr(here, name) for name in _OF_MACHINE})
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A field of Settings: its card, and what its annotation says."""
+    """A field of Settings: its card and its types."""
 
     name: str
     default: Any
@@ -209,7 +209,7 @@ class Setting:
 
     @property
     def flag(self) -> str:
-        """``min-segment``, as the shell and the messages call it."""
+        """``min-segment``, as in the shell and the messages."""
         return self.card.flag or self.name.replace("_", "-")
 
     @property
@@ -221,13 +221,13 @@ class Setting:
         return bool(self.types & {int, float})
 
     def check(self, value: object, bounds: tuple[float, float] | None = None) -> None:
-        """Raises BadInput, saying what the value may be, for one that it can't be; ``bounds`` else than the card's."""
+        """Raise BadInput, saying what is allowed, for an invalid value; ``bounds`` override the card's."""
         bounds = bounds or self.card.bounds
         if not self._may_be(value, bounds):
             raise BadInput(f"{self.flag} must be {self.allowed(bounds)}")
 
     def from_page(self, value: Any) -> Any:
-        """The value that a browser sent, as the type that it has here. Raises BadInput for an impossible one."""
+        """The value that a browser sent, converted to the field's type. Raises BadInput for an invalid one."""
         if isinstance(value, float) and value.is_integer() and int in self.types:
             value = int(value)
         value = None if value == "" and type(None) in self.types else value
@@ -235,7 +235,7 @@ class Setting:
         return float(value) if isinstance(value, int) and float in self.types else value
 
     def allowed(self, bounds: tuple[float, float] | None = None) -> str:
-        """What it may be, in words: ``auto or 0 to 3600 seconds``."""
+        """The allowed values in words: ``auto or 0 to 3600 seconds``."""
         card = self.card
         if self.is_switch:
             return "on or off"
@@ -248,7 +248,7 @@ class Setting:
         return " or ".join(filter(None, (", ".join(choices[:-1]), choices[-1])))
 
     def read(self, text: str) -> Any:
-        """The value that ``text`` (from a command line) stands for. Raises BadInput where it is none."""
+        """Parse a command-line value. Raises BadInput for an invalid one."""
         if text in self.card.named:
             return self.card.named[text]
         if not self.is_number or text in self.card.words:
@@ -296,7 +296,7 @@ _OF_MACHINE = [name for name, setting in SETTINGS.items() if setting.card.group 
 
 
 def table() -> str:
-    """Every setting that a project has, as the Markdown table of docs/project.md."""
+    """The project's settings as the Markdown table of docs/project.md."""
     rows = ["| setting | default | may be | option | meaning |", "|---|---|---|---|---|"]
     for setting in SETTINGS.values():
         if setting.card.group != "machine":

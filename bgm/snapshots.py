@@ -1,7 +1,7 @@
-"""Named states of a project to go back to, kept in its folder as ``snapshots.json``.
+"""Named states of a project to return to, kept in its folder as ``snapshots.json``.
 
-A snapshot is what project.json says, in its own form, under a name. It names takes and holds none: nothing of the sound
-is copied, and the studio deletes no take, so what a snapshot names is there when it is wanted.
+A snapshot is the content of project.json under a name. It refers to takes without copying any audio; since the studio
+never deletes takes, they are there when needed.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ NAME_LENGTH = 60
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A state of a project: its name, and when it was saved (ISO 8601, UTC)."""
+    """A saved state of a project: its name, and when it was saved (ISO 8601, UTC)."""
 
     name: str
     saved: str
 
 
 def listed(folder: Path) -> tuple[Snapshot, ...]:
-    """The snapshots of the project in ``folder``, the oldest first. Raises BadInput: damaged."""
+    """The snapshots of the project in ``folder``, oldest first. Raises BadInput if the file is damaged."""
     return tuple(Snapshot(one["name"], one["saved"]) for one in _read(folder))
 
 
 def save(project: Project, name: str, now: datetime | None = None) -> tuple[Snapshot, ...]:
-    """Keep the project's present state under ``name``, in the place of one that has it; all that there are.
+    """Save the project's current state as ``name``, replacing one of that name; returns all snapshots.
 
-    Raises BadInput for a name that can't be one, for too many, and for a video that was not analyzed yet.
+    Raises BadInput for an invalid name, for too many snapshots, and for a video that has not been analyzed yet.
     """
     called = " ".join(name.split())
     if not (called.isprintable() and 0 < len(called) <= NAME_LENGTH):
@@ -56,7 +56,7 @@ def save(project: Project, name: str, now: datetime | None = None) -> tuple[Snap
 
 
 def get(project: Project, name: str) -> Project:
-    """The project as it was when ``name`` was saved; nothing is changed by asking. Raises BadInput for none."""
+    """The project as it was when ``name`` was saved; changes nothing. Raises BadInput if there is no such snapshot."""
     found = next((one for one in _read(project.folder) if one["name"] == name), None)
     if found is None:
         raise BadInput("there is no such snapshot any more")
@@ -67,13 +67,13 @@ def get(project: Project, name: str) -> Project:
 
 
 def remove(project: Project, name: str) -> tuple[Snapshot, ...]:
-    """Forget a snapshot; those that are left."""
+    """Delete a snapshot; returns the remaining ones."""
     _write(project.folder, [one for one in _read(project.folder) if one["name"] != name])
     return listed(project.folder)
 
 
 def check(project: Project) -> None:
-    """Are the snapshots that somebody else wrote whole? Raises BadInput, else."""
+    """Validate snapshots from an untrusted source. Raises BadInput if they are not intact."""
     for snapshot in listed(project.folder):
         then = get(project, snapshot.name)
         missing = [take.file for s in then.segments for take in s.takes if not then.take_path(take).is_file()]

@@ -1,4 +1,4 @@
-"""Which of a video's sound tracks the studio hears: the one that was asked for, all of them, or the one that speaks.
+"""Selects the audio track of a video: the one that was asked for, all of them, or the one with speech.
 
 Tracks are numbered from 1 in the order of the file, as players list them.
 """
@@ -19,9 +19,9 @@ from bgm.project import Project
 from bgm.settings import EVERY_TRACK
 
 ENOUGH_SPEECH = 0.5
-"""Of the speech in the track that has most: with as much, the track that plays by default is taken."""
+"""The default track is used if it has at least this share of the speech in the track with the most."""
 _SOUNDING = 1e-4
-"""A peak above this (-80 dB) is a sound."""
+"""A peak above this (-80 dB) counts as sound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,10 @@ class _Candidate:
 
 
 def hear(info: MediaInfo, wanted: str, target: Path, progress: Progress) -> Heard:
-    """Decode the sound of ``info`` to ``target``, of the track or tracks that ``wanted`` (settings.audio_track) names.
+    """Decode the audio of ``info`` to ``target``, from the track or tracks that ``wanted`` (settings.audio_track)
+    names.
 
-    Raises BadInput, naming what there is, for a track that the file doesn't have.
+    Raises BadInput, listing the tracks, if the file has no such track.
     """
     if len(info.sounds) == 1 and wanted in ("auto", EVERY_TRACK, "1"):
         return Heard("1", _notes_of(decode(info, target, progress)))
@@ -58,7 +59,7 @@ def hear(info: MediaInfo, wanted: str, target: Path, progress: Progress) -> Hear
 
 
 def used_of(info: MediaInfo, used: str) -> MediaInfo:
-    """``info`` with the sound track that is heard; for a mix the one that plays by default."""
+    """``info`` with the selected audio track; for a mix the default one."""
     if not used.isdecimal():
         return info
     if not 1 <= int(used) <= len(info.sounds):
@@ -68,19 +69,19 @@ def used_of(info: MediaInfo, used: str) -> MediaInfo:
 
 
 def name(track: AudioTrack, number: int) -> str:
-    """``2 (Mic, eng)``: the number and what the file says of the track."""
+    """``2 (Mic, eng)``: the number and what the file says about the track."""
     said = ", ".join(filter(None, (track.title, track.language if track.language != "und" else "")))
     return f"{number} ({said})" if said else str(number)
 
 
 def remember(project: Project, info: MediaInfo, used: str) -> None:
-    """Note which tracks there are and which is heard, for the page and for the finished video."""
+    """Record the tracks and the selected one, for the page and for the finished video."""
     project.mark("sounds", json.dumps([name(track, number) for number, track in enumerate(info.sounds, 1)]))
     project.mark("sound", used)
 
 
 def names(project: Project) -> list[str]:
-    """The tracks of the project's video, as they were noted; none before the analysis."""
+    """The recorded tracks of the project's video; none before the analysis."""
     try:
         noted = json.loads(project.state().get("sounds", "[]"))
     except ValueError:
@@ -89,11 +90,11 @@ def names(project: Project) -> list[str]:
 
 
 def used(project: Project, info: MediaInfo) -> MediaInfo:
-    """``info`` with the sound track that the analysis heard."""
+    """``info`` with the audio track that the analysis used."""
     try:
         return used_of(info, project.state().get("sound", "auto"))
     except BadInput:
-        return info  # another video lies in its place; the analysis will say so
+        return info  # another video is in its place; the analysis will report it
 
 
 def _with_most_speech(info: MediaInfo, target: Path, progress: Progress) -> Heard:

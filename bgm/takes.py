@@ -1,4 +1,4 @@
-"""Which takes are there, which are missing, and the making of them."""
+"""Find missing and stale takes, and make takes."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from bgm.project import Project
 from bgm.timeline import Segment, Take, Timeline
 
 OWN_FILE = "file"
-"""The engine of a take that the creator brought."""
+"""Engine name of a take from the creator's own file."""
 MAX_TAKES = 64
-"""Of one segment for the same inputs."""
+"""Takes of one segment for the same inputs."""
 
 
 def missing(project: Project, music: Music, wanted: Collection[str] | None, *, another: bool = False) -> list[Order]:
-    """The takes to make for the segments in ``wanted`` (None: all): what is not there yet, or one more of each.
+    """The takes to make for the segments in ``wanted`` (None: all): those that don't exist yet, or one more of each.
 
-    Locked and silent segments need none; a segment with the creator's own sound needs one only when asked.
+    Locked and silent segments need none; a segment with the creator's own audio needs one only with ``another``.
     """
     out: list[Order] = []
     piece = piece_of(project)
@@ -46,9 +46,9 @@ def missing(project: Project, music: Music, wanted: Collection[str] | None, *, a
 def compose(
     project: Project, music: Music, todo: Sequence[Order], progress: Progress, *, choose: bool = False
 ) -> tuple[Project, tuple[str, ...]]:
-    """Make the takes; the project is saved after each, with whatever was edited meanwhile. With what there is to note.
+    """Make the takes and return the project with the notes; it is saved after each take, with edits made meanwhile.
 
-    ``choose`` lets each be heard; else one that is made beside a take that still fits is only kept.
+    ``choose`` selects each new take; otherwise a new take is selected only if the current one is stale.
     """
     if not todo:
         return project, ()
@@ -67,7 +67,7 @@ def compose(
 
 
 def adopt(project: Project, music: Music) -> Project:
-    """Let a take that exists already be heard where it fits a segment's present inputs (after an undo, say)."""
+    """Select an existing take for each segment whose current inputs it matches (after an undo, for example)."""
     piece = piece_of(project)
     for segment in project.segments:
         if is_stale(project, piece, segment, music):
@@ -78,7 +78,7 @@ def adopt(project: Project, music: Music) -> Project:
 
 
 def is_stale(project: Project, piece: Piece, segment: Segment, music: Music) -> bool:
-    """Whether what would be heard in this segment was not made from its present inputs."""
+    """Whether the segment's selected take is missing or was not made from its current inputs."""
     take = segment.chosen_take
     if segment.silent or segment.locked:
         return False
@@ -91,7 +91,8 @@ def is_stale(project: Project, piece: Piece, segment: Segment, music: Music) -> 
 
 
 def with_take(timeline: Timeline, segment_id: str, take: Take) -> Timeline:
-    """The take joins its segment's list; one that is made again keeps its place, by which the page numbers takes."""
+    """Add the take to its segment's list; a take made again keeps its position, because the page numbers takes by
+    it."""
     takes = timeline[segment_id].takes
     if any(t.id == take.id for t in takes):
         return timeline.update(segment_id, takes=tuple(take if t.id == take.id else t for t in takes))
@@ -99,7 +100,7 @@ def with_take(timeline: Timeline, segment_id: str, take: Take) -> Timeline:
 
 
 def with_takes_of(old: Sequence[Segment], timeline: Timeline) -> Timeline:
-    """``timeline`` with the takes that the segments of the same ids have in ``old``."""
+    """``timeline`` with the takes that segments of the same ids have in ``old``."""
     before = {segment.id: segment for segment in old}
     for segment in timeline.segments:
         known = before.get(segment.id)
@@ -111,10 +112,10 @@ def with_takes_of(old: Sequence[Segment], timeline: Timeline) -> Timeline:
 
 
 def go_on_after(project: Project, whole: Segment, second: Segment) -> Take | None:
-    """After a split the second part goes on with the music that was there, until new music is made: a take of the rest.
+    """After a split, let the second part continue the current music until it is recomposed: a take of the remainder.
 
-    ``second`` is the later part of ``whole``. A sound shorter than its segment is repeated by the mix, so the copy
-    begins in the middle and ends with the beginning. None where nothing was heard. Writes the take's file.
+    ``second`` is the later part of ``whole``. The mix loops a sound that is shorter than its segment, so the copy
+    starts in the middle and wraps around. None if there is no take. Writes the take's file.
     """
     take = whole.chosen_take
     source = project.take_path(take) if take else None
@@ -135,7 +136,7 @@ def go_on_after(project: Project, whole: Segment, second: Segment) -> Take | Non
 
 
 def _arrive(project: Project, arriving: Order, music: Music, *, choose: bool = False) -> Project:
-    """The take joins its segment, if that is still there, and is heard unless what is heard now is current too."""
+    """Add the take to its segment, if that still exists, and select it unless the selected take is current too."""
     timeline = project.timeline
     if timeline is None or all(s.id != arriving.segment_id for s in timeline.segments):
         return project
