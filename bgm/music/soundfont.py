@@ -24,6 +24,7 @@ from bgm.errors import BadInput, EngineUnavailable
 
 _SYSTEM_FONTS = (
     "/usr/share/sounds/sf3/MuseScore_General.sf3",
+    "/usr/share/sounds/sf3/MuseScore_General_Lite.sf3",
     "/usr/share/sounds/sf2/MuseScore_General.sf2",
     "/usr/share/soundfonts/MuseScore_General.sf3",
     "/usr/share/sounds/sf2/FluidR3_GM.sf2",
@@ -54,8 +55,8 @@ def find_font(wanted: str | None = None) -> Path | None:
         if fault := _fault(path, path.stat().st_mtime_ns):
             raise BadInput(fault)
         return path
-    fetched = weights.find(weights.card("soundfont"))
-    candidates = [fetched] if fetched else []
+    fetched = (weights.find(weights.card(key)) for key in ("soundfont", "soundfont:musescore"))
+    candidates = [font for font in fetched if font]
     candidates += [Path(font) for font in _SYSTEM_FONTS]
     candidates += [folder / "TimGM6mb.sf2" for folder in _package_folders("pretty_midi")]
     for path in candidates:
@@ -85,13 +86,15 @@ def _presets(font: Path) -> bytes:
         if (riff, form) != (b"RIFF", b"sfbk") or font.stat().st_size < size + 8:
             raise ValueError(font)
         while header := file.read(8):
+            if header[:1] == b"\0":  # RIFF pads odd chunks; converters to .sf3 often don't
+                header = header[1:] + file.read(1)
             name, size = struct.unpack("<4sI", header)
             if name == b"LIST" and file.read(4) == b"pdta":
                 name, size = struct.unpack("<4sI", file.read(8))
                 if name == b"phdr":
                     return file.read(size)
                 break
-            file.seek(size + size % 2 - (4 if name == b"LIST" else 0), os.SEEK_CUR)
+            file.seek(size - (4 if name == b"LIST" else 0), os.SEEK_CUR)
     raise ValueError(font)
 
 

@@ -8,6 +8,7 @@ played with the pedal ring on from chord to chord.
 from __future__ import annotations
 
 import ctypes
+import threading
 from collections.abc import Iterator
 from enum import IntEnum
 from pathlib import Path
@@ -168,7 +169,27 @@ def played(score: Score, frames: int, font: Path, block_frames: int) -> Iterator
             following = _fill(synth, block, start, timeline, following)
             yield block
     finally:
+        _put_away(synth, font)
+
+
+_resting: list[Synth] = []
+"""The last one that played an .sf3."""
+_open = threading.Lock()
+
+
+def _put_away(synth: Synth, font: Path) -> None:
+    """Close a synthesiser; that of an .sf3 when the next one was played.
+
+    FluidSynth shares the samples that any open synthesiser uses, so those that an .sf3 has as Ogg Vorbis are decoded
+    for the first take and not for each: 0.02 instead of 0.46 s.
+    """
+    if font.suffix != ".sf3":
         synth.close()
+        return
+    with _open:
+        before, _resting[:] = tuple(_resting), [synth]
+    for old in before:
+        old.close()
 
 
 def _fill(synth: Synth, block: Buses, start: int, timeline: list[TimedEvent], following: int) -> int:

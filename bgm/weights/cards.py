@@ -26,6 +26,8 @@ ENGINES: Mapping[str, str | None] = {
 }
 """What has weights of its own → the model that is meant where none is named."""
 SENTIMENT_LORA = "JD97/Riffusion_sentiment_LoRA"
+SMALL_SOUNDFONT = "musescore"
+"""Another font that can be had: ``soundfont:musescore``."""
 SHOWN_SIZES = ("tiny", "base", "small", "medium", "large-v3", "turbo")
 """The multilingual sizes of Whisper that messages and the shell's help name."""
 
@@ -87,6 +89,8 @@ def card_for(engine: str, model: str | None = None) -> Card:
         return _faster_whisper(str(model))
     if engine == "whisper":
         return _whisper(str(model))
+    if engine == "soundfont" and model == SMALL_SOUNDFONT:
+        return _MUSESCORE
     known = _named(engine)
     if model in (None, ENGINES[engine]) or Hub(str(model)) in known.sources:
         return known
@@ -106,6 +110,8 @@ def _own(engine: str, path: Path) -> Card:
 
 def _is_size(engine: str, model: str) -> bool:
     """A name of the catalogue, which means the same whatever lies in the working directory."""
+    if engine == "soundfont":
+        return model == SMALL_SOUNDFONT
     sizes = {"faster-whisper": faster_whisper_repositories, "whisper": whisper_addresses}.get(engine, dict)()
     return model == ENGINES[engine] or model in sizes
 
@@ -163,6 +169,8 @@ def _named(engine: str) -> Card:
 
 
 def _no_model(engine: str, model: str, choice: str = "") -> str:
+    if engine == "soundfont":
+        choice = SMALL_SOUNDFONT
     known = choice or (f"{ENGINES[engine]} or a folder" if ENGINES[engine] else "a hub id or a folder")
     return f"{engine} has no model {model!r}; choose {known}"
 
@@ -224,6 +232,29 @@ _FLUID_R3_IN_DEBIAN = DebianPackage(
     "6f531493ac4e4d9772fd96b2488ea1790af81c196135fbdd25997da0781fc60e",
     "usr/share/sounds/sf2/FluidR3_GM.sf2",
 )
+
+_MUSESCORE = Card(
+    f"soundfont:{SMALL_SOUNDFONT}",
+    "MuseScore General Lite soundfont",
+    "MIT",
+    34_150_714,
+    (
+        File(
+            ("MuseScore_General_Lite.sf3",),
+            "916aaca6b0eb9f9083eb42399614acb2ff4ec72ce28dffff1814592a9696b479",
+            39_978_561,
+        ),
+    ),
+    (
+        DebianPackage(
+            "https://deb.debian.org/debian/pool/main/m/musescore-general-soundfont-small/"
+            "musescore-general-soundfont-small_0.2.1-1_all.deb",
+            "65f9c1cb658c49e8713d2c95238d5d26868f520341f74a4fe26248a8f763c739",
+            "usr/share/sounds/sf3/MuseScore_General_Lite.sf3",
+        ),
+    ),
+)
+"""A third of the size; what Ogg Vorbis left of MuseScore's own font."""
 
 _FILES: Mapping[str, tuple[File, ...]] = {
     "faster-whisper": (

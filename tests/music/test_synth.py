@@ -215,6 +215,15 @@ def test_a_font_that_is_damaged_or_has_no_drums_gives_way_to_the_next_in_a_sente
             soundfont.find_font(str(font))
 
 
+def test_a_font_whose_odd_chunks_are_not_padded_is_read(small_font: str, tmp_path: Path) -> None:
+    presets = soundfont._presets(Path(small_font))
+    inner = b"pdtaphdr" + len(presets).to_bytes(4, "little") + presets
+    body = b"sfbk" + b"".join(b"LIST" + len(c).to_bytes(4, "little") + c for c in (b"INFO" + b"x" * 9, inner))
+    font = tmp_path / "converted.sf3"
+    font.write_bytes(b"RIFF" + len(body).to_bytes(4, "little") + body)
+    assert soundfont.find_font(str(font)) == font
+
+
 def test_the_setting_chooses_the_font(monkeypatch: pytest.MonkeyPatch, small_font: str) -> None:
     monkeypatch.setenv("BGM_SOUNDFONT", small_font)
     assert soundfont.find_font() == Path(small_font)
