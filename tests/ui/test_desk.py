@@ -132,6 +132,20 @@ def test_an_edit_while_the_emotions_are_read_again_is_kept(desk: Desk, heard: st
     assert done == desk.workspace.load(heard)
 
 
+def test_a_timeline_that_follows_from_a_line_is_undone_with_it(desk: Desk, heard: str) -> None:
+    before = desk.workspace.load(heard)
+    for end in (3.5, 3.6):  # a slider or a key that is held: one step, whatever is read meanwhile
+        desk.edit(heard, [{"op": "line_times", "index": 0, "start": 0.5, "end": end, "run": 1}])
+        over(desk.start(heard, "read_emotions", StepOptions()))
+    assert desk.workspace.load(heard).segments[0].end != before.segments[0].end
+    desk.edit(heard, [{"op": "undo"}])
+    now = desk.workspace.load(heard)
+    assert (now.utterances, [(s.start, s.end) for s in now.segments]) == (
+        before.utterances,
+        [(s.start, s.end) for s in before.segments],
+    )
+
+
 def test_words_that_were_changed_are_read_before_the_music_is_made(desk: Desk, heard: str) -> None:
     desk.edit(
         heard, [{"op": "line_text", "index": 0, "name": "text", "text": "How dare you, I am furious, I hate this!"}]
