@@ -288,7 +288,8 @@ def _placement(project: Project, segment: Segment) -> Placement:
     take = None if segment.silent else segment.chosen_take
     if take is None and not segment.silent:
         log.warning("segment %s has no music yet: it stays silent", segment.id)
-    return Placement(start, end - start, _existing(project, take) if take else None, segment.gain_db)
+    fades = (min(audio.frames_of(seconds), end - start) for seconds in (segment.fade_in, segment.fade_out))
+    return Placement(start, end - start, _existing(project, take) if take else None, segment.gain_db, *fades)
 
 
 def _existing(project: Project, take: Take) -> Path:

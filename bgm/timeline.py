@@ -22,6 +22,9 @@ MIN_LENGTH = 0.25
 SEEDS = (0, 2**32 - 1)
 """Least and most."""
 
+FADES, PAGE_FADES = (0, 60), (0, 10)
+"""Least and most seconds, and what the page offers; no fade is longer than its segment."""
+
 
 class Emotion(StrEnum):
     """The seven labels of j-hartmann/emotion-english-distilroberta-base, in its order."""
@@ -107,6 +110,9 @@ class Segment:
     takes: tuple[Take, ...] = ()
     style: Style | None = None
     """Of the music here; None is the whole video's."""
+    fade_in: float = field(default=0.0, metadata={"called": "fade in", "bounds": FADES, "page_bounds": PAGE_FADES})
+    """Seconds in which the music comes up from silence; 0: it joins the music before it."""
+    fade_out: float = field(default=0.0, metadata={"called": "fade out", "bounds": FADES, "page_bounds": PAGE_FADES})
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
@@ -186,8 +192,8 @@ class Timeline:
         whole = self.segments[i]
         if not (whole.start + MIN_LENGTH <= time <= whole.end - MIN_LENGTH):
             raise ValueError(f"a segment can be split only {MIN_LENGTH} s or more from its ends")
-        first = replace(whole, end=time, source="user")
-        second = replace(whole, id=self.free_id(), start=time, source="user", chosen=None, takes=())
+        first = replace(whole, end=time, source="user", fade_out=0.0)
+        second = replace(whole, id=self.free_id(), start=time, source="user", chosen=None, takes=(), fade_in=0.0)
         return self._put(i, i + 1, first, second)
 
     def merge(self, segment_id: str) -> Timeline:
@@ -201,7 +207,8 @@ class Timeline:
         first, second = self.segments[i : i + 2]
         differs = (first.emotion, first.prompt) != (second.emotion, second.prompt)
         stays = second if differs and second.length > first.length else first
-        return self._put(i, i + 2, replace(stays, start=first.start, end=second.end, source="user"))
+        whole = replace(stays, start=first.start, end=second.end, source="user")
+        return self._put(i, i + 2, replace(whole, fade_in=first.fade_in, fade_out=second.fade_out))
 
     def remove(self, segment_id: str) -> Timeline:
         """Take a segment away: the one before it lasts until its end, or, where it is the first, the next one begins

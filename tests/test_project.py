@@ -67,8 +67,8 @@ def test_the_schema_has_the_promised_fields(project: Project) -> None:
     document = json.loads(projects.dumps(project))
     assert set(document) == set("version video duration language utterances segments engines settings notes".split())
     assert set(document["segments"][0]) == set(
-        "id start end emotion confidence source prompt seed gain_db locked silent chosen takes style".split()
-    )
+        "id start end emotion confidence source prompt seed gain_db locked silent chosen".split()
+    ) | set("takes style fade_in fade_out".split())
     assert set(document["segments"][0]["takes"][0]) == set("id engine seed file".split())
     assert set(document["utterances"][0]) == set("start end text english scores unsure".split())
     assert set(document["utterances"][0]["scores"]) == set(EMOTIONS)

@@ -92,12 +92,15 @@ class Clip:
     fade_in: Fade
     fade_out: Fade
     placement: int
+    own: tuple[Fade, Fade] | None = None
+    """Those that were asked for, of the whole placement: a short sound may be repeated in it."""
 
     def read(self, start: int, stop: int) -> Audio:
         """The timeline's frames ``start`` to ``stop``, which must lie within what is heard, faded: (frames, 2)."""
         before, after = self.start - self.fade_in.start, self.fade_out.stop - self.start - self.sound.frames
         sound = self.sound.extended(start - self.start, stop - self.start, before, after)
-        return sound * envelope(self.fade_in, self.fade_out, start, stop)[:, None]
+        gain = envelope(self.fade_in, self.fade_out, start, stop)
+        return sound * (gain if self.own is None else gain * envelope(*self.own, start, stop))[:, None]
 
 
 class MusicBus:
@@ -123,11 +126,32 @@ def clips(placements: Sequence[Placement]) -> list[Clip]:
     stretches = [s for number, placement in enumerate(placements) for s in _stretches(placement, number)]
     # 2. A boundary's fade follows from the two beside it, so both find the same one.
     neighbours = zip([None, *stretches[:-1]], stretches, [*stretches[1:], None], strict=True)
+    # 3. A fade that was asked for parts them: each ends, or begins, as it would beside silence.
     return [
-        Clip(here.sound, here.start, _fade_in(before, here), _fade_out(here, after), here.placement)
+        Clip(
+            *(here.sound, here.start),
+            _fade_in(None if _parts(placements, before, here) else before, here),
+            _fade_out(here, Stretch(here.stop, here.stop, None, -1) if _parts(placements, here, after) else after),
+            here.placement,
+            _own(placements[here.placement]),
+        )
         for before, here, after in neighbours
         if here.sound is not None
     ]
+
+
+def _parts(placements: Sequence[Placement], left: Stretch | None, right: Stretch | None) -> bool:
+    """Does a fade lie between two stretches?"""
+    if left is None or right is None or left.placement == right.placement:
+        return False
+    return bool(placements[left.placement].fade_out or placements[right.placement].fade_in)
+
+
+def _own(placement: Placement) -> tuple[Fade, Fade] | None:
+    if not (placement.fade_in or placement.fade_out):
+        return None
+    start, stop = placement.start_frame, placement.start_frame + placement.frames
+    return Fade(start, start + placement.fade_in), Fade(stop - placement.fade_out, stop)
 
 
 def _stretches(placement: Placement, number: int) -> list[Stretch]:

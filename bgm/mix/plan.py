@@ -14,12 +14,17 @@ Spans = tuple[tuple[float, float], ...]
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """A take (48 kHz FLAC; None for silence) that fills [start_frame, start_frame + frames) of the timeline."""
+    """A take (48 kHz FLAC; None for silence) that fills [start_frame, start_frame + frames) of the timeline.
+
+    Fades are in frames; with one its edge doesn't join the neighbour, without one they are crossfaded.
+    """
 
     start_frame: int
     frames: int
     take: Path | None
     gain_db: float = 0.0
+    fade_in: int = 0
+    fade_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)

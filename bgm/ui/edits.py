@@ -242,7 +242,7 @@ _FIELDS: dict[str, Callable[[object], Any]] = {
     "prompt": _prompt,
     "seed": _seed,
     "style": _style,
-    "gain_db": partial(_bounded, "gain_db"),
+    **{name: partial(_bounded, name) for name in ("gain_db", "fade_in", "fade_out")},
     "locked": _flag,
     "silent": _flag,
 }

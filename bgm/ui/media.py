@@ -14,9 +14,11 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from bgm.cues import Activity
 from bgm.errors import BgmError
 from bgm.export import EXPORTS
 from bgm.project import Project
+from bgm.speech import words
 from bgm.ui import archive, records
 from bgm.ui.sample import Sample, poster
 from bgm.ui.view import PREFIX, without_folders
@@ -43,6 +45,7 @@ def routes(workspace: Workspace, sample: Sample) -> list[BaseRoute]:
         Route(f"/{PREFIX}/{{project}}/export/{{kind}}", pages.export),
         Route(f"/{PREFIX}/{{project}}/project", pages.archive),
         Route(f"/{PREFIX}/{{project}}/poster", pages.poster),
+        Route(f"/{PREFIX}/{{project}}/edges", pages.edges),
         Route(f"/{PREFIX}/{{project}}/{{name}}", pages.file),
     ]
 
@@ -83,6 +86,18 @@ class _Pages:
         project = self._project(request)
         picture = _poster(project.video_path, project.video_path.stat().st_mtime_ns) if project else None
         return Response(picture, media_type="image/jpeg", headers=_HEADERS | _CACHED) if picture else _missing()
+
+    def edges(self, request: Request) -> Response:
+        """To what a boundary snaps beside lines: the edges of the words that were heard and the cuts, in seconds."""
+        project = self._project(request)
+        if project is None:
+            return _missing()
+        try:
+            heard, cuts = words.load(project.words), Activity.load(project.activity).cuts
+        except BgmError:  # damaged: the next analysis tells; a boundary snaps to less
+            heard, cuts = (), ()
+        times = sorted({time for word in heard for time in (word.start, word.end)})
+        return JSONResponse({"word": times, "cut": cuts}, headers=_HEADERS | _CACHED)
 
     def export(self, request: Request) -> Response:
         kind = request.path_params["kind"]

@@ -10,6 +10,7 @@ from typing import Any
 from bgm.digest import digest
 from bgm.files import write_text
 from bgm.project import Project
+from bgm.timeline import Segment
 
 FILE = "page.json"
 RESULTS = "result"
@@ -58,8 +59,13 @@ def save(folder: Path, records: Records) -> None:
 def mix_key(project: Project) -> str:
     """Stands for all that is heard in the mix: another key means that the mix is out of date."""
     s = project.settings
-    heard = [(x.start, x.end, None if x.silent else x.chosen, x.gain_db) for x in project.segments]
+    heard = [(x.start, x.end, None if x.silent else x.chosen, x.gain_db, *_fades(x)) for x in project.segments]
     return digest("mix", heard, s.lufs, s.duck, s.duck_depth_db)
+
+
+def _fades(segment: Segment) -> tuple[float, ...]:
+    """Nothing for none, so that mixes from before there were fades are still known."""
+    return (segment.fade_in, segment.fade_out) if segment.fade_in or segment.fade_out else ()
 
 
 def result_key(project: Project) -> str:

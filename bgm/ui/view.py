@@ -122,6 +122,7 @@ def _media(project: Project, files: Files) -> View:
         "poster": files.url("poster", project.video_path) if has_picture(project.video_path) else None,
         "audio": files.existing("audio", project.audio),
         "voice": files.existing("voice", project.voice),
+        "edges": files.existing("edges", project.words),
         "peaks": files.existing("peaks/voice", project.voice) or files.existing("peaks/audio", project.audio),
     }
 
@@ -196,6 +197,8 @@ def _segment(project: Project, files: Files, segment: Segment, marks: Sequence[I
         "seed": segment.seed,
         "style": segment.style,
         "gain_db": segment.gain_db,
+        "fade_in": segment.fade_in,
+        "fade_out": segment.fade_out,
         "locked": segment.locked,
         "silent": segment.silent,
         "chosen": segment.chosen,

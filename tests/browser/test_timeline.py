@@ -337,3 +337,97 @@ def test_the_plus_zooms_at_the_playhead(tab: Page) -> None:
     tab.get_by_role("button", name="Zoom in").click()
     settled(tab)
     assert tab.evaluate(place) == pytest.approx(before, abs=2)
+
+
+def clicked(tab: Page, number: int, key: str = "") -> None:
+    tab.locator(".seg").nth(number).click(modifiers=[key] if key else [])  # type: ignore[list-item]
+
+
+def test_several_segments_take_an_edit_as_one_step(tab: Page, project: str, truth: Truth) -> None:
+    names = tab.locator(".seg .name")
+    clicked(tab, 1)
+    clicked(tab, 3, "Shift")
+    chosen = tab.get_by_role("listbox", name="Segments").get_by_role("option", selected=True)
+    expect(chosen).to_have_count(3)
+    expect(tab.locator(".timeline .message")).to_contain_text("3 segments selected")
+    expect(tab.locator(".panel h2")).to_have_text("3 segments")
+    tab.keyboard.press("4")
+    expect(names).to_have_text(["joy", "joy", "joy", "joy"])
+    tab.keyboard.press("Shift+L")
+    expect(tab.locator(".seg.locked")).to_have_count(3)
+    tab.keyboard.press("Control+z")
+    expect(tab.locator(".seg.locked")).to_have_count(0)
+    tab.keyboard.press("Control+z")
+    expect(names).to_have_text(["joy", "sadness", "anger", "fear"])
+    expect(chosen).to_have_count(3)
+    tab.keyboard.press("Escape")
+    expect(chosen).to_have_count(1)
+
+
+def test_picked_segments_share_a_level_and_leave_together(tab: Page, project: str, truth: Truth) -> None:
+    clicked(tab, 0)
+    clicked(tab, 2, "Control")
+    expect(tab.locator(".seg[aria-selected=true]")).to_have_count(2)
+    tab.get_by_role("slider", name="Level of joy").press("PageDown")
+    for name in ("joy", "anger"):
+        expect(tab.get_by_role("slider", name=f"Level of {name}")).to_have_attribute("aria-valuenow", "-6")
+    expect(tab.get_by_role("slider", name="Level of sadness")).to_have_attribute("aria-valuenow", "0")
+    tab.locator(".seg").first.focus()
+    tab.keyboard.press("m")
+    expect(tab.locator(".timeline .message")).to_contain_text("Only neighbours can be merged")
+    tab.keyboard.press("Delete")
+    expect(tab.locator(".seg .name")).to_have_text(["sadness", "fear"])
+    tab.keyboard.press("Control+z")
+    expect(tab.locator(".seg")).to_have_count(4)
+    clicked(tab, 1)
+    tab.keyboard.press("Shift+ArrowRight")
+    expect(tab.locator(".seg[aria-selected=true]")).to_have_count(2)
+    tab.keyboard.press("m")
+    expect(tab.locator(".seg")).to_have_count(3)
+    tab.keyboard.press("Control+z")
+    expect(tab.locator(".seg .name")).to_have_text(["joy", "sadness", "anger", "fear"])
+
+
+def test_a_dragged_boundary_shows_to_what_it_snaps(tab: Page, project: str, truth: Truth) -> None:
+    seek(tab, 8.5)
+    handle = tab.get_by_role("slider", name="Boundary between sadness and anger").bounding_box()
+    strip = tab.locator(".strip").bounding_box()
+    assert handle and strip
+    y, a_second = handle["y"] + 30, strip["width"] / truth(project).duration
+    tab.mouse.move(handle["x"] + handle["width"] / 2, y)
+    tab.mouse.down()
+    for time, name in ((9.4, "line"), (8.5, "playhead"), (10.1, "line")):
+        tab.mouse.move(strip["x"] + time * a_second + 3, y, steps=3)
+        line = tab.locator(".snap-line")
+        expect(line).to_be_visible()
+        expect(line).to_have_attribute("data-name", name)
+        box = line.bounding_box()
+        assert box and box["x"] == pytest.approx(strip["x"] + time * a_second, abs=1.5)
+    tab.mouse.up()
+    expect(tab.locator(".snap-line")).to_be_hidden()
+    expect(tab.get_by_role("slider", name="Boundary between sadness and anger")).to_have_attribute(
+        "aria-valuenow", "10.10"
+    )
+
+
+def test_a_fade_is_dragged_and_heeded(tab: Page, project: str, truth: Truth) -> None:
+    knob = tab.get_by_role("slider", name="Fade in of sadness")
+    box = knob.bounding_box()
+    strip = tab.locator(".strip").bounding_box()
+    assert box and strip
+    x, y, a_second = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, strip["width"] / 20.5
+    tab.mouse.move(x, y)
+    tab.mouse.down()
+    tab.mouse.move(x + 2 * a_second, y, steps=4)
+    tab.mouse.up()
+    expect(knob).to_have_attribute("aria-valuetext", "2.0 s")
+    knob.press("Shift+ArrowRight")
+    knob.press("ArrowLeft")
+    expect(knob).to_have_attribute("aria-valuetext", "2.9 s")
+    out = tab.get_by_role("slider", name="Fade out of sadness")
+    out.press("ArrowUp")
+    expect(out).to_have_attribute("aria-valuetext", "0.1 s")
+    tab.get_by_role("button", name="Undo (Ctrl+Z)").click()
+    expect(out).to_have_attribute("aria-valuetext", "0.0 s")
+    second = truth(project).segments[1]
+    assert (second.fade_in, second.fade_out) == (2.9, 0)

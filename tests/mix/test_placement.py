@@ -83,6 +83,27 @@ def test_a_silent_segment_is_silent_and_the_take_before_dies_away(tmp_path: Path
     assert rms_db(bgm, 6.02, 6.3) == pytest.approx(rms_db(bgm, 7, 9), abs=1.5), "it starts with its attack"
 
 
+def test_a_fade_that_is_asked_for_parts_the_neighbours(tmp_path: Path, mixed: Mixer) -> None:
+    joined = replace(plan(tmp_path, None, (), [noise(4, 1), noise(4, 2)]), settings=AS_IT_COMES)
+    first, second = joined.placements
+    faded = replace(second, fade_in=frames(2), fade_out=frames(1))
+    bgm = mixed(replace(joined, placements=(first, faded))).bgm
+    level = rms_db(bgm, 6, 7)
+    assert rms_db(bgm, 4.0, 4.1) < level - 30, "it comes from silence, and the one before has gone"
+    assert rms_db(bgm, 4.95, 5.05) == pytest.approx(level - 6, abs=1), "half in the middle"
+    assert rms_db(bgm, 7.95, 8.0) < level - 30
+    assert rms_db(bgm, 3.95, 4.0) < rms_db(bgm, 2, 3) - 8
+    assert np.abs(mixed(joined).bgm[frames(4)]).max() > 0.001, "without one they are joined"
+
+
+def test_a_fade_is_of_the_segment_and_not_of_each_repeat(tmp_path: Path, mixed: Mixer) -> None:
+    take = write(tmp_path / "own.flac", noise(2, 4))
+    placement = Placement(0, frames(10), take, fade_in=frames(6))
+    bgm = mixed(MixPlan(frames(10), (placement,), None, (), AS_IT_COMES)).bgm
+    levels = [rms_db(bgm, t, t + 0.5) for t in np.arange(0.5, 6, 0.5)]
+    assert levels == sorted(levels) and rms_db(bgm, 0.5, 1) < rms_db(bgm, 7, 9) - 18
+
+
 def test_a_shorter_file_goes_round_without_a_gap(tmp_path: Path, mixed: Mixer) -> None:
     take = write(tmp_path / "own.flac", noise(3.1, 4))
     placement = Placement(0, frames(10), take)

@@ -21,10 +21,22 @@ def test_each_gesture_does_what_it_says(timeline: Timeline) -> None:
     assert apply(timeline, {"op": "move", "id": "s2", "time": 5}).segments[0].end == 5.0
     assert len(apply(timeline, {"op": "split", "id": "s2", "time": 6.5}).segments) == 3
     assert len(apply(timeline, {"op": "merge", "id": "s1"}).segments) == 1
+    assert [(s.id, s.end) for s in apply(timeline, {"op": "remove", "id": "s2"}).segments] == [("s1", 10.0)]
+    assert [(s.id, s.start) for s in apply(timeline, {"op": "remove", "id": "s1"}).segments] == [("s2", 0.0)]
+    both = [{"op": "emotion", "id": i, "emotion": "anger"} for i in ("s1", "s2")]
+    assert {s.emotion for s in apply(timeline, {"op": "together", "edits": both}).segments} == {Emotion.ANGER}
     assert apply(timeline, {"op": "emotion", "id": "s1", "emotion": "anger"})["s1"].emotion == Emotion.ANGER
     assert len(apply(timeline, {"op": "insert", "start": 1, "end": 2, "emotion": "joy"}).segments) == 4
     assert apply(timeline, {"op": "choose", "id": "s1", "take": "t1"})["s1"].chosen == "t1"
     assert apply(timeline, {"op": "set", "id": "s1", "field": "gain_db", "value": -3})["s1"].gain_db == -3.0
+
+
+def test_fades_stay_at_the_outer_edges(timeline: Timeline) -> None:
+    for field, value in (("fade_in", 2), ("fade_out", 3)):
+        timeline = apply(timeline, {"op": "set", "id": "s2", "field": field, "value": value})
+    cut = apply(timeline, {"op": "split", "id": "s2", "time": 6})
+    assert [(s.fade_in, s.fade_out) for s in cut.segments] == [(0, 0), (2, 0), (0, 3)]
+    assert [(s.fade_in, s.fade_out) for s in apply(cut, {"op": "merge", "id": "s2"}).segments] == [(0, 0), (2, 3)]
 
 
 @pytest.mark.parametrize(
@@ -40,10 +52,15 @@ def test_each_gesture_does_what_it_says(timeline: Timeline) -> None:
         ({"op": "split", "id": "s1", "time": 0.1}, "can be split only"),
         ({"op": "merge", "id": "s2"}, "no next one"),
         ({"op": "emotion", "id": "s1", "emotion": "bored"}, "there is no emotion 'bored'"),
+        ({"op": "together", "edits": {}}, "a list of at most"),
+        ({"op": "together", "edits": [{"op": "together", "edits": []}]}, "hold no others"),
+        ({"op": "together", "edits": [{"op": "remove", "id": "s1"}] * 2}, "there is no segment 's1'"),
+        ({"op": "together", "edits": [{"op": "remove", "id": i} for i in ("s1", "s2")]}, "the only segment"),
         ({"op": "choose", "id": "s1", "take": "../../etc/passwd"}, "has no such take"),
         ({"op": "set", "id": "s1", "field": "takes", "value": []}, "there is no field 'takes'"),
         ({"op": "set", "id": "s1", "field": "prompt", "value": "x" * 501}, "at most 500"),
         ({"op": "set", "id": "s1", "field": "seed", "value": 1.5}, "whole number"),
+        ({"op": "set", "id": "s1", "field": "fade_in", "value": 11}, "between 0 and 10"),
         ({"op": "set", "id": "s1", "field": "gain_db", "value": 99}, "between -24 and 12"),
         ({"op": "set", "id": "s1", "field": "locked", "value": "yes"}, "on or off"),
     ],

@@ -43,6 +43,7 @@ const PATHS = {
   dice: 'M5 4h14a1 1 0 0 1 1 1v14a1 1 0 0 1-1 1H5a1 1 0 0 1-1-1V5a1 1 0 0 1 1-1zm3.5 3a1.5 1.5 0 1 0 0 3 1.5 1.5 0 0 0 0-3zm7 7a1.5 1.5 0 1 0 0 3 1.5 1.5 0 0 0 0-3zM12 10.5a1.5 1.5 0 1 0 0 3 1.5 1.5 0 0 0 0-3z',
   paste: 'M9 3h6v2h4v16H5V5h4zm2 2v2h2V5zM7 7v12h10V7h-2v2H9V7zm2 4h6v2H9zm0 3h6v2H9z',
   swap: 'M7 4 3 8l4 4V9h9V7H7zM17 12v3H8v2h9v3l4-4z',
+  trash: 'M9 3h6l1 2h4v2H4V5h4zM6 8h12l-1 13H7zm3 2v9h2v-9zm4 0v9h2v-9z',
   search: 'M10 4a6 6 0 1 1-3.7 10.7l-3 3L2 16.4l3-3A6 6 0 0 1 10 4zm0 2a4 4 0 1 0 0 8 4 4 0 0 0 0-8z',
   check: 'm9.5 17.5-5-5 1.4-1.4 3.6 3.6 8.6-8.6L19.5 7.500z',
   film: 'M4 5h16v14H4zm2 2v2h2V7zm0 4v2h2v-2zm0 4v2h2v-2zm10-8v2h2V7zm0 4v2h2v-2zm0 4v2h2v-2z',

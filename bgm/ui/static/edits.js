@@ -43,9 +43,9 @@ function split(segments, { id, time }) {
   const i = segments.findIndex((s) => s.id === id);
   const whole = segments[i];
   if (!canSplit(whole, time)) return segments;
-  const first = { ...whole, end: time, source: 'user', stale: isHeard(whole) };
+  const first = { ...whole, end: time, fade_out: 0, source: 'user', stale: isHeard(whole) };
   const rest = whole.takes.filter((take) => take.id === whole.chosen); // it goes on with the music that was there
-  const second = { ...first, id: freeId(segments), start: time, end: whole.end, takes: rest };
+  const second = { ...first, id: freeId(segments), start: time, end: whole.end, takes: rest, fade_in: 0, fade_out: whole.fade_out };
   return replaceAt(segments, i, 1, first, second);
 }
 
@@ -59,7 +59,7 @@ function merge(segments, { id }) {
   const [first, second] = segments.slice(i, i + 2);
   const differs = first.emotion !== second.emotion || first.prompt !== second.prompt;
   const stays = differs && second.end - second.start > first.end - first.start ? second : first;
-  return replaceAt(segments, i, 2, { ...stays, start: first.start, end: second.end, source: 'user', stale: isHeard(stays) });
+  return replaceAt(segments, i, 2, { ...stays, start: first.start, end: second.end, fade_in: first.fade_in, fade_out: second.fade_out, source: 'user', stale: isHeard(stays) });
 }
 
 // The one before lasts until its end; where it is the first, the next one begins with it.

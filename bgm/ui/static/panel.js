@@ -1,10 +1,10 @@
 // The selected segment: the seven scores of what is said in it, its music, its takes.
 import { button, clock, h, setText } from './dom.js';
 import { now } from './playback.js';
-import { commit, EMOTIONS, currentRun, follow, isBusy, isSpoken, selectedSegment, store, subscribe } from './store.js';
+import { chosenSegments, commit, EMOTIONS, currentRun, follow, isBusy, isSpoken, selectedSegment, store, subscribe } from './store.js';
 import { anotherTake, takesList } from './takes.js';
 import { emotionName, styleName, t } from './texts.js';
-import { playSegment } from './timeline/actions.js';
+import { playSegment, setEach } from './timeline/actions.js';
 import { isOwn, percent } from './timeline/strip.js';
 
 const { controls } = window.bgm;
@@ -20,10 +20,11 @@ export function segmentRoom() {
   const room = h('div', { class: 'segment' }, head,
     h('div', { class: 'halves' }, scores(), fields()), h('h3', {}, t('takes')), stale, takesList(), h('div', { class: 'row' }, make, more, own),
     h('div', { 'data-problems': 'segment' }));
-  subscribe(['view', 'selected', 'job'], () => {
+  subscribe(['view', 'selected', 'picked', 'job'], () => {
     const segment = selectedSegment();
     if (!segment) return;
-    setText(title, emotionName(segment.emotion));
+    const count = chosenSegments().length;
+    setText(title, count > 1 ? t('n_segments', { n: count }) : emotionName(segment.emotion));
     setText(when, `${clock(segment.start)} – ${clock(segment.end)} · ${t('seconds', { n: (segment.end - segment.start).toFixed(1) })}`);
     setText(stale, note(segment));
     const frozen = isBusy() || segment.locked;
@@ -149,9 +150,11 @@ function checkbox(field, text) {
 }
 
 function set(field, value) {
-  const segment = selectedSegment();
-  if (segment && segment[field] !== value) commit({ op: 'set', id: segment.id, field, value });
+  if (field === 'seed') commit({ op: 'set', id: store.selected, field, value });
+  else setEach(field, value);
 }
+
+const FOR_ALL = new Set(['gain_db', 'style']); // what is set for all the picked segments; words and seed are one's own
 
 // What is typed belongs to the segment that was selected when typing began.
 function save(input, field, read) {
@@ -161,7 +164,9 @@ function save(input, field, read) {
   });
   input.addEventListener('change', () => {
     const segment = (store.view.segments ?? []).find((s) => s.id === (id ?? store.selected));
-    if (segment && segment[field] !== read()) commit({ op: 'set', id: segment.id, field, value: read(), ...(input.type === 'range' && { run: currentRun() }) });
+    const isOfAll = FOR_ALL.has(field) && chosenSegments().length > 1;
+    if (isOfAll) setEach(field, read(), input.type === 'range' ? currentRun() : null);
+    else if (segment && segment[field] !== read()) commit({ op: 'set', id: segment.id, field, value: read(), ...(input.type === 'range' && { run: currentRun() }) });
   });
 }
 

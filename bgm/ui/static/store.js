@@ -9,6 +9,7 @@ export const store = {
   view: { id: null },
   job: { state: 'idle' },
   selected: null,
+  picked: [], // ids of the segments that keys and buttons act on together, where there are several
   range: null, // [start, end] in seconds that was marked: an emotion is painted over it
   message: null,
   told: [], // what became of the last edits that changed many lines
@@ -19,7 +20,7 @@ export const store = {
   run: () => {},
 };
 
-const listeners = { view: new Set(), job: new Set(), selected: new Set(), range: new Set(), message: new Set(), told: new Set() };
+const listeners = { view: new Set(), job: new Set(), selected: new Set(), range: new Set(), message: new Set(), told: new Set(), picked: new Set() };
 let seen = { id: null }; // the last view that Python gave, without the edits that are under way
 let pending = [];
 let sending = false;
@@ -43,6 +44,7 @@ export function setView(view) {
   store.view = pending.reduce(apply, seen);
   if (!same) {
     store.message = null;
+    store.picked = [];
     mark(null);
   }
   follow(same ? now() : 0);
@@ -66,6 +68,33 @@ export function isBusy() {
 
 export function selectedSegment() {
   return segments().find((s) => s.id === store.selected) ?? null;
+}
+
+// The segments that an edit is of: those that were picked together, else the one under the playhead.
+export function chosenSegments() {
+  const several = segments().filter((s) => store.picked.includes(s.id));
+  return several.length > 1 ? several : [selectedSegment()].filter(Boolean);
+}
+
+export const selection = () => ({ ids: new Set(chosenSegments().map((s) => s.id)), at: store.selected });
+
+export function pick(ids) {
+  if (!ids.length && !store.picked.length) return;
+  store.picked = ids;
+  tell('picked');
+  say(chosenSegments().length > 1 ? t('picked', { n: chosenSegments().length }) : null);
+}
+
+// All from the one under the playhead to this one.
+export function pickTo(id) {
+  const all = segments().map((s) => s.id);
+  const [from, to] = [all.indexOf(store.selected), all.indexOf(id)].sort((a, b) => a - b);
+  pick(all.slice(Math.max(0, from), to + 1));
+}
+
+export function togglePick(id) {
+  const ids = chosenSegments().map((s) => s.id);
+  pick(ids.includes(id) ? ids.filter((one) => one !== id) : [...ids, id]);
 }
 
 export function segments() {

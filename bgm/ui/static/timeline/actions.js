@@ -1,7 +1,7 @@
 // What one can do with the selected segment: the same for buttons and keys.
-import { canSplit, clampBoundary } from '../edits.js';
+import { apply, canSplit, clampBoundary } from '../edits.js';
 import { faster, isPlaying, now, pause, play, seek, toggle } from '../playback.js';
-import { commit, currentRun, EMOTIONS, mark, say, segmentAt, segments, selectedSegment, store } from '../store.js';
+import { chosenSegments, commit, currentRun, EMOTIONS, mark, pick, pickTo, say, segmentAt, segments, selectedSegment, store } from '../store.js';
 import { t } from '../texts.js';
 
 export function playSegment() {
@@ -23,10 +23,42 @@ export function split() {
   } else say(t('cannot_split'), true);
 }
 
+// One edit for every chosen segment, all of them one step back.
+export function editEach(edits, run = null) {
+  if (edits.length === 1) commit({ ...edits[0], run });
+  else if (edits.length) commit({ op: 'together', edits, run });
+}
+
+// The segment with the next one; of several each run of neighbours becomes one.
 export function merge() {
-  const segment = selectedSegment();
-  if (segment && segments().at(-1) !== segment) commit({ op: 'merge', id: segment.id });
-  else say(t('cannot_merge'), true);
+  const chosen = chosenSegments();
+  if (chosen.length > 1) return mergeRuns(chosen);
+  if (chosen.length && segments().at(-1) !== chosen[0]) return commit({ op: 'merge', id: chosen[0].id });
+  return say(t('cannot_merge'), true);
+}
+
+function mergeRuns(chosen) {
+  const edits = [];
+  let { view } = store;
+  for (const [i, segment] of chosen.entries()) {
+    if (chosen[i - 1]?.end !== segment.start) continue;
+    const left = view.segments.find((s) => s.end === segment.start); // which of two stays is known when they are merged
+    edits.push({ op: 'merge', id: left.id });
+    view = apply(view, edits.at(-1));
+  }
+  if (edits.length) editEach(edits);
+  else say(t('cannot_merge_apart'), true);
+}
+
+// Its stretch goes to the segment before it.
+export function remove() {
+  const chosen = chosenSegments();
+  if (chosen.length < segments().length) editEach(chosen.map(({ id }) => ({ op: 'remove', id })));
+  else say(t('cannot_remove'), true);
+}
+
+export function pickAll() {
+  pick(segments().map((s) => s.id));
 }
 
 export function makeSegment({ start, end, emotion }) {
@@ -41,13 +73,16 @@ export function setEmotion(emotion) {
     commit({ op: 'insert', start, end, emotion });
     return;
   }
-  const segment = selectedSegment();
-  if (segment && segment.emotion !== emotion) commit({ op: 'emotion', id: segment.id, emotion });
+  editEach(chosenSegments().filter((s) => s.emotion !== emotion).map(({ id }) => ({ op: 'emotion', id, emotion })));
 }
 
 export function flip(field) {
-  const segment = selectedSegment();
-  if (segment) commit({ op: 'set', id: segment.id, field, value: !segment[field] });
+  const chosen = chosenSegments();
+  setEach(field, !chosen.every((s) => s[field]));
+}
+
+export function setEach(field, value, run = null) {
+  editEach(chosenSegments().filter((s) => s[field] !== value).map(({ id }) => ({ op: 'set', id, field, value })), run);
 }
 
 export function undo() {
@@ -117,10 +152,15 @@ export function onKey(event) {
 }
 
 const KEYS = {
-  s: split, m: merge, n: () => flip('silent'), u: nextUnsure, i: markFrom, o: markTo, escape: () => mark(null),
+  s: split, m: merge, n: () => flip('silent'), u: nextUnsure, i: markFrom, o: markTo, escape: () => clear(), delete: remove, backspace: remove,
   j: () => faster(-1), k: pause, l: () => faster(1), ',': () => frame(-1), '.': () => frame(1),
 };
 const SHIFTED = { l: () => flip('locked') };
+
+function clear() {
+  mark(null);
+  pick([]);
+}
 
 function frame(by) {
   pause();
@@ -128,13 +168,25 @@ function frame(by) {
 }
 
 function onCommand(key, event) {
+  if (key === 'a' && event.target.closest?.('.strip')) return done(pickAll());
   if (key === 'z') return done(event.shiftKey ? redo() : undo());
   return key === 'y' ? done(redo()) : false;
 }
 
+// Shift and an arrow key on a block: one more, or one less, is picked.
+function extend(block, by) {
+  const all = [...block.parentElement.children];
+  const next = all[all.indexOf(block) + by];
+  if (!next) return;
+  pickTo(next.dataset.key);
+  next.focus();
+}
+
 function onArrow(arrow, event) {
   const block = event.target.closest?.('.seg');
+  if (block && event.shiftKey) return done(extend(block, arrow));
   if (block) {
+    pick([]);
     step(arrow);
     block.parentElement.querySelector(`[data-key="${store.selected}"]`).focus();
     return true;

@@ -24,14 +24,15 @@ export function shortened(context, text, room) {
   return low ? `${text.slice(0, low).trimEnd()}…` : '';
 }
 
-// Peaks (0 to 1) as a symmetric wave from `left` to `right` around `middle`; `share(x)` is the place in the peaks, 0 to 1.
-export function wave(context, peaks, [left, right], middle, half, share) {
+// Peaks (0 to 1) as a symmetric wave from `left` to `right` around `middle`; `share(x)` is the place in the peaks, 0 to 1,
+// `level(x)` how much of them is heard.
+export function wave(context, peaks, [left, right], middle, half, share, level = () => 1) {
   for (let x = Math.floor(left); x < right; x += 2) {
     const first = Math.floor(share(x) * peaks.length);
     const last = Math.max(first + 1, Math.floor(share(x + 2) * peaks.length));
     let peak = 0;
     for (let i = Math.max(0, first); i < last && i < peaks.length; i += 1) peak = Math.max(peak, peaks[i]);
-    const height = Math.max(0.5, Math.sqrt(Math.min(1, peak)) * half);
+    const height = Math.max(0.5, Math.sqrt(Math.min(1, peak * level(x))) * half);
     context.fillRect(x, middle - height, 1.4, 2 * height);
   }
 }

@@ -1,13 +1,13 @@
 // A boundary under the pointer: both neighbours and the picture follow, and Python hears of it once, at the end.
 import { clampBoundary } from '../edits.js';
 import { clock } from '../dom.js';
-import { pause, player, seek } from '../playback.js';
-import { commit, segments, store } from '../store.js';
+import { now, pause, player, seek } from '../playback.js';
+import { commit, segments } from '../store.js';
+import { snap } from './snap.js';
 
-const SNAP_PIXELS = 8;
 const ROUND = 1000;
 
-export function draggable(strip, scale, label) {
+export function draggable(strip, scale, label, line) {
   const { handles } = strip;
   let drag = null;
   const followPicture = pictureFollower();
@@ -21,15 +21,16 @@ export function draggable(strip, scale, label) {
     handle.classList.add('held');
     pause();
     const index = segments().findIndex((s) => s.id === handle.dataset.key);
-    drag = { handle, index, offset: scale.timeAt(event.clientX) - segments()[index].start, time: null, frame: 0 };
+    drag = { handle, index, offset: scale.timeAt(event.clientX) - segments()[index].start, time: null, frame: 0, playhead: now() };
     handles.dataset.dragging = '';
   });
 
   handles.addEventListener('pointermove', (event) => {
     if (!drag) return;
     const wanted = scale.timeAt(event.clientX) - drag.offset;
-    const snapped = event.altKey ? wanted : snap(wanted, scale);
-    drag.time = clampBoundary(segments(), drag.index, Math.round(snapped * ROUND) / ROUND);
+    const snapped = event.altKey ? { time: wanted, kind: null } : snap(wanted, scale, drag.playhead);
+    drag.time = clampBoundary(segments(), drag.index, Math.round(snapped.time * ROUND) / ROUND);
+    drag.snapped = Math.abs(drag.time - snapped.time) < 1 / ROUND ? snapped : { kind: null };
     drag.frame ||= requestAnimationFrame(show);
   });
 
@@ -38,6 +39,7 @@ export function draggable(strip, scale, label) {
     drag.frame = 0;
     strip.preview(drag.index, drag.time);
     label.show(drag.time, clock(drag.time, 2));
+    line.show(drag.snapped);
     followPicture(drag.time);
   }
 
@@ -50,6 +52,7 @@ export function draggable(strip, scale, label) {
     delete handles.dataset.dragging;
     handle.classList.remove('held');
     label.hide();
+    line.hide();
     if (keep && time !== null && time !== segment.start) {
       commit({ op: 'move', id: segment.id, time });
       seek(time);
@@ -79,19 +82,4 @@ function pictureFollower() {
     }
   }
   return follow;
-}
-
-// The nearest utterance edge within reach, else the nearest whole second within reach, else the time itself.
-export function snap(time, scale) {
-  const reach = scale.seconds(SNAP_PIXELS);
-  let best = null;
-  for (const { start, end } of store.view.utterances ?? []) {
-    if (start > time + reach) break;
-    for (const edge of [start, end]) {
-      if (Math.abs(edge - time) <= reach && (best === null || Math.abs(edge - time) < Math.abs(best - time))) best = edge;
-    }
-  }
-  if (best !== null) return best;
-  const second = Math.round(time);
-  return Math.abs(second - time) <= reach ? second : time;
 }

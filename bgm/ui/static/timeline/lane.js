@@ -1,10 +1,12 @@
 // The music: the chosen take of each segment as a waveform, its level as a line to drag, its takes behind its name.
 import { clock, h, reconcile, setText } from '../dom.js';
 import { inDecibels } from '../panel.js';
-import { commit, currentRun, segments } from '../store.js';
+import { chosenSegments, commit, currentRun, segments } from '../store.js';
 import { peaksOf, takeName } from '../takes.js';
 import { emotionName, t } from '../texts.js';
 import { fitted, shortened, wave } from './canvas.js';
+import { setEach } from './actions.js';
+import { faded, fadeKnobs, placeKnobs } from './fades.js';
 import { openTakes } from './takemenu.js';
 
 const HEIGHT = 50;
@@ -27,9 +29,9 @@ export class Lane {
     const seen = segments().filter(({ start, end }) => end > from && start < to);
     context.font = `11px ${style.fontFamily}`;
     context.textBaseline = 'middle';
-    for (const segment of seen) this.drawClip(context, style, segment);
+    for (const segment of seen) this.drawClip(context, style, segment.id === this.held?.id ? this.held : segment);
     const wide = seen.filter(({ start, end, chosen, silent }) => chosen && !silent && scale.x(end - start) > LEAST);
-    reconcile(this.clips, wide, ({ id }) => id, makeClip, (element, segment) => this.updateClip(element, segment));
+    reconcile(this.clips, wide, ({ id }) => id, () => this.makeClip(), (element, segment) => this.updateClip(element, segment));
   }
 
   drawClip(context, style, segment) {
@@ -54,7 +56,7 @@ export class Lane {
     const gain = 10 ** (segment.gain_db / 20);
     context.globalAlpha = 0.55;
     wave(context, peaks.map((peak) => Math.min(1, (peak / loudest) * 0.6 * gain)), [left, right], NAME + (HEIGHT - NAME) / 2, (HEIGHT - NAME) / 2 - 2,
-      (x) => (from + scale.seconds(x) - segment.start) / length);
+      (x) => (from + scale.seconds(x) - segment.start) / length, (x) => faded(segment, from + scale.seconds(x)));
     context.globalAlpha = 1;
   }
 
@@ -64,6 +66,7 @@ export class Lane {
     const start = Math.max(segment.start, from); // the name stays in sight while its clip is
     element.style.left = `${scale.x(start)}px`;
     element.style.width = `${scale.x(Math.min(segment.end, to) - start)}px`;
+    placeKnobs(element.fades, segment.id === this.held?.id ? this.held : segment, scale, [start, Math.min(segment.end, to)]);
     if (element.segment === segment) return;
     element.segment = segment;
     const take = segment.takes.find(({ id }) => id === segment.chosen);
@@ -75,6 +78,23 @@ export class Lane {
     element.classList.toggle('old', segment.stale);
     showGain(element, segment.gain_db);
     element.gain.setAttribute('aria-label', t('lane_gain', { emotion: emotionName(segment.emotion), time: clock(segment.start) }));
+  }
+
+  makeClip() {
+    const name = h('button', { type: 'button', class: 'name', 'aria-haspopup': 'menu' });
+    const gain = h('div', { class: 'gain', role: 'slider', tabindex: '0', 'aria-orientation': 'vertical', 'aria-valuemin': QUIETEST, 'aria-valuemax': LOUDEST });
+    const element = Object.assign(h('div', { class: 'clip' }, name, gain), { name, gain });
+    element.fades = fadeKnobs(element, this.scale, (held) => {
+      this.held = held; // shown while it is dragged
+      this.draw();
+    });
+    element.append(...element.fades);
+    name.addEventListener('click', (event) => {
+      event.stopPropagation(); // the moment under it is not meant
+      openTakes(name, element.segment.id);
+    });
+    gain.addEventListener('keydown', (event) => onGainKey(event, element.segment));
+    return element;
   }
 
   // The level follows the pointer, up is louder; Python hears of it once, at the end.
@@ -103,21 +123,12 @@ export class Lane {
 
 const clamped = (value) => Math.min(LOUDEST, Math.max(QUIETEST, Math.round(value / STEP) * STEP));
 
+// The level of one of the picked segments is the level of all of them.
 function setGain(id, value, run = null) {
+  if (chosenSegments().length > 1 && chosenSegments().some((s) => s.id === id)) return setEach('gain_db', value, run);
   const segment = segments().find((s) => s.id === id);
   if (segment && segment.gain_db !== value) commit({ op: 'set', id, field: 'gain_db', value, run });
-}
-
-function makeClip() {
-  const name = h('button', { type: 'button', class: 'name', 'aria-haspopup': 'menu' });
-  const gain = h('div', { class: 'gain', role: 'slider', tabindex: '0', 'aria-orientation': 'vertical', 'aria-valuemin': QUIETEST, 'aria-valuemax': LOUDEST });
-  const element = Object.assign(h('div', { class: 'clip' }, name, gain), { name, gain });
-  name.addEventListener('click', (event) => {
-    event.stopPropagation(); // the moment under it is not meant
-    openTakes(name, element.segment.id);
-  });
-  gain.addEventListener('keydown', (event) => onGainKey(event, element.segment));
-  return element;
+  return undefined;
 }
 
 function onGainKey(event, segment) {

@@ -9,7 +9,7 @@ export class Strip {
   constructor(element, scale) {
     this.element = element;
     this.scale = scale;
-    this.blocks = h('div', { class: 'segs', role: 'listbox', 'aria-label': t('segments') });
+    this.blocks = h('div', { class: 'segs', role: 'listbox', 'aria-multiselectable': 'true', 'aria-label': t('segments') });
     this.handles = h('div', { class: 'handles', role: 'group', 'aria-label': t('boundaries') });
     this.marks = h('div', { class: 'ignored', role: 'group', 'aria-label': t('ignored') });
     element.append(this.blocks, this.marks, this.handles);
@@ -17,13 +17,13 @@ export class Strip {
 
   draw(segments, selected) {
     this.segments = segments;
-    reconcile(this.blocks, segments, (s) => s.id, makeBlock, (element, s) => this.updateBlock(element, s, s.id === selected));
+    reconcile(this.blocks, segments, (s) => s.id, makeBlock, (element, s) => this.updateBlock(element, s, selected));
     reconcile(this.marks, segments.flatMap((s) => s.ignored ?? []), (m) => `${m.start}`, makeMark, (element, m) => this.updateMark(element, m));
     reconcile(this.handles, segments.slice(1), (s) => s.id, makeHandle, (element, s, i) => this.updateHandle(element, i + 1));
   }
 
-  select(id) {
-    for (const block of this.blocks.children) markSelected(block, block.dataset.key === id);
+  select(selected) {
+    for (const block of this.blocks.children) markSelected(block, selected);
   }
 
   // Show a boundary elsewhere without an edit: what a drag costs per frame.
@@ -110,9 +110,10 @@ function makeHandle() {
   return h('div', { class: 'handle', role: 'slider', tabindex: '0', 'aria-orientation': 'horizontal' });
 }
 
-function markSelected(element, selected) {
-  element.setAttribute('aria-selected', String(selected));
-  element.tabIndex = selected ? 0 : -1;
+function markSelected(element, { ids, at }) {
+  const isIn = String(ids.has(element.dataset.key));
+  if (element.getAttribute('aria-selected') !== isIn) element.setAttribute('aria-selected', isIn);
+  element.tabIndex = element.dataset.key === at ? 0 : -1;
 }
 
 export const percent = (share) => share.toLocaleString(document.documentElement.lang, { style: 'percent' });

@@ -1,15 +1,16 @@
 // The timeline: curves, words, voice and segments over one time axis, in step with the video.
 import { clock, h, isTyping } from '../dom.js';
 import { now, onTime, seek } from '../playback.js';
-import { follow, mark, segments, store, subscribe } from '../store.js';
+import { follow, mark, pick, pickTo, segments, selection, store, subscribe, togglePick } from '../store.js';
 import { emotionName, t } from '../texts.js';
 import { showTab } from '../tabs.js';
 import { onKey, split } from './actions.js';
 import { Curves } from './curves.js';
-import { draggable, snap } from './drag.js';
+import { draggable } from './drag.js';
 import { Lane } from './lane.js';
 import { pinchable } from './pinch.js';
 import { Scale } from './scale.js';
+import { loadEdges, snap, snapLine } from './snap.js';
 import { percent, Strip } from './strip.js';
 import { toolbar } from './toolbar.js';
 import { Voice } from './voice.js';
@@ -38,7 +39,9 @@ export function timeline() {
   };
 
   parts.root.prepend(toolbar(zoom, (emotion) => curves.highlight(emotion)));
-  draggable(strip, scale, label);
+  const line = snapLine(scale);
+  inner.append(line.element);
+  draggable(strip, scale, label, line);
   pinchable(scroller, zoom);
   listen(parts, scale, zoom, redraw);
   readable(parts, scale, curves);
@@ -77,7 +80,7 @@ function keepInStep(parts, scale, strip, curves, voice, redraw) {
     parts.inner.dataset.duration = view.duration;
     if (shown !== view.id) scale.fit();
     shown = view.id;
-    strip.draw(segments(), store.selected);
+    strip.draw(segments(), selection());
     parts.nothing.hidden = !view.analyzed || view.utterances.some((u) => u.scores);
     if (drawn !== view.utterances) {
       drawn = view.utterances;
@@ -85,9 +88,10 @@ function keepInStep(parts, scale, strip, curves, voice, redraw) {
       curves.utterances = view.utterances;
     }
     voice.load(view.media.peaks);
+    loadEdges(view.media.edges);
     redraw();
   });
-  subscribe(['selected'], () => strip.select(store.selected));
+  subscribe(['selected', 'picked'], () => strip.select(selection()));
   subscribe(['message'], () => tell(parts.message));
   new ResizeObserver(() => {
     if (!parts.scroller.clientWidth) return;
@@ -136,8 +140,14 @@ function onWheel(event, scroller, zoom) {
 // A click shows the moment under it, and so selects its segment; a key press on a block comes without a place.
 function onClick(event, scale) {
   const block = event.target.closest('.seg');
-  if (event.target.closest('.handle, .gain, .clip .name') || 'marking' in event.currentTarget.dataset) return;
+  if (event.target.closest('.handle, .gain, .fade, .clip .name') || 'marking' in event.currentTarget.dataset) return;
+  if (block && (event.shiftKey || event.ctrlKey || event.metaKey)) {
+    if (event.shiftKey) pickTo(block.dataset.key);
+    else togglePick(block.dataset.key);
+    return;
+  }
   if (event.detail) mark(null);
+  if (event.detail) pick([]);
   if (block) showTab('segment');
   if (event.detail) seek(scale.timeAt(event.clientX));
   else if (block) seek(segments().find((s) => s.id === block.dataset.key).start);
@@ -156,7 +166,7 @@ function markable({ inner, range }, scale) {
     if (!from || Math.abs(event.clientX - from.clientX) < MOVED) return;
     inner.setPointerCapture(event.pointerId);
     inner.dataset.marking = '';
-    const times = [from.clientX, event.clientX].map((x) => snap(scale.timeAt(x), scale));
+    const times = [from.clientX, event.clientX].map((x) => snap(scale.timeAt(x), scale).time);
     mark(times.sort((a, b) => a - b));
   });
   const end = () => {

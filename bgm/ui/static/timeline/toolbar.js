@@ -1,6 +1,6 @@
 // Every gesture of the timeline as a visible button.
 import { button, h } from '../dom.js';
-import { EMOTIONS, selectedSegment, store, subscribe } from '../store.js';
+import { chosenSegments, EMOTIONS, selectedSegment, store, subscribe } from '../store.js';
 import { emotionName, t } from '../texts.js';
 import * as actions from './actions.js';
 import { DASHES } from './curves.js';
@@ -11,6 +11,7 @@ export function toolbar(zoom, highlight) {
     on: button('next', t('play_on'), actions.playOn, { text: t('play_on_short') }),
     split: button('split', t('split'), actions.split, { key: 'S', text: t('split_short') }),
     merge: button('merge', t('merge'), actions.merge, { key: 'M', text: t('merge_short') }),
+    remove: button('trash', t('remove'), actions.remove, { key: 'Delete' }),
     earlier: button('left', t('nudge_earlier'), () => actions.nudge(store.selected, -0.1)),
     later: button('right', t('nudge_later'), () => actions.nudge(store.selected, 0.1)),
     unsure: button('search', t('next_unsure'), actions.nextUnsure, { key: 'U' }),
@@ -23,7 +24,7 @@ export function toolbar(zoom, highlight) {
     button('fit', t('zoom_fit'), () => zoom(0)),
   ];
   const emotions = EMOTIONS.map((emotion, i) => emotionButton(emotion, i + 1, highlight));
-  subscribe(['view', 'selected'], () => refresh(buttons, emotions));
+  subscribe(['view', 'selected', 'picked'], () => refresh(buttons, emotions));
   return h('div', { class: 'tools' },
     h('div', { class: 'emotions', role: 'group', 'aria-label': t('emotion_of_segment') }, emotions),
     h('div', { class: 'actions', role: 'toolbar', 'aria-label': t('edit_timeline') }, Object.values(buttons),
@@ -46,7 +47,8 @@ function refresh(buttons, emotions) {
   const segment = selectedSegment();
   const first = store.view.segments?.[0] === segment;
   const last = store.view.segments?.at(-1) === segment;
-  buttons.merge.disabled = last;
+  buttons.merge.disabled = last && chosenSegments().length < 2;
+  buttons.remove.disabled = first && last;
   buttons.earlier.disabled = first;
   buttons.later.disabled = first;
   buttons.silent.setAttribute('aria-pressed', String(Boolean(segment?.silent)));
