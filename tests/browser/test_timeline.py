@@ -50,7 +50,7 @@ PLACES = """(number) => {
     music: begins('canvas.music', 3, x(start), 9) - 1,
     block: box.left + box.width * 0.2,
     begin: box.left,
-    playhead: left(document.querySelector('.playhead')) + 1,
+    playhead: left(document.querySelector('.timeline .playhead')) + 1,
     now: left(scroller) + x(document.querySelector('.player video').currentTime),
     wide: [...document.querySelectorAll('.plot, .voice, .music')].map((e) => e.getBoundingClientRect().width)
       .concat(scroller.clientWidth),
@@ -332,7 +332,7 @@ def test_the_music_lane_has_level_and_takes(tab: Page, project: str, truth: Trut
 
 def test_the_plus_zooms_at_the_playhead(tab: Page) -> None:
     seek(tab, 15.0)
-    place = "() => document.querySelector('.playhead').getBoundingClientRect().left"
+    place = "() => document.querySelector('.timeline .playhead').getBoundingClientRect().left"
     before = tab.evaluate(place)
     tab.get_by_role("button", name="Zoom in").click()
     settled(tab)
