@@ -234,7 +234,9 @@ def test_play_a_segment_stops_at_its_end(tab: Page, project: str, truth: Truth) 
     tab.wait_for_function(f"() => document.querySelector('.player video').currentTime > {second.end - 0.05}")
     tab.wait_for_function("() => document.querySelector('.player video').paused")
     assert tab.evaluate("() => document.querySelector('.player video').currentTime") < second.end + 1
-    played = tab.evaluate("() => new DOMMatrix(getComputedStyle(document.querySelector('.timeline .playhead')).transform).m41")
+    played = tab.evaluate(
+        "() => new DOMMatrix(getComputedStyle(document.querySelector('.timeline .playhead')).transform).m41"
+    )
     assert played == pytest.approx(pixels(tab, second.end), abs=pixels(tab, 1))
 
 
