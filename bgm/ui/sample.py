@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import shutil
+import tempfile
 import threading
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -32,6 +33,7 @@ from bgm.ui.view import PREFIX, View
 
 log = logging.getLogger("bgm")
 POSTER_SECONDS, POSTER_WIDTH = 3.0, 640
+WARM_SECONDS = 8
 
 
 @dataclass(frozen=True)
@@ -99,14 +101,27 @@ class Sample:
             part.replace(ready)
             log.info("the sample is composed")
 
-    def compose_beside(self, settings: Settings) -> None:
-        """The same in the background: nobody waits for it, and nothing depends on it."""
+    def warm(self, settings: Settings) -> None:
+        """Load the engines that are here by a few seconds of the sample: the first video then waits for no model.
+
+        Nothing is fetched for it.
+        """
+        with tempfile.TemporaryDirectory() as folder:
+            whole, talk = Path(folder) / "whole.flac", Path(folder) / "talk.flac"
+            decode(probe(self.video), whole)
+            with audio.writer(talk) as out:
+                out.write(audio.read(whole, 0, WARM_SECONDS * audio.SAMPLE_RATE))
+            studio.analyze(studio.open_video(talk, Path(folder) / "project", replace(settings, offline=True)))
+
+    def prepare(self, settings: Settings) -> None:
+        """Compose the sample and load the engines in the background: nobody waits, and nothing depends on it."""
 
         def work() -> None:
-            try:
-                self.compose(settings)
-            except (BgmError, OSError) as error:
-                log.warning("the sample was not composed ahead: %s", error)
+            for step in (self.compose, self.warm):
+                try:
+                    step(settings)
+                except (BgmError, OSError) as error:
+                    log.warning("the sample could not be prepared: %s", error)
 
         threading.Thread(target=work, name="bgm-sample", daemon=True).start()
 

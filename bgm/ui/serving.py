@@ -23,7 +23,7 @@ def serve(page: Page, **options: Any) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         page.launch(prevent_thread_lock=True, **options)
-        page.sample.compose_beside(page.desk.settings)
+        page.sample.prepare(page.desk.settings)
         log.info("serving", extra=fields(version=__version__))
         while True:
             time.sleep(0.2)

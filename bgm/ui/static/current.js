@@ -3,7 +3,7 @@
 import { hear } from './playback.js';
 import { isRunning, isSaving, segments, store, subscribe } from './store.js';
 
-const CALM = 400; // milliseconds without an edit
+const CALM = 250; // milliseconds without an edit
 let asked = null; // the last step that was asked for by itself, and at which count of edits: never the same twice
 let halted = null; // the count of edits at which a step was stopped or failed
 let timer = 0;
