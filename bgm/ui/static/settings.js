@@ -1,5 +1,5 @@
 // What the creator may set for the whole video.
-import { button, h } from './dom.js';
+import { h } from './dom.js';
 import { pageTools } from './header.js';
 import { ask, isBusy, store, subscribe } from './store.js';
 import { stepButton } from './steps.js';
