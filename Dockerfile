@@ -56,10 +56,11 @@ COPY assets assets
 COPY bgm bgm
 
 # openai-whisper and the Hugging Face hub keep their weights below XDG_CACHE_HOME, a volume; what was made of packages
-# lies in the image (BGM_WEIGHTS). Uploads arrive in the volume of the projects, where taking one in is a link and not a
+# lies in the image (BGM_WEIGHTS). PYTHONPATH: a worker of Ray's finds the studio, wherever its driver is. Uploads arrive in the volume of the projects, where taking one in is a link and not a
 # copy. NO_PROXY: Gradio asks its own page whether it is there, and a proxy that is set for the weights must not answer.
 ENV PATH=/opt/venv/bin:${PATH} \
     PYTHONUNBUFFERED=1 \
+    PYTHONPATH=/app \
     BGM_DATA=/data \
     BGM_WEIGHTS=/opt/weights \
     XDG_CACHE_HOME=/weights \

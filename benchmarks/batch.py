@@ -2,15 +2,15 @@
 
     python -m benchmarks.batch [--videos 8] [--seconds 10]      (two to three minutes)
 
-All of it but the start runs on one core: loop, driver, Ray's own processes and its worker. The worker is given the next
-video only when the loop has made its own, so a busy machine slows both sides alike, and each pair gives a ratio.
-Processor time is that of all those processes. Both sides make one video before, which loads the networks.
+All of it but the starts runs on one core: loop, driver, Ray's own processes and its worker. The worker is given the
+next video only when the loop has made its own, so a busy machine slows both sides alike, and each pair gives a ratio.
+The loop's processor time is its own, the cluster's that of all those processes. Each side's first video, which loads
+the networks, doesn't count.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -36,7 +36,8 @@ from bgm.settings import Settings
 
 LOOP = "plain loop"
 SETTINGS = Settings(music="embedded", offline=True, device="cpu")
-STARTS = 2
+STARTS = 3
+ON_RAY = ["--cluster", "local"]
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,12 @@ def measured(count: int, seconds: float) -> Iterator[Row]:
         made = (count + 1) * seconds / 60 * 1e6
         yield Row("result, a minute of video", "MB", size((home / "loop").glob("*.mp4")) / made, "", None)
         yield Row("project, a minute of video", "MB", size((home / "loop" / "projects").rglob("*")) / made, "", None)
-        starts = [started(home / f"start{n}", video) for n in range(STARTS)]
-        yield Row("start of a cluster of one's own, and its end", "s", median(starts), LIMIT, 15.0, STARTS)
+        start(home / "start", video)
+        loops, rays = ([start(home / "start", video, *where) for _ in range(STARTS)] for where in ([], ON_RAY))
+        for kind in ("processor", "clock"):
+            loop, ray = (median(getattr(cost, kind) for cost in costs) for costs in (loops, rays))
+            yield Row(f"start and end of a command with nothing to make, {kind}", "s", ray, LOOP, loop, STARTS)
+        yield Row("… on the clock", "s", ray, LIMIT, 15.0, STARTS)
 
 
 def compared(pairs: Sequence[tuple[Cost, Cost]], what: str) -> Iterator[Row]:
@@ -106,7 +111,7 @@ def in_turns(home: Path, video: Path, count: int) -> tuple[list[tuple[Cost, Cost
             costs = {}
             for side in sides if turn % 2 else reversed(sides):
                 rays = _others()
-                costs[side is sides[1]] = cost = timed(side)
+                costs[side is sides[1]] = cost = timed(side, alone=side is sides[0])
                 if side is sides[0]:
                     resting.append((_others() - rays) / cost.clock)
             if turn:  # the first loads the networks, and starts Ray
@@ -114,47 +119,45 @@ def in_turns(home: Path, video: Path, count: int) -> tuple[list[tuple[Cost, Cost
     return pairs, median(resting[1:])
 
 
-def timed(make: Callable[[], Outcome]) -> Cost:
-    """One video. Raises RuntimeError where it wasn't made."""
-    clock, processor = time.perf_counter(), time.process_time() + _others()
+def timed(make: Callable[[], Outcome], *, alone: bool) -> Cost:
+    """One video; ``alone``: Ray's processes take no part in it. Raises RuntimeError where it wasn't made."""
+    others = (lambda: 0.0) if alone else _others
+    clock, processor = time.perf_counter(), time.process_time() + others()
     outcome = make()
     if outcome.status != "made":
         raise RuntimeError(f"{outcome.name}: {outcome.status}: {outcome.why}")
-    return Cost(time.perf_counter() - clock, time.process_time() + _others() - processor)
+    return Cost(time.perf_counter() - clock, time.process_time() + others() - processor)
 
 
 def _others() -> float:
-    """Processor seconds of all processes that this one has started, and theirs."""
+    return sum(_spent().values())
+
+
+def _spent() -> dict[int, float]:
+    """Processor seconds of each process that this one has started, and of theirs."""
     import psutil
 
-    total = 0.0
+    found = {}
     for process in psutil.Process().children(recursive=True):
         try:
-            total += sum(process.cpu_times()[:2])
+            found[process.pid] = sum(process.cpu_times()[:2])
         except psutil.NoSuchProcess:
             continue
-    return total
+    return found
 
 
-def started(out: Path, video: Path) -> float:
-    """Seconds of a command with a cluster of its own that are no work on its video."""
-    words = [
-        "batch",
-        str(video),
-        "--out",
-        str(out),
-        "--offline",
-        "--music",
-        "embedded",
-        "--quiet",
-        "--cluster",
-        "local",
-    ]
-    began = time.perf_counter()
+def start(out: Path, video: Path, *where: str) -> Cost:
+    """A command that finds its only video made already: what is left is start and end."""
+    words = ["batch", str(video), "--out", str(out), "--offline", "--music", "embedded", "--quiet", *where]
+    began, spent = time.perf_counter(), dict[int, float]()
     command = [sys.executable, "-W", "ignore", "-m", "bgm", *words]
-    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    whole = time.perf_counter() - began
-    return whole - float(json.loads((out / "batch.jsonl").read_text(encoding="utf-8"))["seconds"])
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as running:
+        while running.poll() is None:
+            spent |= _spent()
+            time.sleep(0.05)
+    if running.returncode:
+        raise RuntimeError(f"{' '.join(words)} ended with {running.returncode}")
+    return Cost(time.perf_counter() - began, sum(spent.values()))
 
 
 if __name__ == "__main__":

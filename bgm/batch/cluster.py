@@ -11,10 +11,11 @@ import os
 import socket
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,6 +30,7 @@ from bgm.settings import Settings
 
 LOCAL, AUTO = "local", "auto"
 NEEDS_RAY = "pip install -r requirements-cluster.txt"
+NEEDS_STUDIO = "install the same version on each, where Python finds it (PYTHONPATH)"
 RETRIES = 3
 """How often a unit is begun again when its worker or machine died; then it may be the unit's own fault."""
 AHEAD, LEAST_AHEAD = 2, 4
@@ -88,14 +90,14 @@ def _connected(cluster: Cluster) -> Iterator[None]:
         yield
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "error")  # its C++ warns every second of what we say in a sentence
     os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))  # for ever, by default
     # With this address a cluster of one's own listens on this machine only.
     own = {"_node_ip_address": "127.0.0.1", "include_dashboard": False} if cluster.address == LOCAL else {}
     environment = {"env_vars": {name: os.environ.get(name, value) for name, value in THREADS.items()}}
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
-        ray.init(address=cluster.address, namespace="bgm", runtime_env=environment, **quiet, **own)
+        with nullcontext() if own else _silence():
+            ray.init(address=cluster.address, namespace="bgm", runtime_env=environment, **quiet, **own)
     except Exception as error:  # Ray raises bare ones too, where a process of its own doesn't start in time
         said = "Ray does not start on this machine" if own else f"no Ray cluster answers at {cluster.address}"
         closed = "" if own or os.environ.get("RAY_AUTH_MODE") else TOKEN
@@ -104,6 +106,19 @@ def _connected(cluster: Cluster) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Ray's C++ writes a warning a second, past Python's streams, of what we then say in one sentence."""
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("wb") as nothing:
+            os.dup2(nothing.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _check_reachable(address: str) -> None:
@@ -270,6 +285,9 @@ class _Driver:
         except ray.exceptions.OutOfMemoryError:
             why = f"it needs more memory than its machine had, {RETRIES + 1} times: claim more with --gib"
             return Outcome(unit.name, "failed", why=why)
+        except ray.exceptions.RayTaskError as error:  # every other video would fail as fast as this one
+            why = first_line(error.cause, type(error).__name__)
+            raise BadInput(f"a machine of the cluster can't run the studio ({why}): {NEEDS_STUDIO}") from error
         except ray.exceptions.RayError as error:
             why = f"its worker died {RETRIES + 1} times ({type(error).__name__})"
             return Outcome(unit.name, "failed", why=why)

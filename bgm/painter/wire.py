@@ -15,9 +15,8 @@ from bgm.music.riffusion.lora import LoraChoice
 from bgm.music.riffusion.model import ModelKey
 from bgm.music.riffusion.multidiffusion import DenoiseSettings
 from bgm.music.riffusion.paint import PIXELS_PER_COLUMN, PaintJob, Region
-from bgm.music.riffusion.spectrogram import Pixels
+from bgm.music.riffusion.spectrogram import ROWS, Pixels
 
-ROWS = 512
 MOST_BYTES = 64 << 20
 MOST_TAKES, MOST_COLUMNS, MOST_REGIONS, MOST_LETTERS = 16, 4096, 2000, 4000
 """Beyond what a page asks for: 150 s are 1875 columns, which two takes share."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bgm.errors import BadInput
+from bgm.music.riffusion.spectrogram import ROWS
 from bgm.training import licences
 
 CARD = "README.md"
@@ -28,9 +29,9 @@ def write(rows: Mapping[str, Sequence[Mapping[str, Any]]], ledger: Sequence[Mapp
             *_front({str(track["licence"]) for track in used}),
             "# Spectrograms of music with captions",
             "",
-            f"Pictures of 512 mel bands and {columns} frames of 10 ms in the format of riffusion-model-v1 (44.1 kHz,",
-            "mono; the parameters are in each picture's EXIF), from `python -m bgm.training.spectrograms`. Captions",
-            "are `text` in metadata.jsonl. No track is in both splits.",
+            f"Pictures of {ROWS} mel bands and {columns} frames of 10 ms in the format of riffusion-model-v1",
+            "(44.1 kHz, mono; the parameters are in each picture's EXIF), from `python -m bgm.training.spectrograms`.",
+            "Captions are `text` in metadata.jsonl. No track is in both splits.",
             "",
             f"    {json.dumps(figures)}",
             "",

@@ -12,9 +12,10 @@ import numpy as np
 
 from bgm import weights
 from bgm.errors import BadInput
+from bgm.music.riffusion.lora import sample_of
 from bgm.music.riffusion.model import quiet
 from bgm.music.riffusion.multidiffusion import scheduler_for
-from bgm.music.riffusion.spectrogram import Pixels
+from bgm.music.riffusion.spectrogram import ROWS, Pixels
 from bgm.progress import Progress
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class Base:
     device: str
     source: str
     licence: str
+    sample: list[float]
+    """Of its U-Net (:func:`bgm.music.riffusion.lora.sample_of`): which weights these are."""
 
 
 def load(source: str, device: str, progress: Progress, *, offline: bool = False) -> Base:
@@ -55,10 +58,11 @@ def load(source: str, device: str, progress: Progress, *, offline: bool = False)
         raise BadInput(f"the base in {folder} can't be loaded: {str(error).splitlines()[0]}") from error
     scheduler_for(pipeline)  # refuses one that predicts something else
     pipeline.set_progress_bar_config(disable=True)
+    sample = sample_of(pipeline.unet)
     place(pipeline, device)
     if Path(source).expanduser().is_dir():
-        return Base(pipeline, device, folder.name, "not named (a folder)")
-    return Base(pipeline, device, source, card.licence)
+        return Base(pipeline, device, folder.name, "not named (a folder)", sample)
+    return Base(pipeline, device, source, card.licence, sample)
 
 
 def place(pipeline: Any, device: str) -> None:
@@ -148,7 +152,7 @@ def paint(pipeline: Any, texts: Sequence[str], columns: int, *, seed: int = 0) -
                 torch.autocast(pipeline.device.type, number, enabled=number != torch.float32),
             ):
                 made = pipeline(
-                    text, 512, columns, num_inference_steps=PAINTING_STEPS, guidance_scale=GUIDANCE,
+                    text, ROWS, columns, num_inference_steps=PAINTING_STEPS, guidance_scale=GUIDANCE,
                     generator=torch.Generator().manual_seed(seed + i), output_type="np",
                 )  # fmt: skip
             picture = made.images[0].mean(axis=2)

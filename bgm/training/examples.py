@@ -15,10 +15,9 @@ import numpy.typing as npt
 from bgm.digest import digest
 from bgm.errors import BadInput
 from bgm.files import beside
-from bgm.music.riffusion.spectrogram import Pixels
+from bgm.music.riffusion.spectrogram import CLIP_FRAMES, ROWS, Pixels
 from bgm.progress import Progress
 
-ROWS = 512
 MULTIPLE = 64
 """Columns come in multiples: latents are an eighth as wide, and the U-Net halves them three times."""
 _ENCODED_AT_ONCE = 4
@@ -62,7 +61,8 @@ def pixels(path: Path) -> Pixels:
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise BadInput(f"{path.name} can't be read as a picture: the file is missing or damaged") from error
     if size[1] != ROWS or size[0] % MULTIPLE or not size[0]:
-        raise BadInput(f"{path.name} is {size[0]} × {size[1]} pixels: a spectrogram is 512 × 512 or 1024 × 512")
+        right = f"{CLIP_FRAMES} × {ROWS} or {2 * CLIP_FRAMES} × {ROWS}"
+        raise BadInput(f"{path.name} is {size[0]} × {size[1]} pixels: a spectrogram is {right}")
     return grey
 
 

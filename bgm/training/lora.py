@@ -25,6 +25,7 @@ from bgm.device import pick
 from bgm.digest import digest
 from bgm.errors import BadInput
 from bgm.files import beside, sweep, sweep_target, write_text
+from bgm.music.riffusion.lora import BASE_SAMPLE
 from bgm.music.riffusion.model import quiet
 from bgm.music.riffusion.spectrogram import Pixels, SpectrogramParams, save_image
 from bgm.progress import Progress, part
@@ -154,7 +155,7 @@ def train(data: Data, base: Base, out: Path, options: Options, progress: Progres
     optimizer = torch.optim.AdamW(
         trained(unet), lr=options.rate, weight_decay=WEIGHT_DECAY, fused=base.device == "cuda"
     )
-    run = Run(out, digest(options.deciding, base.source, [some.identity for some in both]))
+    run = Run(out, digest(options.deciding, base.source, base.sample, [some.identity for some in both]))
     objective, first = Objective(pipeline, options.gamma), run.resume(unet, optimizer)
     if not first:
         run.say({"step": 0, "validation": judged(objective, both[1], options.batch)})
@@ -352,6 +353,7 @@ def metadata(base: Base, data: Data, options: Options) -> dict[str, str]:
         "modelspec.title": f"LoRA for {base.source}",
         "modelspec.license": f"base: {base.licence}; set: {data.licence}",
         "base_model": base.source,
+        BASE_SAMPLE: json.dumps(base.sample),
         "base_model_licence": base.licence,
         "data_licence": data.licence,
         "data_card": card,

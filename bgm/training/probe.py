@@ -94,6 +94,9 @@ def _from_arguments(arguments: argparse.Namespace, progress: Progress) -> str:
         painted = probe.paint(pipeline, arguments.each, arguments.seed, part(progress, 0.15, half))
         found["without"] = probe.judge(painted)
         if arguments.lora:
+            other = product.other_base(pipeline, arguments.lora)
+            if other:
+                print(f"the LoRA {arguments.lora}: {other}", file=sys.stderr)
             product.apply(pipeline, arguments.lora)
             painted = probe.paint(pipeline, arguments.each, arguments.seed, part(progress, half, 1.0))
             found["with"] = probe.judge(painted)

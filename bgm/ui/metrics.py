@@ -43,8 +43,11 @@ class Metrics:
         Info("bgm_build", "What runs here", registry=registry).info({"version": __version__})
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=registry)
-        for kind in STEPS:  # a counter that is there from the start can be told from one that has not happened
+        for queue in QUEUES:  # what is there from the start can be told from what has not happened, and a rate is
+            self._waited.labels(queue)  # taken of the first one too
+        for kind in STEPS:
             self._queued.labels(kind)
+            self._ran.labels(kind)
             for outcome in ENDS:
                 self._ended.labels(kind, outcome)
 

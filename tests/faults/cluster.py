@@ -128,8 +128,15 @@ def kill_painter(home: Path) -> list[str]:
 
 
 def reach_head(home: Path) -> list[str]:
+    """By ray:// the driver's folder is not on the workers' path as it is by the others."""
     made, port, client = batch(home, 2, "--separator", "original", "--music", "embedded"), free_port(), free_port()
-    known = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "3f" * 32, "RAY_ADDRESS": f"127.0.0.1:{port}"}
+    known = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": "3f" * 32,
+        "RAY_ADDRESS": f"127.0.0.1:{port}",
+    }
     where = ["--node-ip-address=127.0.0.1", f"--port={port}", f"--ray-client-server-port={client}"]
     small = ["--include-dashboard=false", "--num-cpus=1", f"--memory={3 << 30}", f"--object-store-memory={200 << 20}"]
     ray = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", *where, *small]

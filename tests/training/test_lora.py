@@ -19,6 +19,8 @@ from safetensors import safe_open
 
 from bgm.errors import BadInput
 from bgm.music.riffusion import lora as product
+from bgm.music.riffusion import model
+from bgm.music.riffusion.model import ModelKey
 from bgm.progress import silent
 from bgm.training import diffusion, examples, lora
 from bgm.training.examples import Latents
@@ -187,6 +189,24 @@ def test_a_lora_of_another_base_is_one_sentence(trained: Path, tmp_path: Path) -
     other.unet = UNet2DConditionModel.from_config(config)
     with pytest.raises(BadInput, match="doesn't fit this model"):
         product.apply(other, trained)
+
+
+def test_of_another_base_with_the_same_shapes_the_product_says_so(
+    trained: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    def told(folder: Path) -> str:
+        key = ModelKey(str(folder), product.LoraChoice(str(trained)), "cpu", offline=True)
+        (note,) = model.shared(key, silent).notes
+        return note
+
+    other = shutil.copytree(checkpoint, tmp_path / "other")
+    file = other / "unet" / "diffusion_pytorch_model.bin"
+    weights = torch.load(file, weights_only=True)
+    torch.save({name: tensor * 1.1 for name, tensor in weights.items()}, file)
+    assert "it was trained for another model (tiny)" in told(other)
+    torch.save({name: tensor.bfloat16().float() for name, tensor in weights.items()}, file)
+    half = Path(shutil.copytree(other, tmp_path / "half"))
+    assert "another model" not in told(half) and "another model" not in told(checkpoint)
 
 
 @pytest.mark.parametrize("wrong", [["--rate", "0"], ["--steps", "0"], ["--dropout", "1"], ["--gamma", "-1"]])

@@ -125,6 +125,7 @@ def _wants_compiling(place: str) -> bool:
 
 def _adapt(pipeline: Any, file: Path, choice: lora.LoraChoice) -> str:
     """Load the adapter; what to tell the user of it."""
+    other = lora.other_base(pipeline, file)
     try:
         count = lora.apply(pipeline, file, choice.weight)
     except lora.NoWeights as error:
@@ -132,7 +133,7 @@ def _adapt(pipeline: Any, file: Path, choice: lora.LoraChoice) -> str:
         if choice.source != lora.DEFAULT:
             raise
         return f"the LoRA {choice.source} is empty ({error}): the plain checkpoint is used"
-    return f"LoRA {choice.source}: {count} tensors, weight {choice.weight:g}"
+    return f"LoRA {choice.source}: {count} tensors, weight {choice.weight:g}" + (f"; {other}" if other else "")
 
 
 def _pipeline(folder: Path) -> Any:

@@ -30,7 +30,7 @@ from bgm.music.riffusion.multidiffusion import (
     scheduler_for,
     window_starts,
 )
-from bgm.music.riffusion.spectrogram import Pixels
+from bgm.music.riffusion.spectrogram import ROWS, Pixels
 from bgm.progress import silent
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ def decoded(pipeline: Any, latents: torch.Tensor) -> Generator[float, None, Pixe
     """Latents → pictures, take by take and tile by tile, so that only one is in memory as floats."""
     takes, _, _, columns = latents.shape
     starts = window_starts(columns, VAE_STRIDE)
-    pictures = np.empty((takes, 512, columns * PIXELS_PER_COLUMN), np.uint8)
+    pictures = np.empty((takes, ROWS, columns * PIXELS_PER_COLUMN), np.uint8)
     batches = Batches(VAE_BATCH)
     for take in range(takes):
         picture = Overlap(columns * PIXELS_PER_COLUMN)

@@ -26,6 +26,8 @@ Array = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
 """(mel bands, frames): one channel of a picture, low frequencies at the bottom."""
 
+ROWS = 512
+"""Height of the pictures that the model was trained on: mel bands."""
 CLIP_FRAMES = 512
 """Width of the pictures that the model was trained on: 5.11 s."""
 PCM16_SCALE = 32_768.0
@@ -59,7 +61,7 @@ class SpectrogramParams:
     step_size_ms: int = 10
     window_duration_ms: int = 100
     padded_duration_ms: int = 400
-    num_frequencies: int = 512
+    num_frequencies: int = ROWS
     min_frequency: int = 0
     max_frequency: int = 10_000
     power_for_image: float = 0.25
