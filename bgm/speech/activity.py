@@ -1,4 +1,4 @@
-"""Where somebody speaks: Silero's voice activity detector (silero-vad 6, MIT) over a file of any length."""
+"""Voice activity detection with Silero (silero-vad 6, MIT) for files of any length."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from bgm.speech.recording import Spans
 
 RATE = 16_000
 WINDOW = 512
-"""Samples that the detector takes at a time at 16 kHz."""
+"""Samples per detector call at 16 kHz."""
 GAP_S = 0.4
-"""A pause shorter than this belongs to the speech around it."""
+"""A shorter pause belongs to the speech around it."""
 PAD_S = 0.15
-"""Kept before and after: consonants are quieter than the detector's threshold."""
+"""Kept before and after speech: consonants are quieter than the detector's threshold."""
 SHORTEST_S = 0.25
 """A shorter sound is a click or a cough."""
 
@@ -32,20 +32,20 @@ _IMPORTING = threading.Lock()
 
 LEVEL_WINDOW_S = 0.1
 LOUD_WINDOWS = 10
-"""A second of sound."""
+"""One second of audio."""
 QUIET_DB = -40.0
-"""Below this level (of the loudest second) the detector begins to miss words: it is turned up."""
+"""If the loudest second is below this level, the detector begins to miss words: its input is amplified."""
 TARGET_DB = -20.0
 SILENT_DB = -80.0
-"""Below this there is nothing but the noise of the converter."""
+"""Below this there is only converter noise."""
 
 Mono = npt.NDArray[np.float32]
 
 
 def speech_spans(audio: Path, progress: Progress = silent) -> Spans:
-    """Stretches of speech in ``audio`` (any file that bgm.media.audio reads), in seconds, in order, disjoint.
+    """Speech regions of ``audio`` (any file that bgm.media.audio reads), in seconds, in order, disjoint.
 
-    Very quiet recordings are turned up for the detector's ears only. Memory doesn't grow with the length.
+    Very quiet recordings are amplified for the detector only. Memory is constant.
     """
     level = _level_db(audio, progress)
     if level < SILENT_DB:
@@ -62,9 +62,9 @@ def _seconds(audio: Path) -> float:
 
 
 def _level_db(audio: Path, progress: Progress) -> float:
-    """Median level (RMS, dBFS) of the ten loudest windows that sound at all; -inf for digital silence.
+    """Median level (RMS, dBFS) of the ten loudest windows that aren't silent; -inf for digital silence.
 
-    A click or two don't count, and a few words in an hour of silence do.
+    So a click or two don't count, and a few words in an hour of silence do.
     """
     info = soundfile.info(str(audio))
     window = round(LEVEL_WINDOW_S * info.samplerate)
@@ -82,7 +82,7 @@ def _level_db(audio: Path, progress: Progress) -> float:
 
 
 def _events(audio: Path, gain: float, duration: float, progress: Progress) -> Iterator[dict[str, int]]:
-    """``{"start": sample}`` and ``{"end": sample}`` at 16 kHz, as Silero's own iterator hears them."""
+    """``{"start": sample}`` and ``{"end": sample}`` at 16 kHz, like the events of Silero's own iterator."""
     import torch
 
     listen = _listener()
@@ -97,9 +97,9 @@ def _events(audio: Path, gain: float, duration: float, progress: Progress) -> It
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """The model is so small that a second thread only waits: twenty times slower on a busy machine.
+    """Use one thread: the model is so small that a second one only waits, twenty times slower on a busy machine.
 
-    OpenMP's number is this thread's alone. What torch.set_num_threads sets, threads that begin meanwhile would keep.
+    The OpenMP limit applies to this thread only. torch.set_num_threads would also affect threads started meanwhile.
     """
     from threadpoolctl import threadpool_limits
 
@@ -109,7 +109,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def _import_silero() -> None:
-    """Importing it leaves the whole process with one thread: the number is set back."""
+    """Import silero_vad, which sets the whole process to one thread, and restore the number."""
     import torch
 
     with _IMPORTING:
@@ -119,7 +119,7 @@ def _import_silero() -> None:
 
 
 def _listener() -> Any:
-    """A detector of our own: it remembers the sound so far, so it can't be shared."""
+    """A detector of our own: it is stateful, so it can't be shared."""
     import silero_vad
 
     return silero_vad.VADIterator(
@@ -131,7 +131,7 @@ def _listener() -> Any:
 
 
 def _windows(audio: Path) -> Iterator[Mono]:
-    """The file at 16 kHz, mono, in windows of 512 samples; the last one is filled up with silence."""
+    """The file at 16 kHz, mono, in windows of 512 samples; the last one is zero-padded."""
     rest = np.zeros(0, np.float32)
     for block in sound.mono_blocks(audio, RATE):
         joined = np.concatenate([rest, block])

@@ -1,4 +1,4 @@
-"""Bytes of a subtitle file → text, whatever it was written in and however an old program damaged it."""
+"""Decode a subtitle file, whatever its encoding and whatever damage old programs did to it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from bgm.speech import language
 
 DAMAGED = "\N{REPLACEMENT CHARACTER}"
-"""Stands where a character can't be read."""
+"""Replaces an unreadable character."""
 
 _CHARSETS: Mapping[str, str] = {
     "cp1252": "en fr de es it nl no sv da fi pt id ms",
@@ -29,20 +29,20 @@ _CHARSETS: Mapping[str, str] = {
     "big5": "zh",
     "mac_roman": "en fr de es it nl no sv da fi pt",
 }
-"""What subtitles were written in before Unicode, and the languages of each; of equally likely ones the first."""
+"""Encodings of subtitles before Unicode, and the languages of each; of equally likely ones the first wins."""
 _LIKELY = 0.5
 _SAMPLE = 20_000
-"""Bytes that are enough to tell by."""
+"""Bytes that suffice for detection."""
 _STRAY_NULS = 0.01
-"""Share of a text that may be NUL; more of them are no text."""
+"""Share of a text that may be NUL; with more it isn't text."""
 _WIDE_NULS = 0.2
-"""Share of NULs from which a file is UTF-16: every letter of plain English has one."""
+"""Share of NULs from which a file is UTF-16: in plain English, every letter has one."""
 
 
 def decode(data: bytes) -> str | None:
-    """Text with line ends as ``\\n``; None where it isn't text.
+    """Text with ``\\n`` line endings; None if it isn't text.
 
-    What is nearly all UTF-8 is read as that: a damaged byte then costs one character (``DAMAGED``), not all of them.
+    Data that is nearly all UTF-8 is decoded as UTF-8: a damaged byte then costs one character (``DAMAGED``), not all.
     """
     text = _unicode(data)
     if text is None:
@@ -55,7 +55,7 @@ def decode(data: bytes) -> str | None:
 
 
 def _unicode(data: bytes) -> str | None:
-    """UTF-16, told by its mark or its NULs, or UTF-8; None where it is neither."""
+    """Decode UTF-16, recognised by its BOM or its NULs, or UTF-8; None if it is neither."""
     for name, mark, high in (("utf-16-le", codecs.BOM_UTF16_LE, 1), ("utf-16-be", codecs.BOM_UTF16_BE, 0)):
         wide = data[high::2].count(0) > _WIDE_NULS * len(data) and data[1 - high :: 2].count(0) == 0
         if data.startswith(mark) or wide:
@@ -67,7 +67,8 @@ def _unicode(data: bytes) -> str | None:
 
 
 def _mended(text: str) -> str:
-    """UTF-8 whose bad bytes are surrogates: a letter of Latin-1 inside a word is that letter (two files in one)."""
+    """UTF-8 whose bad bytes are surrogates: inside a word, such a byte is read as a Latin-1 letter (two files
+    joined)."""
     letters = re.sub(
         "(?<=[A-Za-z\u00c0-\u024f])[\udcc0-\udcff](?![\udc80-\udcff])", lambda found: chr(ord(found[0]) - 0xDC00), text
     )
@@ -75,7 +76,7 @@ def _mended(text: str) -> str:
 
 
 def _before_unicode(data: bytes) -> str | None:
-    """The encoding that makes the most likely text; else what charset-normalizer finds, which takes more of it."""
+    """The encoding that gives the most plausible text, else what charset-normalizer finds, which needs more text."""
     from charset_normalizer import from_bytes
 
     charset = max(_CHARSETS, key=lambda name: _likelihood(data[:_SAMPLE], name))
@@ -86,7 +87,8 @@ def _before_unicode(data: bytes) -> str | None:
 
 
 def _likelihood(data: bytes, charset: str) -> float:
-    """0..1: how probable it is that this is in a language of ``charset``, less what is no part of any word."""
+    """0..1: the probability that the text is in a language of ``charset``, with a penalty for characters outside
+    words."""
     text = data.decode(charset, "replace")
     if text.count(DAMAGED) > 1:  # one may be the end of the sample
         return 0.0
@@ -101,7 +103,7 @@ def _likelihood(data: bytes, charset: str) -> float:
 
 
 def _is_odd(character: str, code: str) -> bool:
-    """What a wrong encoding makes of letters: signs, letters of another script."""
+    """Whether a character suggests a wrong encoding: a symbol, or a letter of another script."""
     category = unicodedata.category(character)
     return (
         character in "†‡‰"

@@ -1,4 +1,4 @@
-"""A subtitle file → cues: plain words with times, whatever the encoding and the habits of who made it."""
+"""Parse a subtitle file into cues: plain text with times, whatever its encoding and its author's habits."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from bgm.speech import charset
 from bgm.speech.utterances import Timed
 
 MAX_BYTES = 20_000_000
-"""A transcript of a day is under 5 MB: more is not a subtitle file."""
+"""A day's transcript is under 5 MB: more is not a subtitle file."""
 
 MAX_CUES = 100_000
-"""A talk of a day has a third of it."""
+"""A day-long talk has a third of it."""
 
 READING_SPEED = 15.0
-"""Characters a second: how long a cue without a length stays."""
+"""Characters per second: determines the duration of a cue without an end."""
 
 
 _TIME = r"(-?)(?:(\d+) *: *)?(\d+) *: *(-?\d+)(?: *[.,] *(\d+))?"
 _TIMES = re.compile(rf"{_TIME} *-{{1,2}}> *{_TIME}(.*)")
 _LONGEST_TIMES = 200
-"""Characters of a line of times: a longer one is text."""
+"""Characters of a timing line: a longer line is text."""
 _ASS_LINE = 300
 _DRAWING = re.compile(r"\\p[1-9]")
 _LONGEST_REPEAT = 200
-"""Words that a caption may repeat of the one before: a few lines."""
+"""Words that a caption may repeat from the one before: a few lines."""
 
 RawCue = tuple[float, float, str]
 """Start and end in seconds, lines without tags, not empty."""
@@ -38,18 +38,18 @@ RawCue = tuple[float, float, str]
 
 @dataclass(frozen=True, slots=True)
 class Subtitle:
-    """The cues of a file in order of time, disjoint, and the language that its header names, if it does."""
+    """The cues of a file in time order, disjoint, and the language in its header, if any."""
 
     cues: tuple[Timed, ...]
     left_out: int
-    """Cues of sung words and descriptions of sounds."""
+    """Cues of song lyrics and sound descriptions."""
     language: str | None
     unreadable: int = 0
-    """Characters that were damaged in the file; ``charset.DAMAGED`` stands in their places."""
+    """Damaged characters in the file, each replaced by ``charset.DAMAGED``."""
 
 
 def read(path: Path) -> Subtitle:
-    """Read .srt, .vtt, .ass or .ssa. Raises BadInput, one sentence, when it is none, is empty or can't be read."""
+    """Read .srt, .vtt, .ass or .ssa. Raises BadInput, one sentence, if it is none of these, empty or unreadable."""
     try:
         too_big = path.stat().st_size > MAX_BYTES
         data = b"" if too_big else path.read_bytes()
@@ -66,13 +66,13 @@ def read(path: Path) -> Subtitle:
 
 
 def parse(text: str, name: str) -> Subtitle:
-    """``name`` is what the message of BadInput calls the file."""
+    """Parse ``text``; ``name`` is the file's name in the message of BadInput."""
     header = re.match(r"WEBVTT.*\n(?:.+\n)*?Language:\s*(\S+)", text.lstrip())
     return tidy(_events(text, name), header[1] if header else None)
 
 
 def tidy(raw: Sequence[RawCue], language: str | None) -> Subtitle:
-    """Cues in any order, with all that subtitles hold beside speech, put right. Raises BadInput: too many."""
+    """Clean up cues in any order, removing everything but speech. Raises BadInput if there are too many."""
     if len(raw) > MAX_CUES:
         raise BadInput(f"these are {len(raw)} subtitles; {MAX_CUES} are the most that can be read")
     cues = [Timed(start, end, clean(words)) for start, end, words in _without_rolling(sorted(raw))]
@@ -81,7 +81,7 @@ def tidy(raw: Sequence[RawCue], language: str | None) -> Subtitle:
 
 
 def clean(text: str) -> str:
-    """The spoken words of a cue, in one line: no tags, sung lines, sound descriptions, speaker names or dashes."""
+    """The spoken words of a cue, in one line: no tags, lyrics, sound descriptions, speaker names or dashes."""
     if re.fullmatch(r"\s*[♪♫♬#].*[♪♫♬#]\s*", text, re.DOTALL):
         return ""
     lines = (_clean_line(line) for line in text.split("\n"))
@@ -97,8 +97,8 @@ def _events(text: str, name: str) -> list[RawCue]:
         form = pysubs2.formats.autodetect_format(text)
         if form not in _FORMS:
             raise pysubs2.exceptions.FormatAutodetectionError(text[:100], [form])
-        # With its tags kept: pysubs2 looks for the end of each one as far as the cue goes, which an unclosed tag
-        # for every second letter makes last for hours. They are taken out below.
+        # Tags are kept here and removed below: pysubs2 searches for the end of each tag through the whole cue, which
+        # takes hours if there is an unclosed tag for every second letter.
         file = pysubs2.SSAFile.from_string(_FORMS[form](text), form, keep_html_tags=True)
     except (pysubs2.exceptions.Pysubs2Error, ValueError) as error:
         raise BadInput(f"{name} is not a subtitle file that can be read (.srt or .vtt)") from error
@@ -110,10 +110,10 @@ def _events(text: str, name: str) -> list[RawCue]:
 
 
 def _full_times(text: str) -> str:
-    """Every line of times as ``HH:MM:SS.mmm --> HH:MM:SS.mmm``; words that stand behind them go on a line of their own.
+    """Normalise timing lines to ``HH:MM:SS.mmm --> HH:MM:SS.mmm``; trailing words go on their own line.
 
-    Hours, milliseconds, zeros and the decimal point are left out or written otherwise by many programs; pysubs2 would
-    take such a line for words of the cue before, or drop it.
+    Many programs omit hours, milliseconds, zeros or the decimal point, or write them differently; pysubs2 would take
+    such a line for text of the cue before, or drop it.
     """
     return "\n".join(_full(line) if ">" in line[:_LONGEST_TIMES] else line for line in text.split("\n"))
 
@@ -137,12 +137,12 @@ def _clock(parts: Sequence[str | None]) -> str:
 
 
 def _is_before(parts: Sequence[str | None]) -> bool:
-    """Is a time before the video's start?"""
+    """Whether a time is before the video's start."""
     return bool(parts[0]) or (parts[3] or "").startswith("-")
 
 
 def _forward(raw: list[RawCue]) -> list[RawCue]:
-    """Cues whose start and end are exchanged, where that is the file's habit and not a slip."""
+    """Swap start and end where they are reversed, if the file does so habitually and not by mistake."""
     backward = sum(end < start for start, end, _ in raw)
     if 2 * backward <= len(raw):
         return raw
@@ -150,22 +150,22 @@ def _forward(raw: list[RawCue]) -> list[RawCue]:
 
 
 def _tidy_lines(text: str) -> str:
-    """SubRip without what would be taken for something else, or take pysubs2 too long.
+    """SubRip without anything that pysubs2 would misread or be slow on.
 
-    A time tag inside a line (<00:00:01.000>, karaoke) would be taken for a cue's own times.
+    A time tag inside a line (<00:00:01.000>, karaoke) would be taken for the times of a cue.
     """
     return re.sub(r"\n{3,}", "\n\n", re.sub(r"<\d[\d:.,]*>", "", text))
 
 
 def _only_dialogue(text: str) -> str:
-    """SubStation Alpha whose lines beside the dialogue (headings, styles, fonts) are as long as they may be."""
+    """SubStation Alpha with the lines other than dialogue (headings, styles, fonts) cut to the allowed length."""
     lines = (line if line.startswith("Dialogue:") else line[:_ASS_LINE] for line in text.split("\n"))
     return "\n".join(lines)
 
 
 def _only_vtt_cues(text: str) -> str:
-    """WebVTT without notes, style sheets and cue identifiers, which pysubs2 would read as words of the cue before."""
-    blocks = re.split(r"\n\n+", _tidy_lines(text.lstrip()))  # a line of one space is part of a cue: YouTube writes them
+    """WebVTT without notes, style sheets and cue identifiers, which pysubs2 would read as text of the cue before."""
+    blocks = re.split(r"\n\n+", _tidy_lines(text.lstrip()))  # YouTube writes lines of one space inside cues
     cues = (re.search(r"^[^\n]*-->.*", block, re.DOTALL | re.MULTILINE) for block in blocks)
     return "\n\n".join(["WEBVTT", *(cue[0] for cue in cues if cue)]) + "\n"
 
@@ -176,7 +176,7 @@ _FORMS: Mapping[str, Callable[[str], str]] = {
     "ass": _only_dialogue,
     "ssa": _only_dialogue,
 }
-"""What is read, by pysubs2's names, and what is done to the text before. Its XML and JSON formats are left out."""
+"""Supported formats by pysubs2's names, with their preprocessing. Its XML and JSON formats are excluded."""
 
 
 def _plain(text: str) -> str:
@@ -202,9 +202,9 @@ def _clean_line(line: str) -> str:
 def _without_rolling(raw: Sequence[RawCue]) -> list[RawCue]:
     """Live and automatic captions repeat the line before, or grow word by word: keep what each cue adds.
 
-    Only where half of all neighbours do so: two people who both say "No!" are no rolling caption.
+    Only if half of all neighbours do so: two people who both say "No!" are no rolling caption.
     """
-    raw = [(start, end, re.sub(r"(?m)^\s*>>+\s*", "", words)) for start, end, words in raw]  # a new speaker's mark
+    raw = [(start, end, re.sub(r"(?m)^\s*>>+\s*", "", words)) for start, end, words in raw]  # marks a new speaker
     overlaps = [_repeated(a, b) for a, b in itertools.pairwise(raw)]
     if not overlaps or sum(n > 0 for n in overlaps) < max(2, len(overlaps) / 2):
         return list(raw)
@@ -219,7 +219,7 @@ def _without_rolling(raw: Sequence[RawCue]) -> list[RawCue]:
 
 
 def _repeated(before: RawCue, after: RawCue) -> int:
-    """How many words at the start of a cue are the last words of the one that it follows at once."""
+    """How many words at the start of a cue repeat the last words of the directly preceding one."""
     if after[0] - before[1] > 0.2:
         return 0
     old, new = before[2].split(), after[2].split()
@@ -231,7 +231,7 @@ def _repeated(before: RawCue, after: RawCue) -> int:
 
 
 def _disjoint(cues: Sequence[Timed]) -> tuple[Timed, ...]:
-    """Cues in order that don't overlap: an earlier one ends where the next begins; two at once become one."""
+    """Cues in order that don't overlap: an earlier one ends where the next begins; simultaneous ones are joined."""
     out: list[Timed] = []
     for cue in cues:
         end = cue.end if cue.end > cue.start else cue.start + max(1.0, len(cue.text) / READING_SPEED)

@@ -1,6 +1,6 @@
-"""Speech recognition and translation by faster-whisper (MIT), Whisper on CTranslate2: int8 on a processor.
+"""Speech recognition and translation with faster-whisper (MIT), Whisper on CTranslate2: int8 on a CPU.
 
-The base size comes by pip with its weights; the others, and any Whisper that was converted for CTranslate2, from the
+The base size comes with pip, weights included; other sizes, and any Whisper converted for CTranslate2, come from the
 hub or a folder.
 """
 
@@ -26,12 +26,12 @@ from bgm.speech.stretches import Mono
 from bgm.speech.utterances import Timed
 
 MOST_THREADS = 4
-"""CTranslate2's own default; more give little for the base size."""
+"""CTranslate2's own default; more threads gain little for the base size."""
 REMEMBERED = 8
-"""Windows whose encoding is kept (3 MB each for base): asked for its language, then heard, then translated."""
+"""Windows whose encoding is cached (3 MB each for base), for language detection, transcription and translation."""
 TINY_DEEPEST = 3
-"""Deepest of the decoder's layers in tiny, the smallest that translates; with large-v3's 128 mel bands it is turbo's.
-Decoders that were cut so far (turbo, the distilled ones) were not trained to."""
+"""The deepest decoder layer of tiny, the smallest that translates; with large-v3's 128 mel bands it is turbo's.
+Decoders cut to this depth (turbo, the distilled ones) were not trained to translate."""
 
 
 class FasterWhisper(Recogniser):
@@ -49,7 +49,7 @@ class FasterWhisper(Recogniser):
         return sizes.why_none(cls.name, options.offline)
 
     def _device(self) -> str:
-        """CTranslate2 knows NVIDIA's GPUs and processors."""
+        """CTranslate2 supports NVIDIA GPUs and CPUs."""
         import ctranslate2
 
         return "cuda" if device.pick(self._options.device) == "cuda" and ctranslate2.get_cuda_device_count() else "cpu"
@@ -70,7 +70,7 @@ class Loaded(device.Loaded[Any]):
         self._is_cut = _is_cut(folder, model.model.n_mels)
 
     def move(self, place: str) -> None:
-        """CTranslate2 keeps a copy in the computer's memory where the GPU is left."""
+        """CTranslate2 keeps a copy in main memory when it leaves the GPU."""
         network = self.model.model
         if self.device == "cuda":
             network.load_model() if place == "cuda" else network.unload_model(to_cpu=True)
@@ -88,7 +88,7 @@ class Loaded(device.Loaded[Any]):
 
     def detect(self, wave: Mono, check: Tick) -> Mapping[str, float]:
         with self.at_work(check) as model:
-            # The last frame is left out as transcribe() does, so that it finds the encoding of the same picture.
+            # Drop the last frame as transcribe() does, so that the cached encoding of the same window is found.
             features = model.feature_extractor(wave)[:, :-1]
             return dict(model.detect_language(features=features)[2])
 
@@ -119,7 +119,7 @@ def _loaded(folder: Path, title: str, place: str) -> Loaded:
     kind = "float16" if place == "cuda" else "int8"
     try:
         model = _remembering()(str(folder), device=place, compute_type=kind, cpu_threads=_threads())
-    except Exception as error:  # CTranslate2 and tokenizers raise a bare one for a file that is none of theirs
+    except Exception as error:  # CTranslate2 and tokenizers raise a bare one for a file of another kind
         raise BadInput(f"{folder} holds no Whisper for CTranslate2, or a damaged one: {error}") from error
     loaded = Loaded(title, model, place, folder)
     loaded.move("cpu")  # until it works
@@ -128,7 +128,7 @@ def _loaded(folder: Path, title: str, place: str) -> Loaded:
 
 @lru_cache(maxsize=1)
 def _remembering() -> Any:
-    """WhisperModel that encodes a window once, whatever is asked of it: a third of all the work is the encoder's."""
+    """A WhisperModel that caches the encoding of a window: the encoder does a third of all the work."""
     from faster_whisper import WhisperModel
 
     class Remembering(WhisperModel):  # type: ignore[misc]
@@ -148,7 +148,7 @@ def _remembering() -> Any:
 
 
 def _is_cut(folder: Path, mel_bands: int) -> bool:
-    """Whether the decoder has lost most of its layers, by the attention heads that ``config.json`` lists."""
+    """Whether most of the decoder's layers were removed, judging by the attention heads that ``config.json`` lists."""
     try:
         heads = json.loads((folder / "config.json").read_text(encoding="utf-8"))["alignment_heads"]
         deepest = max(int(layer) for layer, _ in heads)

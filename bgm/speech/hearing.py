@@ -1,9 +1,9 @@
-"""From a recording to phrases with their English: what every Whisper shares, whoever computes it.
+"""From a recording to phrases with English translations: what all Whisper backends share.
 
-1. The regions of speech are packed into stretches of at most 30 s, Whisper's window.
-2. Each stretch is heard in its own language, which the stretches around it make likelier: a video may change it.
-3. Words that nobody said are dropped, the others become phrases.
-4. A stretch in another language is translated as a whole, and its English laid on its phrases by time.
+1. Pack the speech regions into stretches of at most 30 s, Whisper's window.
+2. Detect each stretch's language, with a prior from the stretches around it: a video may switch languages.
+3. Drop hallucinated words, group the others into phrases.
+4. Translate a foreign stretch as a whole, and align the translation with its phrases by time.
 """
 
 from __future__ import annotations
@@ -29,34 +29,34 @@ from bgm.speech.utterances import Timed, evenly, group, heard, inside, join, lay
 from bgm.timeline import Utterance
 
 WIDEST_GAP_S = 1.5
-"""Speech with more than this between is decoded apart: Whisper invents words over silence and music."""
+"""Speech separated by more than this is decoded separately: Whisper hallucinates words over silence and music."""
 MARGIN_S = 0.2
-"""Of the pause around speech that is heard with it: a word whose first sound is cut off is lost or misheard."""
+"""Context taken from the pauses around speech: a word whose first sound is cut off is lost or misheard."""
 PAUSE_S = 0.5
 REPETITIVE = 2.4
-"""Whisper's own threshold of the gzip ratio, above which it tries again."""
+"""Whisper's own threshold for the gzip ratio, above which it retries."""
 LEAST_LOGPROB = -1.5
-"""Mean log probability of a passage's tokens below which it is a guess; at -1 Whisper tries again."""
+"""A passage whose tokens have a lower mean log probability is a guess; at -1 Whisper retries."""
 TEMPERATURES = (0.0, 0.4, 0.8)
-"""Tries for a window; half of Whisper's own, because what fails them all is dropped and not kept."""
+"""Attempts per window; half of Whisper's own, because what fails them all is dropped here, not kept."""
 BEAM = 5
-"""With one, Whisper drops words at pauses (``python -m benchmarks.wer``)."""
+"""With a beam of one, Whisper drops words at pauses (``python -m benchmarks.wer``)."""
 
 SAMPLES = 5
-"""Stretches that are asked for their language before the first is decoded, spread over the recording."""
+"""Stretches spread over the recording whose language is detected before the first is decoded."""
 SURE = 0.5
-"""A language less probable than this is said to be a guess."""
+"""A less probable language is reported as a guess."""
 CLEAR = 0.9
-"""Below this two languages may be in one stretch."""
+"""Below this a stretch may contain two languages."""
 FOREIGN = 0.02
-"""Weight of a language of which nothing was heard in the samples, beside 1 for the likeliest."""
+"""Prior weight of a language not heard in the samples, relative to 1 for the likeliest."""
 SHORTEST_TURN_S = 3.0
-"""A language is not told from less speech."""
+"""Less speech than this doesn't suffice to detect a language."""
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """What a model says of a piece of sound, in seconds from its start; ``words`` only where they were asked for."""
+    """A model's output for a piece of audio, in seconds from its start; ``words`` only if requested."""
 
     start: float
     end: float
@@ -73,14 +73,14 @@ class Passage:
 
 
 class Model(Protocol):
-    """A loaded Whisper that several users share; one call at a time, sound of at most 30 s.
+    """A loaded Whisper that several users share; one call at a time, audio of at most 30 s.
 
-    ``check`` is called now and then and raises when nobody waits for the answer any more.
+    ``check`` is called now and then and raises when the caller no longer waits for the answer.
     """
 
     @property
     def languages(self) -> frozenset[str]:
-        """Codes of the languages that it hears; English alone for an English model."""
+        """Codes of the languages that it recognises; only English for an English model."""
 
     @property
     def translates(self) -> bool: ...
@@ -89,15 +89,15 @@ class Model(Protocol):
         """The probability of each language."""
 
     def hear(self, wave: Mono, language: str, prompt: str | None, check: Tick) -> list[Passage]:
-        """What is said, with the times of the words."""
+        """Transcribe, with word timestamps."""
 
     def translate(self, wave: Mono, language: str, check: Tick) -> list[Passage]:
-        """What is said, in English; never nothing, however unsure."""
+        """Translate into English; never empty, however unsure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """A stretch of speech and its language, as sure as ``probability`` says."""
+    """A stretch of speech and its language, with the probability of the language."""
 
     start: float
     end: float
@@ -110,9 +110,9 @@ class Spoken:
 
 
 class Recogniser(Translator, ABC):
-    """An engine of the transcribe stage: finds and loads a Whisper and listens with it.
+    """An engine of the transcribe stage: finds, loads and runs a Whisper.
 
-    ``options.prompt`` is text with the names of what will be said, ``options.language`` that of all the speech.
+    ``options.prompt`` is text with names to expect, ``options.language`` the language of all the speech.
     """
 
     heeds: ClassVar[tuple[str, ...]] = ("language", "prompt")
@@ -126,16 +126,16 @@ class Recogniser(Translator, ABC):
 
     @abstractmethod
     def _load(self, path: Path, title: str, place: str) -> Model:
-        """The model of these weights, loaded once per process. Raises BadInput where they are none."""
+        """The model of these weights, loaded once per process. Raises BadInput if they are invalid."""
 
     def size(self) -> str:
-        """The model that it will use: the one that was named, else the size that suits this machine."""
+        """The model that it will use: the named one, else the size that suits this machine."""
         return self._options.model or sizes.best(self.name, self._device(), self._options.offline)
 
     def transcribe(self, recording: Recording, progress: Progress = silent) -> Transcript:
-        """Phrases in their language, with their English.
+        """Phrases in their language, with English translations.
 
-        Raises BadInput for weights, a device or a language that can't be used, BgmError when memory is short.
+        Raises BadInput for unusable weights, device or language, BgmError when out of memory.
         """
         if recording.audio is None or not recording.speech:
             return Transcript(UNKNOWN, (), ("No speech was heard.",))
@@ -159,10 +159,10 @@ class Recogniser(Translator, ABC):
     def translate(
         self, recording: Recording, utterances: Sequence[Utterance], progress: Progress = silent
     ) -> tuple[Utterance, ...]:
-        """Utterances of subtitles in another language, with the English that is heard at their times.
+        """Foreign subtitles with the English translation of the speech at their times.
 
-        What is spoken need not be the subtitles' language: it is heard from the sound. A line at which nobody was heard
-        stays without. Raises as :meth:`transcribe`.
+        The spoken language may differ from the subtitles': it is detected from the audio. A line without detected
+        speech gets no translation. Raises like :meth:`transcribe`.
         """
         audible = [u for u in utterances if not u.english and _overlaps(u, recording.speech)]
         if recording.audio is None or not audible:
@@ -185,13 +185,13 @@ class Recogniser(Translator, ABC):
         return attended(lambda _: self._load(path, card.title, self._device()), tick)
 
     def _translator(self, tick: Tick) -> Model | None:
-        """Another size, for a model that can't translate (turbo)."""
+        """A model of another size, if this one can't translate (turbo)."""
         names = sizes.translators(self.name, self._options.offline)
         return next((self._model(name, lambda fraction, note="": tick()) for name in names), None)
 
 
 class Ear:
-    """A model at one recording."""
+    """A model applied to one recording."""
 
     def __init__(
         self, model: Model, another: Callable[[Tick], Model | None], audio: Path, options: EngineOptions
@@ -204,7 +204,7 @@ class Ear:
         self._language = named if len(model.languages) > 1 else ENGLISH
 
     def listen(self, speech: Spans, progress: Progress) -> Iterator[tuple[Spoken, Tick]]:
-        """Each stretch with its language, and what to call while it is worked on."""
+        """Each stretch with its language, and the tick to call while it is processed."""
         pieces = stretches.together(stretches.widened(speech, MARGIN_S), WIDEST_GAP_S)
         total, done = sum(end - start for start, end in pieces), 0.0
         first = partial(progress, 0.0, "hearing which language it is")
@@ -214,7 +214,7 @@ class Ear:
             done += spoken.end - spoken.start
 
     def words(self, spoken: Spoken, speech: Spans, tick: Tick) -> tuple[list[Timed], int]:
-        """What is said in a stretch, and how many words nobody said."""
+        """The words of a stretch, and how many were dropped as hallucinated."""
         wave = self._wave(spoken)
         passages = attended(partial(self._model.hear, wave, spoken.language, self._prompt), tick)
         words = [_at(word, spoken) for passage in passages if passage.is_credible for word in passage.words]
@@ -223,7 +223,7 @@ class Ear:
         return believed, len(words) - len(believed)
 
     def in_english(self, said: Sequence[Utterance], spoken: Spoken, tick: Tick) -> list[Utterance]:
-        """The phrases of a stretch with their English: their own text, or a translation of the whole stretch."""
+        """The phrases of a stretch with their English: their own text, or from a translation of the whole stretch."""
         if spoken.language == ENGLISH:
             return [replace(u, english=u.text) for u in said]
         translator = self._translator(tick) if said else None
@@ -239,7 +239,7 @@ class Ear:
         ]
 
     def retold(self, said: Sequence[Utterance], spoken: Spoken, speech: Spans, tick: Tick) -> list[Utterance]:
-        """Phrases that somebody else wrote down, with the English of the sound at their times."""
+        """Given phrases (subtitles) with an English translation of the speech at their times."""
         if spoken.language != ENGLISH:
             return self.in_english(said, spoken, tick)
         own, _ = self.words(spoken, speech, tick)
@@ -258,12 +258,13 @@ class Ear:
         if self._language is not None:
             yield from (Spoken(start, end, self._language) for start, end in pieces)
             return
-        # 1. Each stretch by itself, the languages of the whole recording being likelier.
+        # 1. Each stretch on its own, with the languages of the whole recording as the prior.
         expected = self._expected(pieces, tick)
         guesses = (self._guess(piece, expected, tick) for piece in pieces)
         before: Spoken | None = None
         for guess, after in _with_next(guesses):
-            # 2. One that differs from a neighbour, or is unsure, may hold a change: its regions are asked one by one.
+            # 2. A stretch that differs from a neighbour, or is unsure, may contain a switch: detect each region's
+            #    language.
             changes = any(other and other.language != guess.language for other in (before, after))
             parts = [guess]
             if changes or guess.probability < CLEAR:
@@ -272,7 +273,8 @@ class Ear:
             before = parts[-1]
 
     def _expected(self, pieces: Spans, tick: Tick) -> Mapping[str, float]:
-        """How likely each language is in this recording: over stretches spread over it, weighted by their length."""
+        """The probability of each language in this recording: over stretches spread over it, weighted by their
+        length."""
         step = max(1, math.ceil(len(pieces) / SAMPLES))
         weights: dict[str, float] = {}
         for start, end in pieces[::step]:
@@ -287,7 +289,7 @@ class Ear:
         return Spoken(*piece, code, found[code])
 
     def _turns(self, whole: Spoken, speech: Spans, expected: Mapping[str, float], tick: Tick) -> list[Spoken]:
-        """A stretch cut where its language changes, if it does."""
+        """Split a stretch where its language changes, if it does."""
         regions = _regions((whole.start, whole.end), speech)
         if len(regions) < 2:
             return [whole]
@@ -313,7 +315,7 @@ def phrased(words: Sequence[Timed], spoken: Spoken) -> list[Utterance]:
 
 
 def main_language(found: Iterable[Spoken]) -> str:
-    """The one that is spoken longest; ``und`` where none is."""
+    """The language spoken longest; ``und`` if there is none."""
     seconds: dict[str, float] = {}
     for spoken in found:
         seconds[spoken.language] = seconds.get(spoken.language, 0.0) + spoken.end - spoken.start
@@ -335,13 +337,13 @@ def _notes(found: Sequence[Spoken], invented: int) -> Iterator[str]:
 
 
 def _at(word: Timed, spoken: Spoken) -> Timed:
-    """A stretch's word at the time of the recording; none may lie beyond its stretch."""
+    """A stretch's word in recording time, clamped to its stretch."""
     start, end = min(spoken.start + word.start, spoken.end), min(spoken.start + word.end, spoken.end)
     return replace(word, start=start, end=end)
 
 
 def _regions(piece: Span, speech: Spans) -> list[Span]:
-    """The speech in a piece, a part too short to tell its language put to the one before it; together all of it."""
+    """The speech regions of a piece; a region too short for language detection is joined to the one before it."""
     starts = [piece[0]]
     latest = piece[1] - SHORTEST_TURN_S
     starts_inside = (start for start, _ in speech if piece[0] < start <= latest)

@@ -1,4 +1,4 @@
-"""Which language a text is in, and how its code is written."""
+"""Language detection of text, and language codes."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from bgm.errors import BadInput
 UNKNOWN = "und"
 ENGLISH = "en"
 COMMON = "ar bg cs da de el en es fa fi fr he hi hr hu id it ja ko ms nl no pl pt ro ru sk sv th tr uk vi zh".split()
-"""Languages that the guess chooses from: with all of py3langid's 97, short texts come out as rare ones."""
+"""Candidates for detection: with all of py3langid's 97, short texts come out as rare languages."""
 SURE = 0.3
-"""Least probability of a guess: a text of one or two common words stays below it."""
+"""Minimum probability of a detection: a text of one or two common words stays below it."""
 ENOUGH_CHARACTERS = 20_000
 
 
 def guess(text: str) -> str:
-    """ISO 639-1 code by py3langid (after Lui & Baldwin 2012, langid.py), ``und`` where the text says too little."""
+    """ISO 639-1 code by py3langid (after Lui & Baldwin 2012, langid.py), ``und`` if the text is too short to tell."""
     code, probability = likeliest(text)
     return code if probability >= SURE else UNKNOWN
 
 
 def likeliest(text: str) -> tuple[str, float]:
-    """The likeliest of ``COMMON`` and its probability, however low."""
+    """The most probable of ``COMMON`` and its probability, however low."""
     code, probability = _identifier().classify(text[:ENOUGH_CHARACTERS])
     return str(code), float(probability)
 
 
 def shortened(tag: str | None) -> str:
-    """``eng`` (ISO 639-2, as containers write it) or ``en-US`` (BCP 47) → ``en``; ``und`` for what is no language."""
+    """``eng`` (ISO 639-2, as in containers) or ``en-US`` (BCP 47) → ``en``; ``und`` for an invalid tag."""
     import langcodes
 
     tag = (tag or "").strip()
@@ -41,13 +41,13 @@ def shortened(tag: str | None) -> str:
 
 
 def check(code: str | None, known: Collection[str] | None = None) -> None:
-    """Raises BadInput for a code that is no language's, or none of those ``known`` to a recogniser."""
+    """Raise BadInput for an invalid language code, or one not in ``known``, a recogniser's languages."""
     if code is not None and (shortened(code) == UNKNOWN if known is None else code not in known):
         raise BadInput(f"Whisper doesn't know the language {code!r}: give a code such as en, ko or es")
 
 
 def maybe_english(text: str) -> bool:
-    """Could a text of unknown language be English: is it written in plain Latin letters?"""
+    """Whether a text of unknown language could be English: it is written in plain Latin letters."""
     return text.replace("’", "'").replace("…", "...").isascii()
 
 

@@ -1,8 +1,8 @@
-"""A transcript's lines as their reader edits them: other words, other times, cut, joined, replaced, written anew.
+"""Edits of a transcript's lines: change text or times, split, merge, replace, lay a script on the words.
 
-Each function takes the lines (in order, disjoint, seconds) and gives new ones; a line whose words or times changed has
-no scores any more, so that its emotion is read again. Nonsense raises ValueError in one sentence. ``words`` are those
-that were heard (:mod:`bgm.speech.words`): they say where a line is cut and where a script belongs.
+Each function takes the lines (in order, disjoint, seconds) and returns new ones; a line whose text or times changed
+loses its scores, so that its emotion is classified again. Invalid edits raise ValueError in one sentence. ``words`` are
+the recognised ones (:mod:`bgm.speech.words`): they determine where a line is split and where a script belongs.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from bgm.timeline import Utterance
 
 Lines = tuple[Utterance, ...]
 LENGTH = 2000
-"""Most characters of a line."""
+"""Maximum characters of a line."""
 LEAST_SECONDS = 0.1
 """Shortest line that an edit may leave."""
 SCRIPT_LENGTH = 400_000
-"""Most characters of a script: what is said in ten hours."""
+"""Maximum characters of a script: ten hours of speech."""
 LEAST_SHARE = 0.2
-"""Of the words of a script, or of what was heard where that is less, that must be found: else it is another's."""
+"""Share of the script's words, or of the recognised ones if fewer, that must match: else it is another script."""
 _TIMES = re.compile(r"\d*|.*\d:\d\d.*-->.*")
-"""Of a subtitle file that was pasted: the number of a cue and its times."""
+"""Lines of a pasted subtitle file to ignore: cue numbers and times."""
 
 
 def retold(lines: Lines, index: int, *, text: str | None = None, english: str | None = None) -> Lines:
-    """Other words in a line: ``text`` as spoken, ``english`` as the classifier reads it; equal ones stay equal."""
+    """Change a line's text: ``text`` as spoken, ``english`` for the classifier; if they were equal they stay equal."""
     old = _line(lines, index)
     new = old
     if text is not None:
@@ -42,7 +42,7 @@ def retold(lines: Lines, index: int, *, text: str | None = None, english: str | 
 
 
 def timed(lines: Lines, index: int, start: float, end: float, duration: float) -> Lines:
-    """Another start and end, in seconds; they stop at the neighbours and LEAST_SECONDS before each other."""
+    """Change start and end, in seconds, clamped to the neighbours and at least LEAST_SECONDS apart."""
     old = _line(lines, index)
     low = lines[index - 1].end if index else 0.0
     high = lines[index + 1].start if index + 1 < len(lines) else max(duration, old.end)
@@ -56,8 +56,8 @@ def timed(lines: Lines, index: int, start: float, end: float, duration: float) -
 
 
 def split(lines: Lines, index: int, left: str, right: str, words: Sequence[Timed]) -> Lines:
-    """Cut a line in two where the words say: the first ends with the last word of ``left``, the second begins with the
-    first of ``right``, so that a pause between them stays one."""
+    """Split a line in two at the recognised words: the first ends with the last word of ``left``, the second begins
+    with the first of ``right``, so that a pause between them stays a pause."""
     old = _line(lines, index)
     left, right = _checked(left), _checked(right)
     if old.end - old.start < 2 * LEAST_SECONDS:
@@ -73,7 +73,7 @@ def split(lines: Lines, index: int, left: str, right: str, words: Sequence[Timed
 
 
 def merge(lines: Lines, index: int, text: str | None = None) -> Lines:
-    """Join a line with the next one; ``text`` in the place of their two texts."""
+    """Merge a line with the next one; ``text`` replaces their two texts."""
     if index + 1 >= len(lines):
         raise ValueError("the last line has no next one to merge with")
     first, second = _line(lines, index), lines[index + 1]
@@ -85,9 +85,9 @@ def merge(lines: Lines, index: int, text: str | None = None) -> Lines:
 
 
 def replaced(lines: Lines, find: str, put: str) -> tuple[Lines, int]:
-    """``put`` for every ``find``, large letters or small, in what was said and in its English; and how many there were.
+    """Replace every ``find`` with ``put``, ignoring case, in the text and in its English; returns the count too.
 
-    What was found begins as large as before. Raises ValueError where a line would have no words left.
+    The match's initial capital is kept. Raises ValueError if a line would have no words left.
     """
     wanted = " ".join(find.split())
     if not wanted:
@@ -116,15 +116,15 @@ class Laid:
     lines: Lines
     placed: int
     kept: int
-    """Lines that were there and that the script has nothing for."""
+    """Existing lines without a counterpart in the script."""
     unplaced: tuple[str, ...]
-    """Lines of the script that nobody was heard saying."""
+    """Lines of the script that were not found in the recording."""
 
 
 def scripted(lines: Lines, script: str, words: Sequence[Timed], duration: float) -> Laid:
-    """The creator's own text on the times of the words that were heard.
+    """Lay the creator's script on the times of the recognised words.
 
-    Raises ValueError for a script of something else, or where no words were heard at all.
+    Raises ValueError if the script doesn't match the recording, or if there are no recognised words at all.
     """
     if len(script) > SCRIPT_LENGTH:
         raise ValueError(f"a script has at most {SCRIPT_LENGTH} characters")
@@ -132,7 +132,7 @@ def scripted(lines: Lines, script: str, words: Sequence[Timed], duration: float)
     words = words or heard.spread(lines)
     if not texts or not words:
         raise ValueError("there are no words in this script" if words else "nobody was heard here: there are no times")
-    # 1. Every word of the script gets its moment, if it has one.
+    # 1. Align every word of the script, where possible.
     parts = [heard.tokens(text) for text in texts]
     moments = iter(heard.align([token for part in parts for token in part], words))
     found = [[next(moments) for _ in part] for part in parts]
@@ -140,7 +140,7 @@ def scripted(lines: Lines, script: str, words: Sequence[Timed], duration: float)
     # 2. A line lasts from its first word to its last.
     spans = _spans(found, duration)
     fresh = [Utterance(*span, text) for text, span in zip(texts, spans, strict=True) if span]
-    # 3. What the script has nothing for stays.
+    # 3. Existing lines without a counterpart stay.
     kept = [u for u in lines if not any(f.start < u.end and u.start < f.end for f in fresh)]
     told = [*_in_english(fresh, lines), *kept]
     unplaced = tuple(text for text, span in zip(texts, spans, strict=True) if not span)
@@ -148,7 +148,7 @@ def scripted(lines: Lines, script: str, words: Sequence[Timed], duration: float)
 
 
 def _cut(script: str) -> Iterator[str]:
-    """The lines of a script, one sentence each, and none too long."""
+    """Split a script into lines, one sentence each, none too long."""
     for row in re.sub(r"(?<=[。！？])(?=\S)", "\n", script).splitlines():
         if _TIMES.fullmatch(row.strip()) or not heard.tokens(row):
             continue
@@ -164,7 +164,7 @@ def _check_fits(found: Sequence[Sequence[Moment | None]], words: Sequence[Timed]
 
 
 def _spans(found: Sequence[Sequence[Moment | None]], duration: float) -> list[tuple[float, float] | None]:
-    """When each line is said, disjoint, in order and none too short; None where that is not known."""
+    """The times of each line, disjoint, in order, none too short; None if unknown."""
     known = [[m for m in line if m] if any(m and m.sure for m in line) else [] for line in found]
     starts = [min(m.start for m in line) for line in known if line]
     ends = iter([*starts[1:], duration])
@@ -181,15 +181,15 @@ def _spans(found: Sequence[Sequence[Moment | None]], duration: float) -> list[tu
 
 
 def _in_english(fresh: Sequence[Utterance], lines: Lines) -> list[Utterance]:
-    """The new lines with their English: their own words where the old lines' were English, else the old lines' English
-    at their times."""
+    """The new lines with their English: their own text where the old lines were English, else the old translations at
+    their times."""
     if all(u.english == u.text for u in lines):
         told = [replace(u, english=u.text) for u in fresh]
     else:
         spoken = heard.spread(replace(u, text=u.english) for u in lines if u.english)
         told = [replace(u, english=join(heard.heard_in(spoken, u.start, u.end)), unsure=True) for u in fresh]
     known = {(*_span(old), old.text): old for old in lines}
-    return [known.get((*_span(u), u.text), u) for u in told]  # one that is as it was keeps what was read from it
+    return [known.get((*_span(u), u.text), u) for u in told]  # an unchanged line keeps its scores
 
 
 def _pause(line: Utterance, left: str, right: str, words: Sequence[Timed]) -> tuple[float, float]:
@@ -205,7 +205,7 @@ def _pause(line: Utterance, left: str, right: str, words: Sequence[Timed]) -> tu
 
 
 def _shared(english: str, share: float) -> tuple[str, str]:
-    """A translation cut after about ``share`` of its words; each part has one at least where there are two."""
+    """Split a translation after about ``share`` of its words; each part has at least one if there are two."""
     words = english.split()
     cut = min(max(1, round(share * len(words))), max(1, len(words) - 1))
     return " ".join(words[:cut]), " ".join(words[cut:])

@@ -1,4 +1,4 @@
-"""What a transcriber (bgm.engines.Transcriber) is given and gives back."""
+"""Input and output of a transcriber (bgm.engines.Transcriber)."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ if TYPE_CHECKING:
 
 Span = tuple[float, float]
 Spans = tuple[Span, ...]
-"""Stretches of speech, (start, end) in seconds, in order, disjoint."""
+"""Speech regions, (start, end) in seconds, in order, disjoint."""
 
 
 def _unread(heard: tuple[Utterance, ...]) -> None:
-    """Nobody reads along."""
+    """Ignore partial results."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What is listened to (FLAC, 48 kHz, mono or stereo; None where there is no sound) and where somebody speaks."""
+    """The audio (FLAC, 48 kHz, mono or stereo; None if there is none) and its speech regions."""
 
     audio: Path | None
     speech: Spans
     duration: float
     told: Callable[[tuple[Utterance, ...]], None] = field(default=_unread, compare=False)
-    """A recogniser calls it with all that it has heard so far, now and then."""
+    """Called by a recogniser now and then with everything transcribed so far."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
     """``language`` is ISO 639-1 or ``und``; utterances lie inside [0, duration], in order, disjoint, none empty.
 
-    ``notes`` are sentences for the user's log (what was dropped, what to expect), ``words`` all that was heard, where
-    the words' own times are known.
+    ``notes`` are sentences for the user's log (what was dropped, what to expect), ``words`` all recognised words, if
+    word timestamps are available.
     """
 
     language: str

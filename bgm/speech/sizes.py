@@ -1,4 +1,4 @@
-"""Whisper's sizes: which one suits a machine, which can be had, which can translate."""
+"""Whisper's sizes: which suits a machine, which are available, which can translate."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from bgm.device import free_gpu_bytes
 GPU_GB = {"large-v3": 10, "medium": 5, "small": 2, "base": 1, "tiny": 1}
 """GPU memory of the multilingual sizes, best first (openai-whisper's README)."""
 MANY_PROCESSORS = 8
-"""From so many on, ``small`` keeps up with the clock; below it ``base`` does."""
+"""From this many CPUs on, ``small`` runs in real time; with fewer ``base`` does."""
 
 
 def best(engine: str, device: str, offline: bool) -> str:
-    """The size that ``engine`` uses where none is named.
+    """The size that ``engine`` uses if none is named.
 
-    On a GPU the best one that fits and can be had. On a processor the best one of those that keep up with the clock
-    and lie on this machine, else what can be had: a package's base at once is worth more than half a gigabyte to fetch,
-    and a larger size is slow enough for the user to ask for it.
+    On a GPU the best available one that fits. On a CPU the best real-time size on this machine, else any available one:
+    a packaged base at once is better than half a gigabyte to download, and a larger size is slow enough that the user
+    should ask for it.
     """
     sizes = list(GPU_GB)
     fitting = sizes[sizes.index(_largest(device)) :]
@@ -32,14 +32,14 @@ def best(engine: str, device: str, offline: bool) -> str:
 
 
 def why_none(engine: str, offline: bool) -> str | None:
-    """Why no size can be had, in a few words, or None."""
+    """Why no size is available, in a few words, or None."""
     if any(_is_here(engine, size) for size in GPU_GB):
         return None
     return weights.why_no_model(engine, "base", offline=offline)
 
 
 def translators(engine: str, offline: bool) -> Iterator[str]:
-    """Sizes that translate and can be had: those on this machine, the best first, then small."""
+    """Available sizes that translate: those on this machine, best first, then small."""
     here = [size for size in GPU_GB if _is_here(engine, size)]
     yield from here or [size for size in ("small",) if weights.why_no_model(engine, size, offline=offline) is None]
 

@@ -1,4 +1,4 @@
-"""Stretches of a recording, as recognisers take them: regions of speech put together, and their sound."""
+"""Stretches of a recording, as input of recognisers: packed speech regions, and their audio."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bgm.media import audio as sound
 from bgm.speech.recording import Spans
 
 RATE = 16_000
-"""What every recogniser wants, in Hz."""
+"""Input sample rate of every recogniser, in Hz."""
 LONGEST_S = 30.0
 """Of a stretch: Whisper's window."""
 
@@ -23,9 +23,9 @@ Mono = npt.NDArray[np.float32]
 
 
 def together(speech: Spans, widest_gap: float = math.inf) -> Spans:
-    """Neighbouring regions, and the silence between them, as stretches of at most LONGEST_S.
+    """Pack neighbouring regions, with the silence between them, into stretches of at most LONGEST_S.
 
-    Regions further apart than ``widest_gap`` seconds stay apart; a region that is itself too long is cut evenly.
+    Regions further apart than ``widest_gap`` seconds stay separate; a region that is itself too long is cut evenly.
     """
     out: list[tuple[float, float]] = []
     for start, end in speech:
@@ -37,7 +37,7 @@ def together(speech: Spans, widest_gap: float = math.inf) -> Spans:
 
 
 def widened(speech: Spans, margin: float) -> Spans:
-    """Each region with up to ``margin`` seconds of the pauses around it: half of a pause at most, none before 0."""
+    """Extend each region by up to ``margin`` seconds: at most half of each pause, and not before 0."""
     starts = [start for start, _ in speech]
     ends = [end for _, end in speech]
     pauses = (max(0.0, start - end) / 2 for end, start in zip(ends, starts[1:], strict=False))
@@ -47,7 +47,7 @@ def widened(speech: Spans, margin: float) -> Spans:
 
 
 def wave(audio: Path, start: float, end: float) -> Mono:
-    """The sound from ``start`` to ``end`` seconds of a stem (48 kHz), mixed to mono, at 16 kHz."""
+    """The audio from ``start`` to ``end`` seconds of a stem (48 kHz), mixed to mono, at 16 kHz."""
     import soxr
 
     mono = sound.to_mono(sound.read(audio, sound.frames_of(start), sound.frames_of(end)))

@@ -1,4 +1,4 @@
-"""The transcript that the creator already has: a subtitle file, a sidecar of the video, or the video's own track."""
+"""An existing transcript: a subtitle file, a sidecar of the video, or the video's own track."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ log = logging.getLogger("bgm")
 SIDECAR = (".srt", ".vtt")
 READABLE = (*SIDECAR, ".ass", ".ssa")
 PAUSE_S = 0.75
-"""Cues nearer than this are one phrase, unless a sentence ends between them."""
+"""Cues closer than this form one phrase, unless a sentence ends between them."""
 
 
 LEAST_SHARE = 0.2
-"""Of the seconds of speech that a track must have cues for: one with less shows signs or was never finished."""
+"""Share of the speech that a track's cues must cover: one with less shows signs or was never finished."""
 
 
 def has_text_track(video: Path, speech: Spans = ()) -> bool:
-    """Does the video carry its own transcript: a text track, not forced, with cues for what was heard as speech?"""
+    """Whether the video has its own transcript: a text track, not forced, with cues for the detected speech."""
     from bgm.media.probe import probe
     from bgm.media.subtitle_track import text_cues
 
@@ -52,10 +52,10 @@ def has_text_track(video: Path, speech: Spans = ()) -> bool:
 
 
 def find(video: Path, given: str | None, carries_text: Callable[[Path], bool] = has_text_track) -> Path | None:
-    """What ``EngineOptions.subtitles`` shall be: the file that the user gave, else a sidecar (``talk.srt``,
-    ``talk.vtt``, ``talk.en.srt``) beside ``video``, else the video itself when it carries a text track, else None.
+    """The value of ``EngineOptions.subtitles``: the user's file, else a sidecar (``talk.srt``, ``talk.vtt``,
+    ``talk.en.srt``) next to ``video``, else the video itself if it has a text track, else None.
 
-    Raises BadInput when the file that the user gave isn't there or is of another kind.
+    Raises BadInput if the user's file doesn't exist or is of another kind.
     """
     if given is not None:
         return _checked(Path(given))
@@ -66,7 +66,7 @@ def find(video: Path, given: str | None, carries_text: Callable[[Path], bool] = 
 
 
 class Subtitles(Transcriber):
-    """Reads what a person wrote; the best transcript there is, so it is the first choice."""
+    """Reads what a person wrote: the most accurate transcript, so the first choice."""
 
     name: ClassVar[str] = "subtitles"
     heeds: ClassVar[tuple[str, ...]] = ("subtitles", "language")
@@ -79,7 +79,7 @@ class Subtitles(Transcriber):
         return "no subtitle file and no text track in the video" if options.subtitles is None else None
 
     def transcribe(self, recording: Recording, progress: Progress = silent) -> Transcript:
-        """Raises BadInput when the file can't be read or is of another video."""
+        """Read the subtitles as a transcript. Raises BadInput if they can't be read or belong to another video."""
         if self._options.subtitles is None:
             raise BadInput("there are no subtitles to read: name a .srt or .vtt file")
         path = self._options.subtitles
@@ -94,7 +94,7 @@ class Subtitles(Transcriber):
         return replace(transcript, notes=(*taken, *transcript.notes))
 
     def _language(self, path: Path, subtitle: Subtitle) -> str:
-        """What the user says, else the file's name or header, else a guess from the words."""
+        """The language given by the user, else by the file's name or header, else detected from the text."""
         declared = (self._options.language, _tag_in_name(path), subtitle.language)
         named = (language.shortened(tag) for tag in declared)
         known = next((code for code in named if code != language.UNKNOWN), None)
@@ -128,7 +128,7 @@ def _notes(subtitle: Subtitle, beyond: int, code: str, english: bool) -> tuple[s
 
 
 def _own_track(video: Path, wanted: str | None, progress: Progress) -> tuple[Subtitle, tuple[str, ...]]:
-    """The fullest telling of what is said among the video's text tracks, and a note where there was a choice."""
+    """The most complete transcript among the video's text tracks, and a note if there was a choice."""
     from bgm.media.probe import probe
     from bgm.media.subtitle_track import text_cues
 
@@ -147,7 +147,8 @@ def _own_track(video: Path, wanted: str | None, progress: Progress) -> tuple[Sub
 
 
 def _rank(track: SubtitleTrack, usable: Mapping[SubtitleTrack, Subtitle], spoken: str) -> tuple[float, ...]:
-    """A track with few cues beside one with many is signs or songs; then come flag, language and number of cues."""
+    """Sort key: a track with few cues next to one with many is signs or songs; then flag, language and number of
+    cues."""
     count, most = len(usable[track].cues), max(len(subtitle.cues) for subtitle in usable.values())
     code = language.shortened(track.language)
     return count >= LEAST_SHARE * most, track.default, code == spoken, code == "en", count
@@ -185,6 +186,6 @@ def _is_named_after(path: Path, video: Path) -> bool:
 
 
 def _tag_in_name(path: Path) -> str | None:
-    """``en`` of ``talk.en-US.srt``; None where the name has no usual language in it (``talk.new.srt``)."""
+    """``en`` of ``talk.en-US.srt``; None if the name contains no common language (``talk.new.srt``)."""
     code = language.shortened(Path(path.stem).suffix.removeprefix("."))
     return code if _is_subtitle_file(path) and code in language.COMMON else None

@@ -1,7 +1,7 @@
-"""The English of a stretch, laid on its phrases by time.
+"""Align the English translation of a stretch with its phrases by time.
 
-Whisper translates half a minute at a time and says when each sentence is spoken, not which phrase it belongs to; a
-phrase translated alone has no context and often comes out empty.
+Whisper translates half a minute at a time and timestamps sentences, not phrases; a phrase translated on its own has no
+context and often comes out empty.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from bgm.speech.recording import Span
 from bgm.speech.utterances import Timed, ends_sentence, join
 
 MID_CLAUSE_S = 1.5
-"""A cut between two words of a clause is as bad as one that is this late or early."""
+"""A cut between two words of a clause costs as much as one that is this late or early."""
 CLAUSE_END_S = 0.5
-"""The same for a cut at a comma; one at a sentence's end costs nothing."""
+"""The same for a cut at a comma; a cut at the end of a sentence is free."""
 LATIN_SHARE = 0.8
 
 
 def lay(words: Sequence[Timed], phrases: Sequence[Span]) -> list[str]:
-    """The text of each phrase: ``words`` cut once between every two phrases, near the pause and, if possible, where a
-    clause ends. Every phrase gets at least a word; where there are fewer words than phrases each gets the nearest.
+    """The text of each phrase: ``words`` cut once between every two phrases, near the pause and, if possible, at the
+    end of a clause. Every phrase gets at least one word; if there are fewer words than phrases each gets the nearest.
 
-    Among all cuts the cheapest is found by dynamic programming over phrases and words: its cost is the seconds between
-    the cut and the pause, and what cutting there does to the sentence.
+    Dynamic programming over phrases and words minimises the cost of the cuts: the seconds between cut and pause, plus a
+    penalty for cutting within the sentence.
     """
     if not words or not phrases:
         return ["" for _ in phrases]
@@ -37,14 +37,14 @@ def lay(words: Sequence[Timed], phrases: Sequence[Span]) -> list[str]:
 
 
 def reads_as_english(text: str, original: str) -> bool:
-    """Whether a translation can be one: written in Latin letters, and not the original over again."""
+    """Whether a text is plausible as a translation: written in Latin letters, and not the original repeated."""
     letters = [c for c in text if c.isalpha()]
     latin = sum(c.isascii() for c in letters)
     return bool(letters) and latin >= LATIN_SHARE * len(letters) and text.casefold() != original.casefold()
 
 
 def _cheapest_cuts(words: Sequence[Timed], pauses: Sequence[float]) -> list[int]:
-    """For each pause the number of words before it, strictly growing, from 1 to one less than all."""
+    """For each pause the number of words before it, strictly increasing, from 1 to one less than all."""
     count = len(words)
     best = [0.0, *[math.inf] * count]  # best[i]: the least cost of the cuts so far, the last of them before word i
     choices: list[list[int]] = []
@@ -75,7 +75,7 @@ def _cost(words: Sequence[Timed], cut: int, pause: float) -> float:
 
 
 def _nearest(words: Sequence[Timed], phrase: Span) -> str:
-    """The words that overlap the phrase, else the one that is nearest to it."""
+    """The words that overlap the phrase, else the nearest one."""
     start, end = phrase
     inside = [word for word in words if word.start < end and word.end > start]
     middle = (start + end) / 2

@@ -1,4 +1,4 @@
-"""Timed words (or cues) → utterances: phrases that a classifier of emotion can make something of."""
+"""Group timed words (or cues) into utterances: phrases long enough to classify an emotion."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bgm.timeline import Utterance
 MAX_SECONDS = 12.0
 MAX_WORDS = 25
 UNSURE = 0.3
-"""A word less probable than this is not believed where no speech was heard."""
+"""A less probable word outside the detected speech is dropped."""
 
 _SENTENCE_END = (".", "!", "?", "。", "！", "？", "؟", "।")
 _CLOSING = "\"'”’»)）」』"
@@ -21,7 +21,7 @@ _ABBREVIATIONS = frozenset({"mr.", "mrs.", "ms.", "dr.", "st.", "vs.", "prof."})
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """A word or a cue: seconds, the text with its own leading space, and how sure the engine is of it (0..1)."""
+    """A word or a cue: seconds, the text with its leading space, and the engine's confidence (0..1)."""
 
     start: float
     end: float
@@ -42,7 +42,7 @@ def group(pieces: Sequence[Timed], pause: float) -> Iterator[tuple[Timed, ...]]:
 
 
 def ends_sentence(text: str) -> bool:
-    """Does a sentence end here? An ellipsis or an abbreviation such as ``Mr.`` goes on."""
+    """Whether a sentence ends here; not at an ellipsis or an abbreviation such as ``Mr.``."""
     bare = text.rstrip().rstrip(_CLOSING)
     words = bare.split()
     abbreviated = bool(words) and words[-1].lower() in _ABBREVIATIONS
@@ -50,13 +50,13 @@ def ends_sentence(text: str) -> bool:
 
 
 def heard(word: Timed, speech: Spans) -> bool:
-    """Is the word likely, or spoken where a voice was heard?"""
+    """Whether the word is probable, or lies in detected speech."""
     inside = sum(max(0.0, min(word.end, end) - max(word.start, start)) for start, end in speech)
     return word.probability >= UNSURE or inside >= 0.5 * (word.end - word.start)
 
 
 def inside(word: Timed, speech: Spans) -> Timed:
-    """The word without the pause beside it: Whisper lets a word before or after a pause last until the next one."""
+    """Trim the word to the speech: Whisper extends a word before or after a pause up to the next word."""
     voiced = [(max(word.start, start), min(word.end, end)) for start, end in speech]
     start, end = max(voiced, key=lambda span: span[1] - span[0], default=(word.start, word.end))
     return replace(word, start=start, end=end) if start < end else word
@@ -68,7 +68,7 @@ def join(phrase: Sequence[Timed]) -> str:
 
 
 def evenly(start: float, end: float, text: str) -> list[Timed]:
-    """The words of a text that is spoken from ``start`` to ``end``, each as long as its letters."""
+    """The words of a text spoken from ``start`` to ``end``, timed in proportion to their letters."""
     words = text.split()
     lengths = [len(word) + 1 for word in words]
     ends = [start + (end - start) * done / sum(lengths) for done in itertools.accumulate(lengths, initial=0)]
@@ -76,7 +76,7 @@ def evenly(start: float, end: float, text: str) -> list[Timed]:
 
 
 def lay_out(utterances: Iterable[Utterance], duration: float) -> tuple[Utterance, ...]:
-    """In order, disjoint, inside [0, duration]; one without text or without time is dropped."""
+    """In order, disjoint, inside [0, duration]; utterances without text or duration are dropped."""
     out: list[Utterance] = []
     for utterance in sorted(utterances, key=lambda u: (u.start, u.end)):
         earliest = out[-1].end if out else 0.0
@@ -97,7 +97,7 @@ def _short_enough(phrase: tuple[Timed, ...]) -> Iterator[tuple[Timed, ...]]:
 
 
 def _widest_pause(phrase: Sequence[Timed]) -> int:
-    """Where to cut: before the piece with the widest pause in front of it; of equal ones the one nearest the middle."""
+    """Index of the piece to cut before: the one after the widest pause; of equal pauses the one nearest the middle."""
     middle = (phrase[0].start + phrase[-1].end) / 2
 
     def rank(i: int) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Speech recognition and translation into English by openai-whisper (MIT; Radford et al. 2022), on torch."""
+"""Speech recognition and translation into English with openai-whisper (MIT; Radford et al. 2022), on torch."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from bgm.speech.stretches import Mono
 from bgm.speech.utterances import Timed
 
 INVENTION_GAP_S = 2.0
-"""Improbable words surrounded by so much silence are taken for inventions (Whisper's own rule)."""
+"""Improbable words surrounded by this much silence count as hallucinations (Whisper's own rule)."""
 REMEMBERED = 8
-"""Windows whose encoding is kept: asked for its language, then heard, timed, translated."""
+"""Windows whose encoding is cached, for language detection, transcription, word times and translation."""
 TURBO_LAYERS = (32, 4)
 """Encoder and decoder layers of large-v3-turbo, which was not trained to translate."""
 SIZE_OF_LAYERS = {
@@ -32,11 +32,11 @@ SIZE_OF_LAYERS = {
     (32, 32): "large-v2",
     TURBO_LAYERS: "turbo",
 }
-"""Encoder and decoder layers → the published size; large-v3 is told from v2 by its 128 mel bands."""
+"""Encoder and decoder layers → the published size; large-v3 differs from v2 by its 128 mel bands."""
 
 
 class Whisper(Recogniser):
-    """Engine of the transcribe stage: the first choice on a GPU, and for a checkpoint of one's own."""
+    """Engine of the transcribe stage: the first choice on a GPU, and for your own checkpoint."""
 
     name: ClassVar[str] = "whisper"
 
@@ -49,7 +49,7 @@ class Whisper(Recogniser):
 
     @classmethod
     def passed_over(cls, options: EngineOptions) -> str | None:
-        """On a processor the same model is three times quicker by faster-whisper, where that can run."""
+        """On a CPU faster-whisper, if it can run, is three times faster with the same model."""
         if options.device != "cpu" and _device(options.device) == "cuda":
             return None
         return None if FasterWhisper.missing(options) else "faster-whisper is quicker on a processor"
@@ -86,7 +86,7 @@ class Loaded(device.Loaded[Any]):
         from whisper.audio import N_FRAMES, N_SAMPLES, log_mel_spectrogram, pad_or_trim
 
         with self._alone(check) as net:
-            # As transcribe() cuts its windows, so that it finds the encoding of the same picture.
+            # Windows are cut as in transcribe(), so that the cached encoding of the same window is found.
             mel = log_mel_spectrogram(wave, net.dims.n_mels, padding=N_SAMPLES)
             window = pad_or_trim(mel[:, : mel.shape[-1] - N_FRAMES], N_FRAMES)
             dtype = torch.float16 if self.device == "cuda" else torch.float32
@@ -108,7 +108,7 @@ class Loaded(device.Loaded[Any]):
                 net,
                 wave,
                 fp16=self.device == "cuda",
-                beam_size=BEAM if self.device == "cuda" else None,  # three times the work on a processor
+                beam_size=BEAM if self.device == "cuda" else None,  # three times the work on a CPU
                 temperature=TEMPERATURES,
                 condition_on_previous_text=False,
                 **how,
@@ -117,7 +117,7 @@ class Loaded(device.Loaded[Any]):
 
     @contextmanager
     def _alone(self, check: Tick) -> Iterator[Any]:
-        """The model; ``check`` is called for every token. Sampling is repeatable."""
+        """The model; ``check`` is called for every token. Sampling is reproducible."""
         import torch
 
         with self.at_work(check) as net:
@@ -135,7 +135,7 @@ _shelf: device.Shelf[Loaded] = device.Shelf()
 
 
 def loaded(path: Path, title: str, place: str) -> Loaded:
-    """Read a checkpoint, on the CPU. Raises BadInput for a file that is none."""
+    """Read a checkpoint, on the CPU. Raises BadInput for an invalid file."""
     import whisper
 
     try:
@@ -144,14 +144,15 @@ def loaded(path: Path, title: str, place: str) -> Loaded:
         raise BadInput(f"{path} is not a Whisper checkpoint, or a damaged one") from error
     heads = whisper._ALIGNMENT_HEADS.get(published_size(net))
     if heads is not None:
-        # A checkpoint doesn't say which attention heads follow the words' times; half of all are slower and worse.
+        # A checkpoint doesn't name the attention heads for word alignment; the default (half of all) is slower and
+        # worse.
         net.set_alignment_heads(heads)
     _remember(net.encoder)
     return Loaded(title, net.eval(), place)
 
 
 def published_size(net: Any) -> str:
-    """What a checkpoint of these dimensions is, or was tuned from; empty where it is none of the published ones."""
+    """The published size that these dimensions belong to (or were tuned from); empty if it is none."""
     size = SIZE_OF_LAYERS.get(_layers(net), "")
     if size == "large-v2" and net.dims.n_mels == 128:
         return "large-v3"
@@ -163,7 +164,7 @@ def _layers(net: Any) -> tuple[int, int]:
 
 
 def _remember(encoder: Any) -> None:
-    """Let the encoder keep what it made of the last windows: openai-whisper encodes each again for the words' times."""
+    """Cache the encoder's output of the last windows: openai-whisper encodes each again for word timestamps."""
     import torch
 
     compute: Callable[[Any], Any] = encoder.forward
@@ -189,6 +190,6 @@ def _passage(segment: Mapping[str, Any]) -> Passage:
 
 
 def _device(wanted: str) -> str:
-    """Where to compute. Apple's GPU lacks the double precision that word times need: the processor does it."""
+    """The device. Apple's GPU lacks the double precision that word timestamps need, so the CPU is used instead."""
     chosen = device.pick(wanted)
     return "cpu" if chosen == "mps" else chosen

@@ -1,7 +1,7 @@
-"""The words that were heard, with their times, and a text of somebody else's laid on them.
+"""The recognised words with their times, and the alignment of other texts with them.
 
-The words are a fact of the recording: lines may be cut, joined, corrected or written anew, and each still finds its
-moments. Matching is difflib's (Ratcliff and Obershelp's gestalt pattern matching) over words without case and marks.
+The words are a property of the recording: lines may be split, joined, corrected or rewritten, and can still be aligned.
+Matching is difflib's (Ratcliff and Obershelp's gestalt pattern matching) over words without case and punctuation.
 """
 
 from __future__ import annotations
@@ -25,20 +25,21 @@ from bgm.timeline import MAX_SECONDS, Utterance
 
 _UNSPACED = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _TOKEN = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
-"""A word; in scripts that are written without spaces (Thai, Japanese, Chinese) a character."""
+"""A word; in scripts written without spaces (Thai, Japanese, Chinese) a character."""
 _MOST_FOR_ONE = 3
-"""So many words of a text may stand for one that was heard, and one for so many; else it was not said there."""
+"""At most this many words of a text may match one recognised word, and vice versa; else there is no match."""
 _NEAR_WORDS = 12
-"""Words in a row up to which letters are compared: those of longer texts agree by chance."""
+"""Up to this many consecutive words are compared by letters: longer texts agree by chance."""
 _LIKE = 0.6
-"""Of a word's letters."""
+"""Share of a word's letters."""
 _EXACT_UP_TO = 3000
-"""Words of a text up to which frequent ones are matched by themselves; beyond, only beside others, which is fast."""
+"""Up to this many words of a text, frequent words are matched on their own; beyond, only next to others, which is
+fast."""
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A word of a text and where it stands there; ``key`` is what is compared."""
+    """A word of a text and its position; ``key`` is used for comparison."""
 
     key: str
     start: int
@@ -47,8 +48,8 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When a word is said (seconds): ``exact`` where that very word was heard, ``sure`` also where one much like it
-    was; else the words around it tell."""
+    """When a word is spoken (seconds): ``exact`` if that very word was recognised, ``sure`` also if a similar one was;
+    else interpolated from the words around it."""
 
     start: float
     end: float
@@ -57,7 +58,7 @@ class Moment:
 
 
 def tokens(text: str) -> list[Token]:
-    """The words of a text; marks alone are none."""
+    """The words of a text; punctuation alone is none."""
     found = ((match, _key(match[0])) for match in _TOKEN.finditer(text))
     return [Token(key, match.start(), match.end()) for match, key in found if key]
 
@@ -72,13 +73,13 @@ def heard_in(words: Sequence[Timed], start: float, end: float) -> list[Timed]:
 
 
 def spread(lines: Iterable[Utterance]) -> tuple[Timed, ...]:
-    """Words of lines that came without times of their own, each as long as its letters."""
+    """Words of lines without word timestamps, timed in proportion to their letters."""
     return tuple(word for line in lines for word in evenly(line.start, line.end, line.text))
 
 
 def align(text: Sequence[Token], words: Sequence[Timed]) -> list[Moment | None]:
-    """For each word of a text its moment; None where nothing was heard that it could stand for."""
-    # 1. The recogniser's words, cut as the text is.
+    """The moment of each word of a text; None if no recognised word can match it."""
+    # 1. The recognised words, tokenised like the text.
     said = [(key, span) for word in words for key, span in _parts(word)]
     # 2. The longest common runs, and what lies between them.
     matcher = SequenceMatcher(None, [key for key, _ in said], [t.key for t in text], autojunk=len(text) > _EXACT_UP_TO)
@@ -104,7 +105,7 @@ def _shares(start: float, end: float, lengths: Sequence[int]) -> list[Span]:
 
 
 def _instead(said: Sequence[tuple[str, Span]], text: Sequence[Token]) -> list[Moment | None]:
-    """Other words than were heard: by the letters that they share, else one for one or by their lengths."""
+    """Match different words: by shared letters, else one to one or by their lengths."""
     if max(len(text), len(said)) > _MOST_FOR_ONE * min(len(text), len(said)):
         return [None] * len(text)
     spans = [span for _, span in said]
@@ -115,7 +116,7 @@ def _instead(said: Sequence[tuple[str, Span]], text: Sequence[Token]) -> list[Mo
 
 
 def _near(said: Sequence[tuple[str, Span]], text: Sequence[Token]) -> list[Moment | None]:
-    """The moments of words that share most of their letters with what was heard: ``I'm`` for ``I am``."""
+    """The moments of words that share most of their letters with the recognised ones: ``I'm`` for ``I am``."""
     letters = [
         (letter, share) for key, span in said for letter, share in zip(key, _shares(*span, [1] * len(key)), strict=True)
     ]
@@ -130,12 +131,12 @@ def _near(said: Sequence[tuple[str, Span]], text: Sequence[Token]) -> list[Momen
 
 
 def save(file: Path, words: Sequence[Timed]) -> None:
-    """Note the words in ``file``."""
+    """Save the words to ``file``."""
     write_text(file, json.dumps([[round(w.start, 3), round(w.end, 3), w.text] for w in words], ensure_ascii=False))
 
 
 def load(file: Path) -> tuple[Timed, ...]:
-    """Those that were noted in ``file``; none where there is no file. Raises BadInput: damaged."""
+    """Load the words from ``file``; none if there is no file. Raises BadInput if it is damaged."""
     try:
         noted = _schema().validate_json(file.read_bytes())
     except (FileNotFoundError, NotADirectoryError):

@@ -1,4 +1,4 @@
-"""Utterances → subtitle files: SubRip and WebVTT (W3C), at most two lines of the usual width at a time."""
+"""Write utterances as subtitle files: SubRip and WebVTT (W3C), at most two lines of the usual width at a time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LINE_CHARACTERS = 42
 MOST_LINES = 2
 """The usual width and height of a subtitle."""
 SHORTEST_S = 1.0
-"""What is shown for less can't be read: a hurried phrase has more lines instead."""
+"""A cue shown for less can't be read: a hurried phrase gets more lines instead."""
 
 
 def to_srt(utterances: Iterable[Utterance]) -> str:
@@ -31,7 +31,7 @@ def to_vtt(utterances: Iterable[Utterance]) -> str:
 
 
 def _cues(utterances: Iterable[Utterance]) -> Iterator[Utterance]:
-    """Each utterance as the cues that it is shown in: its time is shared out by the letters."""
+    """Split each utterance into displayable cues, its time divided in proportion to their letters."""
     for u in utterances:
         shown = _in_parts(u.text, max(1, int((u.end - u.start) / SHORTEST_S)))
         letters = [0, *accumulate(map(len, shown))]
@@ -41,7 +41,8 @@ def _cues(utterances: Iterable[Utterance]) -> Iterator[Utterance]:
 
 
 def _in_parts(text: str, most: int) -> list[str]:
-    """A text in up to ``most`` parts, wrapped, of MOST_LINES lines where that is enough and of about equal length."""
+    """Split a text into up to ``most`` wrapped parts, of MOST_LINES lines if that suffices and of about equal
+    length."""
     fewest = max(1, math.ceil(len(_lines(text)) / MOST_LINES))
     for count in range(min(most, fewest), most + 1):
         width = max(1, math.ceil(len(text) / count))
@@ -65,5 +66,5 @@ def _clock(seconds: float, point: str) -> str:
 
 
 def _lines(text: str, width: int = LINE_CHARACTERS) -> list[str]:
-    """No blank one: it would end the cue."""
+    """Wrap, without blank lines: one would end the cue."""
     return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)

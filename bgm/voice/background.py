@@ -1,8 +1,8 @@
-"""How loud the background is, second by second, and what that asks for.
+"""How loud the background is over time, and how much separation that calls for.
 
-The measure is the median level of the pauses around a moment against the mean level of the speech there: a median,
-because a laugh, a cough or a word that voice activity missed isn't background, and music that goes on is. Where nobody
-pauses, it is what the separator took out from behind the speech.
+The measure is the median level of the pauses around a moment relative to the mean level of the speech there. The
+median, because a laugh, a cough or a word missed by voice activity detection isn't background, while continuous music
+is. Where nobody pauses, it is what the separator removed from behind the speech.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from bgm.voice.separation import Spans
 Curve = npt.NDArray[np.float64]
 _FRAME_SECONDS = 0.1
 _GUARD_SECONDS = 0.15
-"""Voice activity may be late by this much: such frames count neither as speech nor as pause."""
+"""Voice activity detection may be late by this much: such frames count neither as speech nor as pause."""
 _STEP_SECONDS = 5.0
 _REACHES_SECONDS = (15.0, 60.0, 240.0)
 _FEWEST_FRAMES = 10
@@ -30,27 +30,28 @@ _QUIETEST = 1e-12
 """Power of silence (-120 dB)."""
 
 _HEARD = 1e-5
-"""Power (-50 dB) from which on vocals count as sounding …"""
+"""Vocals sound from this power on (-50 dB) …"""
 _FAR_BELOW = 1e-3
 """(or 30 dB below the loudest, in a quiet recording) …"""
 _NEARLY_ALL = 0.8
-"""… and their least share of the power: voices have it most of the time, seven instrumental pieces never had it."""
+"""… and from this share of the total power on: voices reach it most of the time, seven instrumental pieces never
+did."""
 _FEWEST_VOICED = 3
 
 LEAVE_BELOW_DB = -24.0
-"""Below this the mask would harm the speech more than the background does."""
+"""Below this level the mask would harm the speech more than the background does."""
 WHOLE_ABOVE_DB = -18.0
-"""Above this the mask is used whole. Both by ``python -m benchmarks.separation --strengths``."""
+"""Above this level the mask is fully applied. Both by ``python -m benchmarks.separation --strengths``."""
 GAP_OPEN_BELOW_DB = -26.0
-"""Below this pauses stay as they are: room tone, breath."""
+"""Below this level pauses stay as they are: room tone, breath."""
 GAP_SHUT_ABOVE_DB = -18.0
 GAP_DEPTH_DB = 60.0
-"""How far pauses are turned down when the background is above ``GAP_SHUT_ABOVE_DB``."""
+"""Attenuation of the pauses when the background is above ``GAP_SHUT_ABOVE_DB``."""
 
 
 @dataclass(frozen=True)
 class Background:
-    """The background relative to the speech, in dB, at ``times`` (seconds), and over all (None: can't be told)."""
+    """The background relative to the speech, in dB, at ``times`` (seconds), and overall (None: unknown)."""
 
     speech: Spans
     times: Curve
@@ -59,18 +60,18 @@ class Background:
     sounding: bool
     """Whether there is any sound at all."""
     voiced: Spans = ()
-    """Where nearly all that sounds was taken for vocals, be it heard as speech or not: laughter, shouts, song."""
+    """Where nearly all sound was classified as vocals, whether or not detected as speech: laughter, shouts, song."""
 
     def voiced_seconds(self) -> float:
         """Of all such stretches."""
         return sum(end - start for start, end in self.voiced)
 
     def strength_at(self, seconds: Curve) -> Curve:
-        """0..1: how much of the mask is wanted at each moment."""
+        """0..1: how much of the mask to apply at each moment."""
         return _ramp(self._level_at(seconds), LEAVE_BELOW_DB, WHOLE_ABOVE_DB)
 
     def gap_gain_at(self, seconds: Curve) -> Curve:
-        """The gain that pauses want at each moment."""
+        """The gain of pauses at each moment."""
         depth = GAP_DEPTH_DB * _ramp(self._level_at(seconds), GAP_OPEN_BELOW_DB, GAP_SHUT_ABOVE_DB)
         return np.asarray(10 ** (-depth / 20))
 
@@ -80,7 +81,7 @@ class Background:
         return known and bool(np.all(self.local_db <= min(LEAVE_BELOW_DB, GAP_OPEN_BELOW_DB)))
 
     def levels(self) -> tuple[tuple[float, float], ...]:
-        """(seconds, dB) as plain numbers; empty where it can't be told."""
+        """(seconds, dB) as plain numbers; empty if unknown."""
         if self.overall_db is None:
             return ()
         return tuple((float(time), round(float(db), 1)) for time, db in zip(self.times, self.local_db, strict=True))
@@ -90,7 +91,7 @@ class Background:
 
 
 def measure(source: Path, speech: Spans, progress: Progress, vocals: Path | None = None) -> Background:
-    """Read the whole file once, in blocks, and beside it the ``vocals`` that were separated from it, if they were."""
+    """Read the whole file once, in blocks, along with the ``vocals`` separated from it, if any."""
     power, sung, rest = _powers(source, vocals, progress)
     moments: Curve = (np.arange(len(power), dtype=np.float64) + 0.5) * _FRAME_SECONDS
     talk = inside(speech, moments, 0.0)
@@ -119,7 +120,7 @@ def inside(spans: Spans, moments: Curve, margin: float) -> npt.NDArray[np.bool_]
 
 
 def _runs(frames: npt.NDArray[np.bool_]) -> Iterator[tuple[float, float]]:
-    """Where so many frames in a row are true, in seconds."""
+    """Runs of at least that many true frames, in seconds."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], frames, [False]])))
     for first, last in edges.reshape(-1, 2):
         if last - first >= _FEWEST_VOICED:
@@ -127,7 +128,7 @@ def _runs(frames: npt.NDArray[np.bool_]) -> Iterator[tuple[float, float]]:
 
 
 def _powers(source: Path, vocals: Path | None, progress: Progress) -> tuple[Curve, Curve, Curve]:
-    """Mean power of each tenth of a second (the last one may be shorter): of all, of the vocals, of the rest."""
+    """Mean power of each tenth of a second (the last may be shorter): total, vocals, rest."""
     total = audio.length(source)
     powers: list[tuple[Curve, Curve, Curve]] = []
     beside = audio.blocks(vocals) if vocals else repeat(np.zeros((1, 1), np.float32))
@@ -148,7 +149,7 @@ def _framed(block: audio.Audio) -> Curve:
 
 
 def _around(time: float, power: Curve, talk: npt.NDArray[np.bool_], pause: npt.NDArray[np.bool_]) -> float:
-    """The local ratio in dB, from as wide a neighbourhood as it takes to hear both speech and pauses."""
+    """The local ratio in dB, over as wide a neighbourhood as it takes to include both speech and pauses."""
     for reach in _REACHES_SECONDS:
         near = slice(max(0, round((time - reach) / _FRAME_SECONDS)), round((time + reach) / _FRAME_SECONDS))
         if min(talk[near].sum(), pause[near].sum()) >= _FEWEST_FRAMES:

@@ -1,4 +1,4 @@
-"""What a separator (bgm.engines.Separator) is given and gives back, and the engine that separates nothing."""
+"""Input and output of a separator (bgm.engines.Separator), and the engine that separates nothing."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from bgm.media import audio
 from bgm.progress import Progress, part
 
 Spans = tuple[tuple[float, float], ...]
-"""Stretches of speech in a sound, (start, end) in seconds, in order, disjoint."""
+"""Speech regions of a recording, (start, end) in seconds, in order, disjoint."""
 Listen = Callable[[Path, Progress], Spans]
-"""Voice activity: where somebody speaks in a file."""
+"""Voice activity detection of a file."""
 _LISTENED = 0.5
-"""Share of the work that goes into listening."""
+"""Share of the progress that voice activity detection takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Separation:
-    """How the voice stem came about."""
+    """How the voice stem was made."""
 
     speech: Spans
-    """Where somebody speaks, as heard in the voice where it was separated, else in the source."""
+    """Speech regions, detected in the separated voice, else in the source."""
     background_db: float | None
-    """10·log10(P_nonspeech / P_speech) of the source (the pauses' median power); None where it can't be told."""
+    """10·log10(P_nonspeech / P_speech) of the source (the pauses' median power); None if unknown."""
     strength: float
-    """0..1: how much of the separated voice was used (0: the sound is as it was)."""
+    """0..1: how much of the separated voice was used (0: the source is unchanged)."""
     levels: tuple[tuple[float, float], ...] = ()
-    """``background_db`` around each moment (seconds, dB), in order; empty where it can't be told."""
+    """``background_db`` around each moment (seconds, dB), in order; empty if unknown."""
     notes: tuple[str, ...] = ()
     """Sentences for the user's log."""
 
@@ -46,16 +46,16 @@ def copy_sound(source: Path, voice: Path, progress: Progress) -> None:
 
 
 def write_silence(source: Path, voice: Path, progress: Progress) -> None:
-    """Write silence as long and as wide as ``source``."""
+    """Write silence with the length and channels of ``source``."""
     with beside(voice) as unfinished, audio.writer(unfinished, audio.channels(source)) as out:
         for block in audio.told(source, progress, "writing silence"):
             out.write(np.zeros_like(block))
 
 
 class Original(Separator):
-    """The sound as it is, sample for sample: for videos without music to take out, or whose creator wants to keep it.
+    """The audio unchanged, sample for sample: for videos without music to remove, or whose creator wants to keep it.
 
-    Used when it is named, or where nothing else can run.
+    Used only when named, or when nothing else can run.
     """
 
     name: ClassVar[str] = "original"
@@ -65,7 +65,7 @@ class Original(Separator):
 
     @classmethod
     def missing(cls, options: EngineOptions) -> str | None:
-        """Nothing: it always runs."""
+        """Return None: it always runs."""
         return None
 
     def separate(self, source: Path, voice: Path, listen: Listen, progress: Progress) -> Separation:

@@ -1,4 +1,4 @@
-"""The separator: vocals by Spleeter's 2stems model, used only as far as the background asks for it, pauses gated."""
+"""The separator: vocals by Spleeter's 2stems model, applied only as much as the background requires, pauses gated."""
 
 from __future__ import annotations
 
@@ -29,40 +29,41 @@ UNSURE = (
     "choose the separator “original” to keep all of the sound."
 )
 MOST_THREADS = 4
-"""With more the networks gain little, and others on the machine lose."""
+"""Beyond this the networks gain little, and other processes lose."""
 _FEWEST_VOICED_SECONDS = 1.0
 _WHOLE = 0.95
 _SILENT_BESIDE = 0.01
-"""A channel 40 dB below the other is taken for silent."""
+"""A channel 40 dB below the other counts as silent."""
 _QUIET, _USUAL = 0.01, 0.1
-"""A sound whose loudest second is below the one (-40 dBFS) is turned up to the other (-20 dBFS) for the networks."""
+"""If a recording's loudest second is below the first level (-40 dBFS), the networks get it amplified to the second (-20
+dBFS)."""
 _NOTE = "separating the voice"
 PAD_SECONDS = 0.25
-"""Fully open this long before and after each stretch of speech: breaths and word ends live here."""
+"""Fully open this long before and after each speech region: breaths and word endings are there."""
 FADE_SECONDS = 0.15
 
 
 class Spleeter(Separator):
-    """Keeps voices, takes music and noise out from behind them, leaves clean speech alone."""
+    """Keeps voices, removes music and noise behind them, leaves clean speech alone."""
 
     name: ClassVar[str] = "spleeter"
 
     def __init__(self, options: EngineOptions) -> None:
-        """``options.model`` is ``2stems`` or a folder with the checkpoints of a model of the same build."""
+        """``options.model`` is ``2stems`` or a folder with the checkpoints of a model of the same architecture."""
         self._options = options
 
     @classmethod
     def missing(cls, options: EngineOptions) -> str | None:
-        """The weights, if they can't be had, or the device."""
+        """Why the weights or the device are unavailable."""
         lacking = weights.why_no_model(cls.name, options.model, offline=options.offline)
         return lacking or why_no_device(options.device)
 
     def separate(self, source: Path, voice: Path, listen: Listen, progress: Progress) -> Separation:
         """Write the voice of ``source``; see :class:`bgm.engines.Separator`.
 
-        1. Listen to the sound as it is: with quiet pauses there is nothing to take out, and it is copied.
-        2. Else take the vocals out of all of it, and listen to them: voice activity hears more in them.
-        3. Blend them with the sound as far as the background asks for, and turn down the pauses.
+        1. Detect speech in the source: if the pauses are quiet there is nothing to remove, and the source is copied.
+        2. Otherwise separate all the vocals and detect speech in them: more is found there.
+        3. Blend them with the source as much as the background requires, and attenuate the pauses.
         """
         speech = listen(source, part(progress, 0.0, 0.1))
         background = measure(source, speech, part(progress, 0.1, 0.12))
@@ -79,7 +80,7 @@ class Spleeter(Separator):
             return _finished(source, vocals, voice, background, part(progress, 0.92, 1.0))
 
     def _write_vocals(self, source: Path, vocals: Path, progress: Progress) -> None:
-        """Whatever the networks take for vocals, at the rate and width of the source."""
+        """Write everything that the networks classify as vocals, with the source's rate and channels."""
         loaded = self.loaded(part(progress, 0.0, 0.1))
         total, heard = audio.length(source), _Heard.of(source)
         with _few_threads(), audio.writer(vocals, len(heard.channels)) as out:
@@ -87,13 +88,13 @@ class Spleeter(Separator):
                 out.write(heard.placed(block))
 
     def loaded(self, progress: Progress) -> Loaded[unet.Model]:
-        """The model, loaded (and its weights brought) by the first who asks."""
+        """The model; the first caller loads it (and fetches its weights)."""
         key = (self._options.model, self._options.device)
         return _shelf.get(key, partial(_load, self._options, progress), partial(progress, 0.0, "waiting for Spleeter"))
 
 
 class _Separator(Loaded[unet.Model]):
-    """Works on one stretch at a time, so that those who share it take turns."""
+    """Works on one stretch at a time, so that users who share it take turns."""
 
     instead = "--device cpu"
 
@@ -107,9 +108,9 @@ def _load(options: EngineOptions, progress: Progress) -> _Separator:
 
 
 def converted(options: EngineOptions, progress: Progress) -> Path:
-    """The weights as one file in the cache, made from the published ones the first time that they are needed.
+    """The weights as one file in the cache, converted from the published ones when first needed.
 
-    Raises EngineUnavailable, saying what to do, when they can't be had.
+    Raises EngineUnavailable, saying what to do, if they are unavailable.
     """
     card = weights.card_for(Spleeter.name, options.model)
     folder = weights.provide(card, offline=options.offline, progress=progress)
@@ -123,42 +124,42 @@ def converted(options: EngineOptions, progress: Progress) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
-    """How the networks are given a sound: they learnt from stereo music at its usual level.
+    """Adapts a recording to the networks, which were trained on stereo music at normal levels.
 
-    A voice on one side alone is taken for an instrument by them, and a very quiet one for nothing: one channel that
-    sounds is given on both sides, and what is quiet is turned up; their answer is put back to where and how it was.
+    They take a voice on one side only for an instrument, and a very quiet one for nothing. So a single sounding channel
+    is fed to both sides, and quiet audio is amplified; the output is mapped back to the original channel and level.
     """
 
     channels: tuple[bool, ...]
-    """Which of the source's sound."""
+    """Which channels of the source sound."""
     gain: float
 
     @classmethod
     def of(cls, source: Path) -> _Heard:
-        """By the loudest second of each channel."""
+        """Decide by the loudest second of each channel."""
         loud = np.sqrt(np.max([np.square(b).mean(axis=0) for b in audio.blocks(source, audio.SAMPLE_RATE)], axis=0))
         top = float(loud.max())
         return cls(tuple(bool(level > _SILENT_BESIDE * top) for level in loud), _USUAL / top if top < _QUIET else 1.0)
 
     def given(self, block: audio.Audio) -> audio.Audio:
-        """(frames, 2) for the networks."""
+        """(frames, 2), the networks' input."""
         return np.broadcast_to(block[:, np.array(self.channels)] * np.float32(self.gain), (len(block), 2))
 
     def placed(self, block: audio.Audio) -> audio.Audio:
-        """(frames, the source's channels) from theirs."""
+        """(frames, channels of the source), from the networks' output."""
         if sum(self.channels) == 1:
             block = block.mean(axis=1, keepdims=True) * np.array(self.channels, np.float32)
         return block / np.float32(self.gain)
 
 
 def _stereo(source: Path, heard: _Heard, progress: Progress) -> Iterator[audio.Audio]:
-    """The sound in blocks, as the networks hear it; it tells how much of it was asked for."""
+    """The audio in blocks, as input of the networks; reports progress as it is read."""
     yield from map(heard.given, audio.told(source, progress, _NOTE, audio.SAMPLE_RATE))
 
 
 @contextmanager
 def _few_threads() -> Iterator[None]:
-    """OpenMP's number is this thread's alone; torch sets its own for a thread when first called in it."""
+    """Limit OpenMP in this thread only; torch sets its own number for a thread at its first call there."""
     import torch
     from threadpoolctl import threadpool_limits
 
@@ -167,10 +168,10 @@ def _few_threads() -> Iterator[None]:
 
 
 def _finished(source: Path, vocals: Path, voice: Path, background: Background, progress: Progress) -> Separation:
-    """Write the voice from the vocals and where somebody speaks in them.
+    """Write the voice from the vocals and the speech regions detected in them.
 
-    Where nobody does, it is silence, for the vocals are then what the networks mistook for some. But what sounds like
-    a voice for long enough is not deleted on one detector's word.
+    Without speech it is silence, because the vocals are then false positives of the networks. But anything voice-like
+    that lasts long enough is not deleted on the word of one detector.
     """
     if background.speech:
         write_voice(source, vocals, background, voice, progress)
@@ -188,7 +189,7 @@ def _separation(background: Background, strength: float) -> Separation:
 
 
 def _mean_strength(background: Background) -> float:
-    """Of all speech, each stretch weighed by its length and judged at its middle."""
+    """Mean over all speech, each region weighted by its length and judged at its middle."""
     starts, ends = np.array(background.speech).T
     return float(np.average(background.strength_at((starts + ends) / 2), weights=ends - starts))
 
@@ -210,7 +211,7 @@ def _what_was_done(strength: float) -> str:
 
 
 def write_voice(source: Path, vocals: Path, background: Background, voice: Path, progress: Progress) -> None:
-    """Write the voice block by block; an exception from ``progress`` passes through and leaves no file."""
+    """Write the voice block by block; an exception from ``progress`` propagates and leaves no file."""
     total, start = audio.length(source), 0
     with beside(voice) as unfinished, audio.writer(unfinished, audio.channels(source)) as out:
         for mix, sung in zip(audio.blocks(source), audio.blocks(vocals), strict=True):

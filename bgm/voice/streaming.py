@@ -1,7 +1,7 @@
-"""A sound of any length through the networks: stretch after stretch, in memory that doesn't grow.
+"""Run audio of any length through the networks, stretch by stretch, in constant memory.
 
-Spleeter itself cuts the spectrum into stretches of 512 frames that know nothing of one another. Here each begins with
-the last frames of the one before, over which one mask passes into the other: a mask is worst at the networks' edges.
+Spleeter itself cuts the spectrum into independent stretches of 512 frames. Here each stretch overlaps the one before,
+and their masks are crossfaded: a mask is least accurate at the networks' edges.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from bgm.voice.unet import Model
 
 OVERLAP = 32
-"""Frames (0.74 s) over which one stretch passes into the next."""
+"""Frames (0.74 s) over which the masks of two stretches are crossfaded."""
 
 
 def separated(blocks: Iterable[Audio], loaded: Loaded[Model], total: int) -> Iterator[Audio]:
-    """The vocals of a sound (frames, 2) at the studio's rate, ``total`` frames of them."""
+    """The vocals of a recording (frames, 2) at the studio's rate, ``total`` frames long."""
     from bgm.voice.unet import RATE, WINDOW
 
     sung = vocals(resampled(blocks, SAMPLE_RATE, RATE), loaded)
@@ -31,9 +31,10 @@ def separated(blocks: Iterable[Audio], loaded: Loaded[Model], total: int) -> Ite
 
 
 def vocals(blocks: Iterable[Audio], loaded: Loaded[Model], overlap: int = OVERLAP) -> Iterator[Audio]:
-    """The vocals of a sound (frames, 2) at the model's rate, behind WINDOW frames of silence, in blocks of any length.
+    """The vocals of a recording (frames, 2) at the model's rate, after WINDOW frames of silence, in blocks of any
+    length.
 
-    With no ``overlap`` the frames and stretches are those of Spleeter's own graph.
+    With an ``overlap`` of 0 the frames and stretches are those of Spleeter's own graph.
     """
     import torch
 
@@ -56,7 +57,8 @@ def vocals(blocks: Iterable[Audio], loaded: Loaded[Model], overlap: int = OVERLA
 
 
 def _stretches(blocks: Iterable[Audio], step: int, size: int, silence: int) -> Iterator[Audio]:
-    """Stretches of ``size`` frames, one every ``step``, of the sound behind some silence; the last one is filled up."""
+    """Stretches of ``size`` frames, one every ``step``, of the audio after some silence; the last one is
+    zero-padded."""
     waiting = np.zeros((silence, 2), np.float32)
     for block in blocks:
         waiting = np.concatenate([waiting, block])
@@ -69,7 +71,7 @@ def _stretches(blocks: Iterable[Audio], step: int, size: int, silence: int) -> I
 
 
 def passed(blocks: Iterable[Audio], skip: int, total: int) -> Iterator[Audio]:
-    """``total`` frames after the first ``skip``; silence where there are too few."""
+    """``total`` frames after skipping ``skip``; zero-padded if there are too few."""
     left = total
     for block in blocks:
         wanted = block[min(skip, len(block)) :][:left]
@@ -82,7 +84,7 @@ def passed(blocks: Iterable[Audio], skip: int, total: int) -> Iterator[Audio]:
 
 
 def resampled(blocks: Iterable[Audio], old: int, new: int) -> Iterator[Audio]:
-    """The same sound (frames, 2) at another rate, streaming."""
+    """The same audio (frames, 2) at another rate, streaming."""
     import soxr
 
     stream = soxr.ResampleStream(old, new, 2, dtype="float32")

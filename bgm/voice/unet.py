@@ -1,4 +1,4 @@
-"""Spleeter's 2stems model in torch: two U-Nets, one that hears the vocals and one that hears the rest.
+"""Spleeter's 2stems model in torch: two U-Nets, one for the vocals and one for the accompaniment.
 
 The method is Jansson et al., "Singing voice separation with deep U-Net convolutional networks" (2017), the sizes are
 those of Hennequin et al., "Spleeter: a fast and efficient music source separation tool with pre-trained models" (2020).
@@ -22,30 +22,30 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     Weights = Mapping[str, Tensor]
-    """One network's, by their names in the published checkpoints."""
+    """The weights of one network, by their names in the published checkpoints."""
 
 RATE = 44_100
 """The model's only sample rate."""
 WINDOW, HOP = 4096, 1024
 """Of its short-time Fourier transform, in samples."""
 FRAMES, BINS = 512, 1024
-"""What the networks take at a time: 11.9 s of frames, and the bins below 11 kHz."""
+"""Input size of the networks: 11.9 s of frames, and the bins below 11 kHz."""
 STEMS = ("vocals", "accompaniment")
 
 _DOWN = (2, 16, 32, 64, 128, 256, 512)
-"""Channels before and after each step down."""
+"""Channels before and after each downsampling step."""
 _UP = ((512, 256), (512, 128), (256, 64), (128, 32), (64, 16), (32, 1))
-"""Channels before and after each step up; from the second on half of those before came straight across."""
+"""Channels before and after each upsampling step; from the second on half the input comes from skip connections."""
 _NORM = ("weight", "bias", "running_mean", "running_var")
 _NORM_EPSILON = 1e-3
 _SHARE_EPSILON = 1e-10
 
 
 class Model:
-    """Both networks with their weights. It moves between devices as a torch module does."""
+    """Both networks with their weights. Moves between devices like a torch module."""
 
     def __init__(self, weights: Path) -> None:
-        """``weights`` is a file that :func:`convert` wrote; raises EngineUnavailable when it isn't one."""
+        """``weights`` is a file written by :func:`convert`; raises EngineUnavailable if it isn't one."""
         import torch
 
         self._networks: list[dict[str, Tensor]] = _load(weights)
@@ -53,7 +53,7 @@ class Model:
         self.to("cpu")
 
     def to(self, device: str) -> None:
-        """Move all weights, the kernels in the order that is fastest: channels last."""
+        """Move all weights, with the kernels in the fastest memory format: channels last."""
         import torch
 
         for own in self._networks:
@@ -68,7 +68,7 @@ class Model:
             yield from own.values()
 
     def buffers(self) -> Iterator[Tensor]:
-        """What else takes memory."""
+        """Other tensors that take memory."""
         yield self._window
 
     def spectrum(self, samples: Audio) -> Tensor:
@@ -87,10 +87,10 @@ class Model:
         return (vocals + _SHARE_EPSILON / 2) / (vocals + rest + _SHARE_EPSILON)
 
     def masked(self, spectrum: Tensor, share: Tensor) -> Audio:
-        """The samples (WINDOW + (n - 1) · HOP, 2) of a spectrum of n frames through a mask (2, n, BINS).
+        """Apply a mask (2, n, BINS) to a spectrum of n frames; returns samples (WINDOW + (n - 1) · HOP, 2).
 
-        Above 11 kHz, where the networks hear nothing, the mean of each frame goes on: Spleeter's own "average". The
-        first and last WINDOW - HOP samples lack the frames before and after: the neighbours' are to be added.
+        Above 11 kHz, outside the networks' range, each frame's mean is used: Spleeter's own "average". The first and
+        last WINDOW - HOP samples lack the adjacent frames: overlap-add the neighbours' samples.
         """
         import torch
 
@@ -100,21 +100,21 @@ class Model:
         out = frames.new_zeros(2, frames.shape[1] + WINDOW // HOP - 1, HOP)
         for shift in range(WINDOW // HOP):
             out[:, shift : shift + frames.shape[1]] += pieces[:, :, shift]
-        # Four squared Hann windows, each a quarter of its length further, add up to 3/2.
+        # Four squared Hann windows, each shifted by a quarter of its length, add up to 3/2.
         return np.asarray((out.flatten(1).T / 1.5).cpu().numpy())
 
 
 def _estimate(mix: Tensor, own: Weights) -> Tensor:
     """Magnitudes of a mix (batch, 2, FRAMES, BINS) → those of one stem.
 
-    The sizes halve six times and double six times; on the way up each step also sees what the step down had seen.
+    The sizes halve six times and double six times; on the way up, skip connections add each downsampling step's output.
     """
     import torch
     from torch.nn import functional as nn
 
     across, x = [], mix
     for step in range(1, len(_DOWN)):
-        # Padded as TensorFlow pads: one more behind than before.
+        # Padded like TensorFlow: one more at the end than at the start.
         x = nn.conv2d(nn.pad(x, (1, 2, 1, 2)), *_affine(own, f"down{step}_conv.1"), stride=2)
         across.append(x)
         x = nn.leaky_relu(_normed(x, own, f"down{step}_act.0"), 0.2)
@@ -171,7 +171,7 @@ def convert(checkpoints: Mapping[str, Path], target: Path) -> None:
 
 
 def _unpickled(checkpoint: Path) -> dict[str, Any]:
-    """A pickled dictionary of arrays: no other object in the file is brought to life."""
+    """Load a pickled dictionary of arrays; no other object in the file is instantiated."""
     import torch
 
     array = (np._core.multiarray._reconstruct, "numpy.core.multiarray._reconstruct")  # type: ignore[attr-defined]
@@ -179,7 +179,7 @@ def _unpickled(checkpoint: Path) -> dict[str, Any]:
     with torch.serialization.safe_globals([array, np.ndarray, np.dtype, codecs.encode, *kinds]):
         try:
             return dict(torch.load(checkpoint, map_location="cpu", weights_only=True))
-        except Exception as error:  # damage in a pickle may raise almost anything
+        except Exception as error:  # a damaged pickle may raise almost anything
             raise EngineUnavailable(f"{checkpoint} is damaged: put Spleeter's own file in its place") from error
 
 
