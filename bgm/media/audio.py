@@ -1,4 +1,4 @@
-"""Sound on disk, read and written in blocks: one sample rate for the whole studio, float32, (frames, channels)."""
+"""Audio files, read and written in blocks: one sample rate for the whole studio, float32, (frames, channels)."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from bgm.progress import Progress
 SAMPLE_RATE = 48_000
 """Of every stem, take and master, in Hz."""
 BLOCK_FRAMES = 10 * SAMPLE_RATE
-"""A block of audio, in frames: what memory may grow by."""
+"""Frames in a block of audio; bounds the memory use."""
 
 _LONGEST_TRANSFORM = 2048
 _TRANSFORMS = 12
-"""To a window of half a second, in which it is decided whether left and right cancel."""
+"""Transforms per window of half a second, the unit in which cancellation of left and right is detected."""
 _LOWEST_BIN, _HIGHEST_BIN = 4, 170
-"""Of those transforms: 100 Hz to 4 kHz, where voices are."""
+"""Bins of those transforms: 100 Hz to 4 kHz, the range of voices."""
 _ALIKE = 0.8
-"""Correlation of left and right from which nothing to speak of can cancel."""
+"""Above this correlation of left and right, cancellation is negligible."""
 _CANCELLED = 0.1
-"""Power that is lost when no more than this share of the stronger channel's is left (-10 dB)."""
+"""Power counts as lost if no more than this share of the stronger channel's is left (-10 dB)."""
 _MUCH_CANCELLED = 0.25
-"""Share of the sound that makes a window one in which left and right cancel. Two-channel music reaches it in about one
-window of a hundred, a voice in opposite phase at the level of music in the middle in most."""
+"""Share of the sound that must cancel for a window to count as cancelling. Two-channel music reaches it in about one
+window of a hundred, an out-of-phase voice at the level of centred music in most."""
 _MIXES = np.array([[0.5, 0.5], [0.5, -0.5], [1.0, 0.0], [0.0, 1.0]], np.float32)
-"""Left's and right's part in the mono sound: their mean; where that cancels half their difference, or one of them."""
+"""Weights of left and right in the mono mix: the mean; where that cancels, half the difference, or one channel."""
 
 _NO_SPACE_BYTES = 1 << 20
 
@@ -52,24 +52,24 @@ class AudioWriter(Protocol):
 
 
 def frames_of(seconds: float) -> int:
-    """The sample on which a time falls. Boundaries are rounded once, from absolute time, so nothing drifts."""
+    """The sample index of a time. Boundaries are rounded once, from absolute time, so nothing drifts."""
     return round(seconds * SAMPLE_RATE)
 
 
 def length(path: Path) -> int:
-    """Frames in a file. Raises BadInput when it is no sound."""
+    """Frames in a file. Raises BadInput if it is not audio."""
     with _named(path):
         return int(soundfile.info(str(path)).frames)
 
 
 def channels(path: Path) -> int:
-    """Channels in a file. Raises BadInput when it is no sound."""
+    """Channels in a file. Raises BadInput if it is not audio."""
     with _named(path):
         return int(soundfile.info(str(path)).channels)
 
 
 def is_ours(path: Path, frames: int | None = None) -> bool:
-    """Is it a FLAC as the studio writes them, and of so many ``frames`` if given? What is damaged is not."""
+    """Whether it is an intact FLAC as the studio writes them, ``frames`` long if given."""
     try:
         info = soundfile.info(str(path))
     except soundfile.LibsndfileError:
@@ -79,7 +79,8 @@ def is_ours(path: Path, frames: int | None = None) -> bool:
 
 
 def blocks(path: Path, block_frames: int = BLOCK_FRAMES, *, start: int = 0, stop: int | None = None) -> Iterator[Audio]:
-    """The file from frame ``start`` to ``stop`` in blocks of at most ``block_frames``. Raises BadInput: damaged."""
+    """The file from frame ``start`` to ``stop`` in blocks of at most ``block_frames``. Raises BadInput if it is
+    damaged."""
     with _named(path), soundfile.SoundFile(str(path)) as file:
         end = file.frames if stop is None else min(stop, file.frames)
         file.seek(min(start, end))
@@ -91,7 +92,7 @@ def blocks(path: Path, block_frames: int = BLOCK_FRAMES, *, start: int = 0, stop
 
 
 def told(path: Path, progress: Progress, note: str, block_frames: int = BLOCK_FRAMES) -> Iterator[Audio]:
-    """As :func:`blocks`, with a word before each block, and one when the last was worked on."""
+    """Like :func:`blocks`, reporting progress before each block and after the last one."""
     total, done = length(path), 0
     for block in blocks(path, block_frames):
         progress(done / total, note)
@@ -101,13 +102,14 @@ def told(path: Path, progress: Progress, note: str, block_frames: int = BLOCK_FR
 
 
 def read(path: Path, start: int = 0, stop: int | None = None) -> Audio:
-    """Frames ``start`` to ``stop`` at once: only for stretches of bounded length."""
+    """Read frames ``start`` to ``stop`` at once: only for stretches of bounded length."""
     with _named(path):
         return np.asarray(soundfile.read(str(path), start=start, stop=stop, dtype="float32", always_2d=True)[0])
 
 
 def mono_blocks(path: Path, rate: int, block_frames: int = BLOCK_FRAMES) -> Iterator[Mono]:
-    """The file by :func:`to_mono`, resampled to ``rate``, as 1-D blocks whose lengths vary (soxr, streaming)."""
+    """The file mixed by :func:`to_mono` and resampled to ``rate``, as 1-D blocks of varying length (soxr,
+    streaming)."""
     import soxr
 
     with _named(path):
@@ -119,17 +121,17 @@ def mono_blocks(path: Path, rate: int, block_frames: int = BLOCK_FRAMES) -> Iter
 
 
 def to_mono(block: Audio) -> Mono:
-    """(frames, 1 or 2) → (frames,), for ears that have one channel: detectors and recognisers.
+    """(frames, 1 or 2) → (frames,), for detectors and recognisers that take one channel.
 
-    It is the mean of left and right, unless that would cancel a part of the sound (a microphone wired the wrong way
-    round, an effect of "width"): then half their difference, or the one channel that holds more of it. One decision for
-    the block; give it seconds, not milliseconds.
+    The mean of left and right, unless that would cancel part of the sound (a microphone wired in reverse, a "width"
+    effect): then half the difference, or the channel that holds more of it. One decision per block; pass seconds, not
+    milliseconds.
     """
     return block[:, 0] if block.shape[1] == 1 else block @ _mix(block)
 
 
 def cancels(path: Path) -> bool:
-    """Would the mean of left and right lose a part of what is heard? By thirty looks of a second, evenly spread."""
+    """Whether the mean of left and right would lose part of the sound. Samples thirty seconds, evenly spread."""
     if channels(path) == 1:
         return False
     total = length(path)
@@ -139,7 +141,7 @@ def cancels(path: Path) -> bool:
 
 
 def peaks(path: Path, buckets: int) -> list[float]:
-    """The highest absolute sample, 0..1, in each of ``buckets`` equal parts of a file; 0.0 where a part is empty."""
+    """The highest absolute sample, 0..1, in each of ``buckets`` equal parts of a file; 0.0 for an empty part."""
     if buckets < 1:
         raise ValueError("a waveform needs at least one bucket")
     frames, highest, done = length(path), np.zeros(buckets, np.float32), 0
@@ -157,10 +159,11 @@ def _mix(block: Audio) -> Mono:
     """The row of ``_MIXES`` for a block of two channels.
 
     1. In windows of half a second in which the channels differ,
-    2. each moment and frequency counts by its amplitude in the stronger channel,
-    3. and is lost to a mix that leaves less than ``_CANCELLED`` of it.
-    4. The mean is left where it loses much in any window and another mix less than half of that; then the mix is taken
-       that loses least in the whole block, the difference before one channel (noise is halved in it).
+    2. each moment and frequency is weighted by its amplitude in the stronger channel,
+    3. and is lost in a mix that leaves less than ``_CANCELLED`` of it.
+    4. The mean is rejected if it loses much in any window and another mix loses less than half of that. The mix that
+       loses least in the whole block replaces it; of equals, the difference (which halves the noise) before one
+       channel.
     """
     spectra = _differing(block)
     if not len(spectra):
@@ -177,7 +180,7 @@ def _mix(block: Audio) -> Mono:
 
 
 def _differing(block: Audio) -> npt.NDArray[np.complexfloating]:
-    """Spectra (windows, transforms, bins, channels) of the windows whose channels are not alike."""
+    """Spectra (windows, transforms, bins, channels) of the windows whose channels differ."""
     size = _LONGEST_TRANSFORM * _TRANSFORMS
     padded = np.zeros((-(-len(block) // size) * size, 2), np.float32)
     padded[: len(block)] = block
@@ -190,7 +193,7 @@ def _differing(block: Audio) -> npt.NDArray[np.complexfloating]:
 
 
 def _lost(mixed: npt.NDArray[np.complexfloating], power: Any, weight: Any) -> npt.NDArray[np.floating]:
-    """How much of each window's ``weight`` is lost to a mix."""
+    """How much of each window's ``weight`` a mix loses."""
     return np.asarray((weight * (np.square(np.abs(mixed)) < _CANCELLED * power)).sum(axis=(1, 2)))
 
 
@@ -206,7 +209,7 @@ def _named(path: Path) -> Iterator[None]:
 def writer(path: Path, channel_count: int = 2, *, subtype: str = "PCM_24") -> Iterator[AudioWriter]:
     """Open a file for writing block by block; the format follows the suffix (.flac, .wav; wav beyond 4 GB as RF64).
 
-    Raises OSError (ENOSPC) when the disk is full, which libsndfile itself calls a system error.
+    Raises OSError (ENOSPC) when the disk is full, which libsndfile itself reports as a system error.
     """
     form: dict[str, Any] = {"format": "RF64"} if path.suffix.lower() == ".wav" else {}
     try:

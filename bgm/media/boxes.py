@@ -1,4 +1,4 @@
-"""Boxes of the ISO base media file format (ISO/IEC 14496-12), the little of it that FFmpeg keeps to itself."""
+"""Boxes of the ISO base media file format (ISO/IEC 14496-12): the few that FFmpeg doesn't expose."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HOLDING = (b"moov", b"trak", b"edts", b"mdia")
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """``start`` is where the box begins, ``body`` where what it holds does, ``end`` the first byte after it."""
+    """``start`` is the offset of the box, ``body`` of its content, ``end`` of the first byte after it."""
 
     kind: bytes
     start: int
@@ -23,13 +23,13 @@ class Box:
 
 
 def is_fragmented(path: Path) -> bool:
-    """Was it written piece by piece (moof boxes), so that what came before a crash can be read?"""
+    """Whether it was written in fragments (moof boxes), so that what precedes a crash can be read."""
     with path.open("rb") as file:
         return any(box.kind == b"moof" for box in _boxes(file, 0, path.stat().st_size))
 
 
 def header_of(path: Path) -> bytes:
-    """What stands about the tracks in an mp4 or mov (moov), or the first bytes of another file."""
+    """The track headers of an mp4 or mov (moov), or the first bytes of another file."""
     with path.open("rb") as file:
         moov = next((box for box in _boxes(file, 0, path.stat().st_size) if box.kind == b"moov"), None)
         file.seek(moov.start if moov else 0)
@@ -37,10 +37,11 @@ def header_of(path: Path) -> bytes:
 
 
 def end_tracks_at(path: Path, seconds: dict[int, float]) -> None:
-    """Let tracks (by their number in the file, from 0) of an mp4 or mov end at a time (s), by their edit lists.
+    """Set the end (s) of tracks (by their number in the file, from 0) of an mp4 or mov in their edit lists.
 
-    FFmpeg's muxer lets a track last until its last packet in any order: also one that is only there to decode others.
-    The lengths in elst, tkhd and mvhd count in the movie's time scale (14496-12, 8.2.2, 8.3.2, 8.6.6). Nothing moves.
+    FFmpeg's muxer ends a track with its last packet in any order, even one that only exists to decode others. The
+    durations in elst, tkhd and mvhd are in the movie's time scale (14496-12, 8.2.2, 8.3.2, 8.6.6). The file's layout
+    doesn't change.
     """
     with path.open("r+b") as file:
         found = list(_all(file, 0, path.stat().st_size))
@@ -54,10 +55,10 @@ def end_tracks_at(path: Path, seconds: dict[int, float]) -> None:
 
 
 def switch_off(path: Path, number: int) -> None:
-    """Let a track (by its number in the file, from 0) of an mp4 or mov not be shown before one asks for it.
+    """Disable a track (by its number in the file, from 0) of an mp4 or mov, so that it is not shown by default.
 
-    FFmpeg's muxer switches on the first track of each kind, whatever its disposition says (track_enabled, the lowest
-    bit of tkhd's flags: 14496-12, 8.3.2).
+    FFmpeg's muxer enables the first track of each kind, whatever its disposition (track_enabled, the lowest bit of
+    tkhd's flags: 14496-12, 8.3.2).
     """
     with path.open("r+b") as file:
         headers = [box for box in _all(file, 0, path.stat().st_size) if box.kind == b"tkhd"]
@@ -66,7 +67,7 @@ def switch_off(path: Path, number: int) -> None:
 
 
 def _end_track_at(file: BinaryIO, inside: list[Box], end: float) -> None:
-    """Shorten the last edit of a track so that all its edits end at ``end`` (movie's time scale)."""
+    """Shorten the last edit of a track so that its edits end at ``end`` (in the movie's time scale)."""
     header = next(box for box in inside if box.kind == b"tkhd")
     edits = next((box for box in inside if box.kind == b"elst"), None)
     if edits is None:
@@ -82,7 +83,7 @@ def _end_track_at(file: BinaryIO, inside: list[Box], end: float) -> None:
 
 
 def _length_at(file: BinaryIO, box: Box) -> tuple[int, str]:
-    """Where mvhd and tkhd hold their length, and its form: version 1 has wider numbers than version 0."""
+    """Offset and format of the duration in mvhd and tkhd: version 1 has wider numbers than version 0."""
     wide = _version(file, box) == 1
     place = (24 if wide else 16) if box.kind == b"mvhd" else (28 if wide else 20)
     return box.body + place, ">Q" if wide else ">I"
@@ -104,7 +105,7 @@ def _number(file: BinaryIO, place: int, form: str) -> int:
 
 
 def _all(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
-    """The boxes of a well-formed file that are of interest here, those that hold others before what they hold."""
+    """The relevant boxes of a well-formed file, containers before their contents."""
     for box in _boxes(file, start, end):
         yield box
         if box.kind in _HOLDING:
@@ -112,7 +113,7 @@ def _all(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
 
 
 def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
-    """One level of boxes; ends where the bytes make no sense as one."""
+    """One level of boxes; stops at bytes that are not a valid box."""
     while start + 8 <= end:
         file.seek(start)
         header = file.read(16)

@@ -1,4 +1,4 @@
-"""Open media files through PyAV (FFmpeg's libraries, in process): which formats may come in, how files are written."""
+"""Open media files through PyAV (FFmpeg's libraries, in process): accepted formats, reading, writing."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ MAX_STREAMS = 64
 MAX_PIXELS = 1 << 26
 """Of one picture: eight times 4K, twice 8K 360° video (8192 × 4096). More is a broken or hostile file."""
 OPEN_SECONDS, READ_SECONDS = 30.0, 60.0
-"""How long opening, or one read, may take before the file is given up."""
+"""Time limits for opening a file and for one read."""
 
 READABLE = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,asf,mxf,ogg,wav,w64,aiff,caf,mp3,aac,flac,ac3,amr,au,wv"
 )
-"""FFmpeg's demuxers that may open a file: no playlists (they name other files and hosts), no pictures, no text."""
+"""FFmpeg's demuxers that may open a file: no playlists (they name other files and hosts), no images, no text."""
 
 Turns = Mapping[int, tuple[tuple[int, float], ...]]
-"""By stream: from the packet of this number on (counted from the file's start), so many seconds are added to its times.
-So a clock that starts again in the middle of the file, or jumps, goes on."""
+"""By stream: from this packet number on (counted from the file's start), this many seconds are added to its timestamps,
+so that a clock that restarts or jumps becomes continuous."""
 
 _INPUT_OPTIONS = {
     "format_whitelist": READABLE,
@@ -52,25 +52,23 @@ def open_input(path: Path) -> InputContainer:
         timeout=(OPEN_SECONDS, READ_SECONDS),
     )
     for stream in container.streams:
-        if (
-            isinstance(stream, VideoStream) and stream.codec_context
-        ):  # its decoder knows nothing of the container's options
+        if isinstance(stream, VideoStream) and stream.codec_context:  # its decoder doesn't know the container's options
             stream.codec_context.options = {**stream.codec_context.options, "max_pixels": str(MAX_PIXELS)}
     return container
 
 
 def packets(container: InputContainer, *streams: Stream, turns: Turns | None = None) -> Iterator[Packet[Any]]:
-    """The packets of the streams given, or of all, on one clock that goes on (``turns``: see there).
+    """The packets of the given streams, or of all, on a continuous clock (see ``Turns``).
 
-    A stream that first shows in the middle of the file (MPEG-TS, FLV) isn't one of them; PyAV, which doesn't know it
-    either, stumbles over it when it ends the streams, after all packets were read.
+    Excludes streams that first appear in the middle of the file (MPEG-TS, FLV). PyAV doesn't know those either, and
+    fails on them when it flushes the streams, after all packets have been read.
     """
     try:
         seen: Counter[int] = Counter()
         in_pieces = format_of(container) == "mov"
         for packet in container.demux(*streams):
             if packet.is_corrupt and in_pieces:
-                continue  # the last of a file that was cut off
+                continue  # the last packet of a truncated file
             if turns and packet.size and (row := turns.get(packet.stream_index)):
                 _move(packet, row, seen[packet.stream_index])
                 seen[packet.stream_index] += 1
@@ -87,7 +85,7 @@ def _move(packet: Packet[Any], row: tuple[tuple[int, float], ...], number: int) 
 
 
 def is_picture(stream: Stream) -> bool:
-    """Is it a picture that moves, not cover art?"""
+    """Whether it is a moving picture, not cover art."""
     return isinstance(stream, VideoStream) and not stream.disposition & Disposition.attached_pic
 
 
@@ -97,7 +95,7 @@ def format_of(container: InputContainer) -> str:
 
 
 class _WholeWrites(io.FileIO):
-    """A raw file whose write never stops half way: what doesn't fit on the disk is an OSError."""
+    """A raw file without partial writes: a full disk raises OSError."""
 
     def write(self, data: Any, /) -> int:
         rest = memoryview(data).cast("B")
@@ -111,9 +109,9 @@ class _WholeWrites(io.FileIO):
 def open_output(path: Path, form: str, options: Mapping[str, str] | None = None) -> Iterator[OutputContainer]:
     """Open a file for writing in FFmpeg's muxer ``form``. After an exception no trailer is written.
 
-    The container goes through a Python file: errors of the disk arrive as the OSError they are, and closing that file
-    first keeps a stopped job from rewriting gigabytes for an index that nobody will read. flush_packets=0 hands it a
-    megabyte at a time instead of every packet.
+    The container writes through a Python file, so disk errors arrive as OSError, and closing that file first keeps a
+    cancelled job from rewriting gigabytes for an index that is not needed. flush_packets=0 passes on a megabyte at a
+    time instead of every packet.
     """
     with _WholeWrites(path, "w") as file:
         container = av.open(
@@ -134,19 +132,19 @@ def open_output(path: Path, form: str, options: Mapping[str, str] | None = None)
 
 
 def tick(stream: Stream) -> Fraction:
-    """The unit of a stream's times, in seconds."""
+    """The time base of a stream, in seconds."""
     return stream.time_base or Fraction(1, av.time_base)
 
 
 def discard_all_but(container: InputContainer, *indexes: int) -> None:
-    """Let the demuxer skip every other stream: for mp4 that saves reading the picture to hear the sound."""
+    """Let the demuxer skip all other streams: for mp4 this avoids reading the picture to decode the audio."""
     for stream in container.streams:
         if stream.index not in indexes:
             stream.discard = Discard.all
 
 
 def paced(progress: Progress, seconds: float = 0.2) -> Progress:
-    """Pass on at most one call per ``seconds`` (and the last, 1.0): a loop may then report every packet."""
+    """Pass on at most one call per ``seconds`` (and the last, 1.0), so that a loop may report every packet."""
     last = -seconds
 
     def inner(fraction: float, note: str = "") -> None:

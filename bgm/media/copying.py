@@ -1,4 +1,4 @@
-"""One stream on its way from file to file, packet for packet: moved to the timeline, and what is hidden stays so."""
+"""Copy one stream from file to file, packet by packet: moved to the timeline, hidden parts kept hidden."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ from bgm.media.probe import MediaInfo
 
 _AnyPacket: TypeAlias = "Packet[Any]"
 _MAX_UNDATED = 64
-"""Packets without decoding time at the start of a Matroska file: as many as pictures can be reordered, with room."""
+"""Packets without a decoding time at the start of a Matroska file: the largest reordering of pictures, with a
+margin."""
 _LEAD_IN_SECONDS = 0.1
-"""Sound that a decoder must hear before what is to be heard (Opus asks for 80 ms, AAC for a packet)."""
+"""Audio that a decoder needs before the first audible sample (Opus asks for 80 ms, AAC for a packet)."""
 
 
 class Copy:
-    """Packets of one stream: moved to the timeline, dated where the source left the date out.
+    """The packets of one stream, moved to the timeline, with missing timestamps filled in.
 
-    A picture that an edit list hides is copied where later ones are coded from it, for a container that can hide it
-    too, and dropped after the last that is seen. Hidden sound is dropped but for the decoder's lead-in. The last
-    picture is made to stand until the timeline ends.
+    A picture hidden by an edit list is copied if later ones depend on it and the container can hide it too; hidden
+    pictures after the last visible one are dropped. Hidden audio is dropped except for the decoder's lead-in. The last
+    picture is extended to the end of the timeline.
     """
 
     def __init__(self, target: Stream, source: Stream, info: MediaInfo, form: VideoForm) -> None:
@@ -51,10 +52,10 @@ class Copy:
         self._seen_end = -math.inf
         self.number = target.index
         self.end: float | None = None
-        """When the picture is to end (s), where its packets alone would not tell."""
+        """End of the picture (s), if its packets alone don't determine it."""
 
     def take(self, packet: _AnyPacket) -> Iterator[tuple[float, _AnyPacket]]:
-        """The packets that can go now: none while decoding times are missing."""
+        """The packets that are ready: none while decoding times are missing."""
         if packet.dts is None and self._last_dts is None and len(self._undated) < _MAX_UNDATED:
             self._undated.append(packet)
             return
@@ -62,7 +63,7 @@ class Copy:
         yield from self._send(packet)
 
     def flush(self) -> Iterator[tuple[float, _AnyPacket]]:
-        """What still waits at the end of the file."""
+        """What is still pending at the end of the file."""
         yield from self._date(None)
         held, self._held = self._held[:1], []
         for packet in held:
@@ -75,7 +76,7 @@ class Copy:
             yield self._dated(packet)
 
     def _date(self, next_dts: int | None) -> Iterator[tuple[float, _AnyPacket]]:
-        """Count back from the first decoding time that is known (Matroska states only presentation times)."""
+        """Count back from the first known decoding time (Matroska stores only presentation times)."""
         waiting, self._undated = self._undated, []
         for position, packet in enumerate(waiting):
             if next_dts is not None:
@@ -108,7 +109,7 @@ class Copy:
         yield self._dated(packet)
 
     def _pictures(self, packet: _AnyPacket, start: float) -> Iterator[tuple[float, _AnyPacket]]:
-        """Hold back the last that is seen and the hidden ones after it."""
+        """Hold back the last visible picture and the hidden ones after it."""
         if packet.is_discard and self._held:
             self._held.append(packet)
             return
@@ -123,10 +124,10 @@ class Copy:
 
 
 def _picture_times(info: MediaInfo, stream: Stream, form: VideoForm) -> Sequence[int]:
-    """When each picture is seen, in the order of the file, where the file itself doesn't say: H.264 and later in AVI.
+    """Presentation times of the pictures in file order, if the file itself lacks them: H.264 and later in AVI.
 
-    AVI has only decoding times, and the order in which such pictures are seen is known to a decoder alone: all of them
-    are decoded. Empty where nothing is to be done.
+    AVI has only decoding times, and only a decoder knows the presentation order, so all pictures are decoded. Empty if
+    not needed.
     """
     if form.muxer == "avi" or not info.container.startswith("avi") or not isinstance(stream, VideoStream):
         return ()
@@ -137,7 +138,7 @@ def _picture_times(info: MediaInfo, stream: Stream, form: VideoForm) -> Sequence
     times, order = sorted(stamps), {number: place for place, number in enumerate(shown)}
     last, ranks = -1, []
     for number in range(len(stamps)):
-        last = order.get(number, last)  # one that can't be decoded is never seen: anywhere is right
+        last = order.get(number, last)  # one that can't be decoded is never shown: any place will do
         ranks.append(max(0, last))
     delay = max((number - rank for number, rank in enumerate(ranks)), default=0)
     step = max(1, round(1 / (stream.average_rate or 25) / tick(stream)))
@@ -145,7 +146,7 @@ def _picture_times(info: MediaInfo, stream: Stream, form: VideoForm) -> Sequence
 
 
 def _decoded_order(container: InputContainer, index: int) -> tuple[list[int], list[int]]:
-    """(decoding times in the file's order, numbers of the packets in the order in which their pictures are seen)."""
+    """(decoding times in file order, packet numbers in presentation order)."""
     stream = container.streams[index]
     stamps: list[int] = []
     shown: list[int] = []

@@ -1,4 +1,4 @@
-"""Where the picture cuts."""
+"""Scene cut detection."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from bgm.media.probe import MediaInfo
 from bgm.progress import Progress
 
 SCENE_CHANGE = 0.3
-"""FFmpeg's scene score (0..1) above which a frame begins a new shot; 0.3 to 0.5 is the range its manual names."""
+"""FFmpeg's scene score (0..1) above which a frame starts a new shot; its manual suggests 0.3 to 0.5."""
 _WIDTH = 160
-"""A small picture shows a cut as well as a large one."""
+"""A small picture suffices to detect cuts."""
 
 
 def picture_cuts(info: MediaInfo, progress: Progress) -> tuple[float, ...]:
@@ -37,7 +37,7 @@ def _decoded(found: Iterator[av.Packet[Any]]) -> Iterator[av.VideoFrame]:
         try:
             yield from (frame for frame in packet.decode() if isinstance(frame, av.VideoFrame))
         except av.error.InvalidDataError:
-            continue  # a damaged frame is no cut
+            continue  # a damaged frame is not a cut
 
 
 def _told(frame: av.VideoFrame, info: MediaInfo, progress: Progress) -> av.VideoFrame:
@@ -54,7 +54,7 @@ def _shots(frames: Iterator[av.VideoFrame], time_base: Fraction) -> Iterator[flo
 
 
 def _small(frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
-    """The frames in one small size and format, whatever each has: in a damaged or joined file it may change."""
+    """Scale all frames to one small size and format: in a damaged or joined file the source's may change."""
     reformatter, height = VideoReformatter(), 0
     for frame in frames:
         height = height or min(4 * _WIDTH, max(2, round(_WIDTH * frame.height / frame.width / 2) * 2))

@@ -1,4 +1,5 @@
-"""The sound of a file as one FLAC, placed by presentation time: sample 0 is timeline 0, and it lasts as long."""
+"""Decode a file's audio to one FLAC, aligned by presentation time: sample 0 is timeline 0, and it has the same
+duration."""
 
 from __future__ import annotations
 
@@ -26,15 +27,15 @@ from bgm.progress import Progress, each, part, silent
 
 _NOTE = "decoding the sound"
 _OVERSHOOT = 1.12
-"""Peaks of 1 dB over full scale are how lossy codecs and resampling round: every player clips them, unheard."""
+"""Lossy codecs and resampling overshoot full scale by up to 1 dB: every player clips such peaks inaudibly."""
 _MOST_OVER = 100.0
-"""Beyond 40 dB over full scale is damage: it is clipped rather than all else turned down to nothing."""
+"""More than 40 dB over full scale is damage: it is clipped, instead of turning everything else down to nothing."""
 _JITTER_SECONDS = 0.04
-"""Times may wander by this much before sound is moved: below what an eye notices (ITU-R BT.1359), above the jitter of
-milliseconds in Matroska and of browsers' recorders. Corrections accumulate nothing: times are absolute."""
+"""Tolerated timestamp jitter: below what an eye notices (ITU-R BT.1359), above Matroska's millisecond rounding and the
+jitter of browser recorders. Errors don't accumulate: timestamps are absolute."""
 
 _TOLD_SECONDS = 0.1
-"""Less than this lost where pieces of sound don't join is no more than an encoder pads."""
+"""A smaller loss between pieces of audio is no more than encoder padding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +50,11 @@ class Decoded:
 
 
 def decode(info: MediaInfo, target: Path, progress: Progress = silent) -> Decoded | None:
-    """Write the sound of ``info`` to ``target`` (.flac), exactly ``frames_of(info.duration)`` long.
+    """Write the audio of ``info`` to ``target`` (.flac), exactly ``frames_of(info.duration)`` long.
 
-    Silence fills what the source leaves out: before its start, in gaps, where it is damaged, after its end. None, and
-    no file, where there is no sound. More than two channels are mixed down to stereo. Nothing is clipped: what goes
-    over full scale, as samples in floating point may, is turned down as a whole.
+    Silence fills what the source lacks: before its start, in gaps, in damaged parts, after its end. Without audio it
+    returns None and writes no file. More than two channels are mixed down to stereo. Nothing is clipped: if samples
+    exceed full scale, as floating point may, the whole is attenuated.
     """
     if info.audio is None:
         return None
@@ -67,7 +68,7 @@ def decode(info: MediaInfo, target: Path, progress: Progress = silent) -> Decode
 
 
 def decode_mix(infos: Sequence[MediaInfo], target: Path, progress: Progress = silent) -> Decoded:
-    """The sounds of ``infos`` (one file, of which each has another sound track chosen) added up."""
+    """Decode and sum the audio of ``infos`` (one file, each with another audio track selected)."""
     with ExitStack() as stack:
         parts, found = [], []
         for info, own in each(progress, infos):
@@ -109,12 +110,12 @@ def _decoded(info: MediaInfo, track: AudioTrack, target: Path, gain: float, prog
 
 
 class _Decoder:
-    """Frames of one stream; what can't be decoded is left out and counted."""
+    """Frames of one stream; what can't be decoded is skipped and counted."""
 
     def __init__(
         self, container: InputContainer, stream: AvAudioStream, turns: Turns, on_packet: Callable[[], None]
     ) -> None:
-        """``on_packet`` is called for damaged packets too: a file that holds nothing else can still be stopped."""
+        """``on_packet`` is also called for damaged packets, so that a file with nothing else can still be cancelled."""
         self._container = container
         self._stream = stream
         self._turns = turns
@@ -122,7 +123,7 @@ class _Decoder:
         self._damaged = 0
         self._cut_short = False
         self.broken = True
-        """The next frame doesn't follow the one before it: place it exactly."""
+        """The next frame doesn't follow the previous one: place it exactly."""
 
     def frames(self) -> Iterator[AudioFrame]:
         discard_all_but(self._container, self._stream.index)
@@ -140,7 +141,7 @@ class _Decoder:
             self._cut_short = True
 
     def seconds(self, frame: AudioFrame, origin: float) -> float | None:
-        """When a frame is heard, on the timeline."""
+        """Presentation time of a frame on the timeline."""
         if frame.pts is None:
             return None
         return float(frame.pts * (frame.time_base or tick(self._stream))) - origin
@@ -155,7 +156,7 @@ class _Decoder:
 
 
 class _Placer:
-    """Resamples frames and writes each where its time puts it, with silence or a cut where they don't join."""
+    """Resamples frames and writes each at its timestamp, inserting silence or cutting where they don't join."""
 
     def __init__(self, out: AudioWriter, channels: int, total: int, gain: float) -> None:
         self._out = out
@@ -164,20 +165,20 @@ class _Placer:
         self._resampler: AudioResampler | None = None
         self._kind: tuple[object, ...] = ()
         self._due = 0.0
-        """The frame of the timeline on which the next sound falls if it follows without a gap."""
+        """The timeline frame at which the next audio falls if it follows without a gap."""
         self._gain = gain
         self._downmix = 1.0
         self._early = 0
-        """Frames still to come that lie before the timeline: an encoder's priming, or hidden by an edit list."""
+        """Frames still to come that lie before the timeline: encoder priming, or hidden by an edit list."""
         self._overlap = 0
-        """Frames still to come that lie over what is written already."""
+        """Frames still to come that overlap what is already written."""
         self._lost = 0
         self.written = 0
         self.peak = 0.0
         """The highest sample so far, before the gain."""
 
     def place(self, frame: AudioFrame, seconds: float | None, *, exact: bool) -> None:
-        """``exact``: trust the time even where it differs by less than jitter."""
+        """``exact``: trust the timestamp even if it differs by less than the jitter."""
         at = self._due if seconds is None else seconds * SAMPLE_RATE
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
         limit = 1.0 if exact else _JITTER_SECONDS * SAMPLE_RATE
@@ -190,7 +191,7 @@ class _Placer:
         self._resample(frame)
 
     def finish(self) -> None:
-        """Write what the resampler holds and silence up to the end."""
+        """Write what the resampler holds, then silence up to the end."""
         self._resample(None)
         self._silence(self._total)
 
@@ -240,8 +241,8 @@ def _layout(channels: int) -> str:
 
 @lru_cache(maxsize=32)
 def _downmix(layout: str, count: int, channels: int) -> float:
-    """What makes FFmpeg's downmix of ``count`` channels one that can't clip: with whole numbers it scales its matrix so
-    itself (swresample's rematrix_maxval), in floating point it does not."""
+    """The gain that keeps FFmpeg's downmix of ``count`` channels from clipping: for integer samples it normalises its
+    matrix like this (swresample's rematrix_maxval), for floating point it does not."""
     if count <= channels:
         return 1.0
     each = AudioFrame.from_ndarray(np.eye(count, dtype=np.float32).reshape(1, -1), format="flt", layout=layout)

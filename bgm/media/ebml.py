@@ -1,4 +1,4 @@
-"""The shape of a picture's points in Matroska and WebM (RFC 9559), which PyAV has no way to hand to FFmpeg's muxer."""
+"""The pixel aspect ratio in Matroska and WebM (RFC 9559), which PyAV can't pass to FFmpeg's muxer."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _TRACK, _VIDEO, _SEEK, _SEEK_POSITION = b"\xae", b"\xe0", b"\x4d\xbb", b"\x53\xa
 _DISPLAY_WIDTH, _DISPLAY_HEIGHT, _DISPLAY_UNIT = b"\x54\xb0", b"\x54\xba", b"\x54\xb2"
 _PIXEL_WIDTH, _PIXEL_HEIGHT = b"\xb0", b"\xba"
 _ASPECT_RATIO = 3
-"""Of DisplayUnit: width and height are only a ratio. WebM knows it not."""
+"""DisplayUnit: width and height are only a ratio. Not part of WebM."""
 _HEAD_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class _Element:
-    """``start`` is where its identity begins, ``body`` its data, ``end`` the first byte after it."""
+    """``start`` is the offset of the element's ID, ``body`` of its data, ``end`` of the first byte after it."""
 
     identity: bytes
     start: int
@@ -27,13 +27,13 @@ class _Element:
 
 
 def shape_points(path: Path, shapes: Mapping[int, Fraction], *, is_webm: bool) -> bool:
-    """Give tracks (by their number in the file, from 0) the width of a point to its height. False: there is no room.
+    """Set the pixel aspect ratio of tracks (by their number in the file, from 0). False: there is no room.
 
-    FFmpeg leaves an empty element behind the list of what stands where (SeekHead). What the tracks grow by is taken
-    from it, so that nothing after them moves; the file must be written without check sums.
+    FFmpeg leaves a Void element after the index of the file (SeekHead). What the tracks grow by is taken from it, so
+    that nothing after them moves; the file must be written without checksums.
     """
     with path.open("r+b") as file:
-        # 1. Find, before the first picture: the list of what stands where, the empty element behind it, the tracks.
+        # 1. Find, before the first picture: the SeekHead, the Void after it, the tracks.
         head = file.read(_HEAD_BYTES)
         segment = next(e for e in _elements(head, 0, len(head)) if e.identity == _SEGMENT)
         found: dict[bytes, _Element] = {}
@@ -44,20 +44,20 @@ def shape_points(path: Path, shapes: Mapping[int, Fraction], *, is_webm: bool) -
         tracks, void, index = found.get(_TRACKS), found.get(_VOID), found.get(_SEEK_HEAD)
         if tracks is None or void is None or index is None or not index.end <= void.start < tracks.start:
             return False
-        # 2. Write the tracks anew, and see that the empty element has room for what they grow by. One of nine bytes or
-        #    more can be written with a size of eight bytes, whatever is left.
+        # 2. Rebuild the tracks, and check that the Void has room for what they grow by. A Void of nine bytes or more
+        #    can be written with a size of eight bytes, whatever is left.
         body = _rebuilt(head, tracks, lambda n: n in shapes, lambda n, e: _shaped(head, e, shapes[n], is_webm=is_webm))
         written = _element(_TRACKS, body)
         growth = len(written) - (tracks.end - tracks.start)
         left = void.end - void.start - growth
         if left < 9 or tracks.end > len(head):
             return False
-        # 3. A shorter empty element, what stands between it and the tracks moved forward, and the tracks, which end
+        # 3. Write a shorter Void, move what lies between it and the tracks forward, and write the tracks, which end
         #    where they ended.
         file.seek(void.start)
         file.write(_VOID + (left - 9 | 1 << 56).to_bytes(8, "big") + bytes(left - 9) + head[void.end : tracks.start])
         file.write(written)
-        # 4. The list knows the places of what has moved (counted from the segment's data).
+        # 4. Update the SeekHead's positions of what has moved (relative to the segment's data).
         for place in _positions(head, index):
             at = segment.body + int.from_bytes(head[place.body : place.end], "big")
             if void.end <= at <= tracks.start:
@@ -75,7 +75,7 @@ def _positions(data: bytes, index: _Element) -> Iterator[_Element]:
 def _rebuilt(
     data: bytes, tracks: _Element, is_wanted: Callable[[int], bool], shaped: Callable[[int, _Element], bytes]
 ) -> bytes:
-    """The data of Tracks with some of its entries written anew."""
+    """The data of Tracks with some of its entries rebuilt."""
     out, number = b"", 0
     for entry in _elements(data, tracks.body, tracks.end):
         if entry.identity != _TRACK:
@@ -91,7 +91,7 @@ def _rebuilt(
 
 
 def _shaped(data: bytes, video: _Element, shape: Fraction, *, is_webm: bool) -> bytes:
-    """The element Video with the size at which the picture is to be shown."""
+    """The element Video with the display size added."""
     parts = list(_elements(data, video.body, video.end))
     values = {e.identity: int.from_bytes(data[e.body : e.end], "big") for e in parts if e.end - e.body <= 8}
     width, height = values[_PIXEL_WIDTH] * shape, values[_PIXEL_HEIGHT]
@@ -122,5 +122,5 @@ def _elements(data: bytes, start: int, end: int) -> Iterator[_Element]:
 
 
 def _length(first: int) -> int:
-    """How many bytes a number of variable length has, from its first (not 0)."""
+    """The length in bytes of a variable-length number, from its first byte (not 0)."""
     return 9 - first.bit_length()

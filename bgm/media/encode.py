@@ -1,4 +1,4 @@
-"""Encode a master (48 kHz FLAC) block by block: as the sound of a video, or as a file of its own."""
+"""Encode a master (48 kHz FLAC) block by block: as the audio of a video, or as a file of its own."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ from bgm.progress import Progress, silent
 
 _BLOCK_FRAMES = SAMPLE_RATE // 2
 _OPTIONS = {"aac": {"aac_coder": "fast"}}
-"""FFmpeg's faster coder takes a third of the time and, at our bit rates, keeps more below 8 kHz (36 against 31 dB of
-signal to error over a whole mix at 192 kbit/s) and less above."""
+"""FFmpeg's faster coder takes a third of the time and, at our bit rates, preserves more below 8 kHz (36 against 31 dB
+of signal to error over a whole mix at 192 kbit/s) and less above."""
 _PRIMING_SECONDS = 0.05
 _OWN_TAGS = frozenset({"encoder", "major_brand", "minor_version", "compatible_brands"})
 """Tags that describe the old file, not the work in it."""
 
 
 def encode_audio(master: Path, out: Path, like: MediaInfo, progress: Progress = silent) -> Written:
-    """Write ``master`` as a sound file in the format of ``out``'s suffix, as long as ``like`` and with its tags.
+    """Write ``master`` as an audio file in the format of ``out``'s suffix, as long as ``like`` and with its tags.
 
-    Cover, chapters and tags of ``like`` are kept; what the format can't hold is named in the notes that are returned.
+    Cover, chapters and tags of ``like`` are kept; the returned notes list what the format can't hold.
     """
     form = AUDIO_FORMS[out.suffix.lower()]
     total = frames_of(like.duration)
@@ -69,7 +69,7 @@ def add_encoder(target: OutputContainer, codec: str, channels: int, bit_rate: in
     options = _OPTIONS.get(codec, {})
     stream = cast(AudioStream, target.add_stream(codec, rate=SAMPLE_RATE, layout=layout, options=options))
     if codec == "flac":
-        stream.format = AudioFormat("s32")  # 24 bit; its default is 16
+        stream.format = AudioFormat("s32")  # 24 bit; the default is 16
     if bit_rate:
         stream.bit_rate = bit_rate * channels // 2
     return stream
@@ -85,17 +85,17 @@ def encoded(stream: AudioStream, master: Path, total: int) -> Iterator[Packet[Au
 
 
 def seconds_of(packet: Packet[AudioStream]) -> float:
-    """Where a packet begins."""
+    """Start time of a packet."""
     return float((packet.pts or 0) * packet.time_base)
 
 
 def kept_tags(tags: dict[str, str]) -> dict[str, str]:
-    """The tags of a source that go into what is made from it."""
+    """The tags of a source that are kept in what is made from it."""
     return {key: value for key, value in tags.items() if key.lower() not in _OWN_TAGS}
 
 
 def chapters_on_timeline(info: MediaInfo, source: InputContainer) -> list[Any]:
-    """The source's chapters, moved to the timeline; what an encoder's priming takes is no reason to move them."""
+    """The source's chapters, moved to the timeline; an encoder's priming does not move them."""
     out = []
     for chapter in source.chapters():
         shift = round(info.origin / (chapter["time_base"] or Fraction(1))) if abs(info.origin) > _PRIMING_SECONDS else 0
@@ -109,12 +109,12 @@ def _tags_of(source: InputContainer) -> dict[str, str]:
 
 
 def _add_covers(form: AudioForm, source: InputContainer, target: OutputContainer) -> list[Packet[Any]]:
-    """Make room for the source's cover pictures; give their packets, which go into the file before any sound."""
+    """Add the source's cover pictures; returns their packets, to be written before any audio."""
     found = []
     for cover in (s for s in source.streams.video if s.disposition & Disposition.attached_pic):
         if form.cover is None or cover.codec_context is None:
             continue
-        source.seek(0)  # each cover is handed out once, at the start
+        source.seek(0)  # each cover is read once, at the start
         packet = next((p for p in source.demux(cover) if p.size), None)
         if packet is None or (form.cover == "stream" and not _takes_cover(form, cover, bytes(packet))):
             continue
@@ -134,7 +134,7 @@ def _add_cover(target: OutputContainer, cover: VideoStream) -> VideoStream:
 
 
 def _takes_cover(form: AudioForm, cover: VideoStream, picture: bytes) -> bool:
-    """Would the muxer take this picture? Tried, not guessed: one that is damaged would cost the whole file."""
+    """Whether the muxer accepts this picture. Tried, not guessed: a damaged one would cost the whole file."""
     try:
         with av.open(io.BytesIO(), "w", format=form.muxer) as target:
             add_encoder(target, form.codec, 1, form.bit_rate)

@@ -1,8 +1,8 @@
-"""When the picture and the sound of a file begin and end, and where its clock jumps: one pass over its packets.
+"""When a file's picture and audio begin and end, and where its clock jumps: one pass over its packets.
 
-A recorder that reconnects, or two recordings put one after the other, start the clock of a stream again in the middle.
-Such a file is read as a row of *runs*, in each of which the clock goes on; every run is moved, with all its streams by
-the same amount, to where the one before it ended. :func:`bgm.media.container.packets` does that for all readers.
+When a recorder reconnects, or two recordings are joined, a stream's clock restarts in the middle. Such a file is read
+as a sequence of *runs* with a continuous clock each; every run is shifted, all its streams by the same amount, to the
+end of the one before. :func:`bgm.media.container.packets` does that for all readers.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from av.video.stream import VideoStream
 from bgm.media.container import Turns, format_of, is_picture, packets
 
 SCAN_SECONDS = 120.0
-"""How long reading a file to its end may take: 3 hours of an endless recording in Matroska take a few."""
+"""Time limit for reading a file to its end: 3 hours of a live Matroska recording take a few seconds."""
 UNINDEXED = ("mpegts", "mpeg", "flv")
-"""Formats of transmission, where a leap ahead is a new clock; elsewhere a picture may just stand for a minute."""
+"""Streaming formats, where a jump ahead is a new clock; elsewhere a picture may just stand for a minute."""
 MAX_RUNS = 1000
-"""More jumps of the clock than this is damage, not recordings put together."""
+"""More jumps of the clock than this are damage, not joined recordings."""
 
 _JUMP_SECONDS = 10.0
-"""A clock that leaps ahead of every stream by more was set anew: FFmpeg's own dts_delta_threshold."""
+"""A clock that jumps ahead of every stream by more than this was reset: FFmpeg's own dts_delta_threshold."""
 _BACK_SECONDS = 0.1
-"""Decoding times never go back. Recorders' jitter does, by less than this."""
+"""Decoding times never go back, except for recorder jitter, which is less than this."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Seconds of the container's clock, jumps taken out: when a stream is first and last seen or heard."""
+    """First and last presentation time of a stream, in seconds of the container's clock, jumps removed."""
 
     start: float
     end: float
@@ -45,7 +45,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """What one pass found: by stream its span, where its clock turns, and the end of everything that has a time."""
+    """The result of one pass: each stream's span, where its clock turns, and the end of everything with a timestamp."""
 
     spans: Mapping[int, Span]
     turns: Turns
@@ -53,9 +53,9 @@ class Extent:
 
 
 def scan(container: InputContainer, *, jumps: bool) -> Extent:
-    """Read all packets from where the container stands (or to where it is damaged). Raises TimeoutError.
+    """Read all packets from the current position to the end (or to damage). Raises TimeoutError.
 
-    ``jumps``: look for those of the clock; an edit list has jumps of its own, which FFmpeg has resolved.
+    ``jumps``: detect jumps of the clock. An edit list has jumps of its own, which FFmpeg has resolved.
     """
     reading = _Reading(jumps=jumps, leaps=format_of(container) in UNINDEXED)
     give_up = time.monotonic() + SCAN_SECONDS
@@ -67,19 +67,19 @@ def scan(container: InputContainer, *, jumps: bool) -> Extent:
             if len(reading.runs) > MAX_RUNS:
                 break
     except av.error.FFmpegError:
-        pass  # what was read before the damage counts; too little of it is noticed by the caller
+        pass  # what was read before the damage counts; the caller notices if it is too little
     return reading.extent()
 
 
 def starts(container: InputContainer, most: int = 5000) -> dict[int, float]:
-    """By stream of picture and sound: when it is first seen or heard (s), as far as ``most`` packets tell."""
+    """First presentation time (s) of each picture and audio stream, as far as ``most`` packets tell."""
     reading = _Reading(jumps=False, leaps=False)
     missing = {s.index for s in container.streams if is_heard_or_seen(s)}
     try:
         for count, packet in enumerate(packets(container)):
             reading.take(packet)
             run = reading.runs[0]
-            # Pictures are reordered: the first packet of a stream need not be the first seen.
+            # Pictures are reordered: the first packet of a stream need not be the first shown.
             missing -= {i for i, seen in run.seen.items() if seen > (_REORDERED if i in run.reordered else 0)}
             if not missing or count > most:
                 break
@@ -89,7 +89,7 @@ def starts(container: InputContainer, most: int = 5000) -> dict[int, float]:
 
 
 _REORDERED = 16
-"""Pictures that may be seen before the first in decoding order (H.264's largest decoded picture buffer)."""
+"""Pictures that may be shown before the first in decoding order (H.264's largest decoded picture buffer)."""
 
 
 def is_heard_or_seen(stream: Stream) -> bool:
@@ -98,7 +98,7 @@ def is_heard_or_seen(stream: Stream) -> bool:
 
 @dataclass(slots=True)
 class _Run:
-    """A stretch in which the clock goes on. ``front`` is the latest time of any stream, ``spans`` by stream."""
+    """A stretch with a continuous clock. ``front`` is the latest time of any stream, ``spans`` by stream."""
 
     front: float
     spans: dict[int, tuple[float, float]] = field(default_factory=dict)
@@ -116,7 +116,7 @@ class _Run:
 
 @dataclass(slots=True)
 class _Place:
-    """Where one stream stands: its run, its last packet (s), the packets so far, the samples to skip."""
+    """Position in one stream: its run, its last packet (s), the packets so far, the samples to skip."""
 
     run: int = 0
     last: float = -math.inf
@@ -127,7 +127,7 @@ class _Place:
 
 
 class _Reading:
-    """Sorts packets into runs, in the order of the file."""
+    """Sorts packets into runs, in file order."""
 
     def __init__(self, *, jumps: bool, leaps: bool) -> None:
         self._jumps = jumps
@@ -155,7 +155,7 @@ class _Reading:
             self._end = max(self._end, end)
 
     def _follow(self, packet: Packet[Any], place: _Place, at: float) -> None:
-        """Find the run that a packet belongs to; open one where the clock jumps."""
+        """Find the run of a packet; open one where the clock jumps."""
         run = self._run_at(place, at, is_sparse=packet.stream.type == "subtitle")
         if run != place.run or (place.count == 0 and run):
             place.run = run
@@ -166,44 +166,44 @@ class _Reading:
             self.runs[run].front = max(self.runs[run].front, place.end)
 
     def _run_at(self, place: _Place, at: float, *, is_sparse: bool) -> int:
-        # 1. A stream that goes on where it was stays there, whatever the others do.
+        # 1. A stream that continues where it was stays there, whatever the others do.
         newest = len(self.runs) - 1
         if abs(at - place.end) <= _BACK_SECONDS:
             return place.run
-        # 2. Else it belongs to the run, its own or a later one, whose front it is nearest to: where one stream has
+        # 2. Otherwise it belongs to the run, its own or a later one, whose front is nearest: when one stream has
         #    jumped, the others may still be before the jump. Subtitles are too sparse to open a run.
         nearest = min(range(place.run, newest + 1), key=lambda run: abs(at - self.runs[run].front))
         if is_sparse:
             return nearest
-        # 3. Unless the clock itself jumped: decoding times never go back, and seldom leap ahead of all streams.
+        # 3. Unless the clock itself jumped: decoding times never go back, and seldom jump ahead of all streams.
         went_back = nearest == place.run and at < place.last - _BACK_SECONDS
         leapt = (
             self._leaps and math.isfinite(self.runs[nearest].front) and at > self.runs[nearest].front + _JUMP_SECONDS
         )
         if not (went_back or leapt):
             return nearest
-        # 4. Another stream may have opened the run after this jump already.
+        # 4. Another stream may already have opened the run after this jump.
         if went_back and nearest != newest:
             return newest
         self.runs.append(_Run(at))
         return newest + 1
 
     def extent(self) -> Extent:
-        """Runs end to end, each moved to where the one before it ends."""
-        # 1. By how much each run is moved; one in which nothing is seen or heard moves as the one before it.
+        """Join the runs, each shifted to the end of the one before."""
+        # 1. The shift of each run; one without picture or audio is shifted like the one before it.
         shifts = [0.0]
         for before, run in zip(self.runs, self.runs[1:], strict=False):
             known = before.spans and run.spans
             end = max((end for _, end in before.spans.values()), default=0.0) + shifts[-1]
             start = min((start for start, _ in run.spans.values()), default=0.0)
             shifts.append(end - start if known else shifts[-1])
-        # 2. Each stream lasts from its first to its last packet over all moved runs.
+        # 2. Each stream lasts from its first to its last packet over all shifted runs.
         spans: dict[int, Span] = {}
         for run, shift in zip(self.runs, shifts, strict=True):
             for index, (start, end) in run.spans.items():
                 old = spans.get(index, Span(math.inf, -math.inf))
                 spans[index] = Span(min(old.start, start + shift), max(old.end, end + shift))
-        # 3. For who reads the packets later: from its nth packet on, a stream's times are moved by so much.
+        # 3. For later readers of the packets: from its nth packet on, a stream's times are shifted by this much.
         turns = {
             index: tuple((count, shifts[run]) for count, run in found) for index, found in sorted(self._turns.items())
         }
@@ -212,10 +212,10 @@ class _Reading:
 
 
 def _heard(packet: Packet[Any], place: _Place) -> tuple[float, float]:
-    """Start and end (s) of what is seen or heard of a packet: less the samples that its decoder will drop.
+    """Start and end (s) of what a packet presents, without the samples that its decoder will drop.
 
-    FFmpeg marks an encoder's priming and padding with 10 bytes beside the packet: samples to drop at its start and at
-    its end, little-endian (AV_PKT_DATA_SKIP_SAMPLES). The first may reach into the packets that follow.
+    FFmpeg marks an encoder's priming and padding with 10 bytes of side data: samples to drop at the start and at the
+    end, little-endian (AV_PKT_DATA_SKIP_SAMPLES). The first may reach into the following packets.
     """
     start = float((packet.pts or 0) * packet.time_base)
     length = float((packet.duration or 0) * packet.time_base)
@@ -234,14 +234,14 @@ def _heard(packet: Packet[Any], place: _Place) -> tuple[float, float]:
     skipped = min(place.skip, round(length * stream.rate))
     place.skip -= skipped
     heard = start + skipped / stream.rate
-    if skipped:  # times in whole milliseconds, as in Matroska, tell no half of one
+    if skipped:  # times in whole milliseconds, as in Matroska, are too coarse
         heard = float(math.floor(heard / packet.time_base + 0.501) * packet.time_base)
     whole, place.length = max(length, place.length), length
     return heard, start + max(0.0, min(length, whole - padding / stream.rate))  # Ogg has shortened its last packet
 
 
 def pictures_hidden(container: InputContainer, index: int) -> Iterator[tuple[float, bool]]:
-    """(time, is it hidden?) of each picture in the file's order: what an edit list cuts away stays in the file."""
+    """(time, hidden?) of each picture in file order: what an edit list cuts stays in the file."""
     for packet in packets(container, container.streams[index]):
         if packet.size and packet.pts is not None:
             yield float(packet.pts * packet.time_base), packet.is_discard

@@ -1,4 +1,4 @@
-"""What we can write: one entry per suffix, and what of a given source fits into it."""
+"""Output formats: one entry per suffix, and which streams of a source fit into it."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from bgm.media.probe import MediaInfo, shown
 
 @dataclass(frozen=True, slots=True)
 class VideoForm:
-    """How a video of one suffix is written."""
+    """How to write a video with a given suffix."""
 
     muxer: str
     audio_codec: str
     subtitle_codec: str | None
-    """What text subtitles become where they can't be copied; None: it holds none."""
+    """Codec to convert text subtitles to if they can't be copied; None: it holds none."""
     trims_priming: bool = True
-    """Can it say that an encoder's first samples are not to be heard?"""
+    """Whether it can mark an encoder's priming samples as hidden."""
     edit_lists: bool = False
-    """Can it hide any stretch at the start, of picture or sound?"""
+    """Whether it can hide any stretch at the start, of picture or audio."""
     options: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class AudioForm:
-    """How a sound file of one suffix is written. ``bit_rate`` (bit/s, stereo) None: lossless."""
+    """How to write an audio file with a given suffix. ``bit_rate`` (bit/s, stereo) None: lossless."""
 
     muxer: str
     codec: str
@@ -48,12 +48,12 @@ class AudioForm:
 
 
 VIDEO_BIT_RATE = 256_000
-"""Of the new sound in a video, bit/s in stereo; mono takes half."""
+"""Of the new audio of a video, bit/s in stereo; mono takes half."""
 
 _MP4_OPTIONS = {"movflags": "+faststart", "movie_timescale": "48000"}
-"""The index first. Edit lists count in the movie's time scale: FFmpeg's default moves late sound by up to 1 ms."""
+"""Index first. Edit lists are in the movie's time scale: FFmpeg's default shifts late audio by up to 1 ms."""
 _SAME_BYTES = {"fflags": "+bitexact"}
-"""Matroska and Ogg number streams by chance unless told so: the same work shall give the same file."""
+"""Matroska and Ogg use random stream ids unless told otherwise: the same work must give the same file."""
 VIDEO_FORMS: Mapping[str, VideoForm] = {
     ".mp4": VideoForm("mp4", "aac", "mov_text", edit_lists=True, options=_MP4_OPTIONS),
     ".m4v": VideoForm("mp4", "aac", "mov_text", edit_lists=True, options=_MP4_OPTIONS),
@@ -76,13 +76,13 @@ AUDIO_FORMS: Mapping[str, AudioForm] = {
 
 
 def suggest_suffix(info: MediaInfo) -> str:
-    """The suffix to write: the source's own where it can hold the result, else .mp4, else .mkv; for sound .wav."""
+    """The suffix to write: the source's own if it can hold the result, else .mp4, else .mkv; for audio .wav."""
     own = info.path.suffix.lower()
     if info.video is None:
         return own if own in AUDIO_FORMS else ".wav"
     with open_input(info.path) as source:
         candidates = [own, ".mp4", ".mkv"] if own in VIDEO_FORMS else [".mp4", ".mkv"]
-        if own == ".mov" and records_of(info.path):  # FFmpeg's muxer of that name leaves them out
+        if own == ".mov" and records_of(info.path):  # FFmpeg's muxer of that name drops them
             candidates = [".mp4", own, ".mkv"]
         if info.video.hides_ends:
             candidates = [suffix for suffix in candidates if VIDEO_FORMS[suffix].edit_lists]
@@ -90,7 +90,7 @@ def suggest_suffix(info: MediaInfo) -> str:
 
 
 def container_for(info: MediaInfo, out: Path, *, keep_original: bool = False) -> VideoForm:
-    """How to write ``out``. Raises BadInput where its suffix is unknown or can't hold the source's streams."""
+    """The format of ``out``. Raises BadInput if its suffix is unknown or can't hold the source's streams."""
     suffix = out.suffix.lower()
     if suffix not in VIDEO_FORMS:
         raise BadInput(f"{shown(out)}: a video is written as {', '.join(VIDEO_FORMS)}, not as {suffix or 'no suffix'}")
@@ -109,7 +109,7 @@ def container_for(info: MediaInfo, out: Path, *, keep_original: bool = False) ->
 
 
 def check_output(info: MediaInfo, out: Path, overwrite: bool = False, *, keep_original: bool = False) -> None:
-    """Refuse, before any work, a target that could not be written. Raises BadInput, one sentence that names it."""
+    """Reject, before any work, a target that could not be written. Raises BadInput, one sentence that names it."""
     known = VIDEO_FORMS if info.has_video else AUDIO_FORMS
     if out.is_dir():
         raise BadInput(f"{shown(out)} is a folder; name a file")
@@ -129,7 +129,7 @@ def check_output(info: MediaInfo, out: Path, overwrite: bool = False, *, keep_or
 
 
 def fits(form: VideoForm, source: InputContainer, *streams: Stream) -> bool:
-    """Would the muxer take these streams as they are? Tried, not guessed: a header is written into memory."""
+    """Whether the muxer accepts these streams unchanged. Tried, not guessed: a header is written into memory."""
     try:
         with av.open(io.BytesIO(), "w", format=form.muxer) as target:
             for stream in streams:
@@ -141,14 +141,14 @@ def fits(form: VideoForm, source: InputContainer, *streams: Stream) -> bool:
 
 
 def add_copy(target: OutputContainer, form: VideoForm, source: InputContainer, stream: Stream) -> Stream:
-    """Add a stream that takes packets of ``stream`` as they are, with its tags, dispositions and side data."""
+    """Add a stream for unchanged packets of ``stream``, with its tags, dispositions and side data."""
     copy = target.add_stream_from_template(stream, opaque=True)
     copy.metadata.update(stream.metadata)
     copy.disposition = stream.disposition
     if isinstance(stream, VideoStream) and stream.sample_aspect_ratio and isinstance(copy, VideoStream):
         copy.codec_context.sample_aspect_ratio = (
             stream.sample_aspect_ratio
-        )  # the container's word goes before the codec's
+        )  # the container's value overrides the codec's
     tag = _codec_tag(form, source, stream)
     if tag and copy.codec_context is not None:
         copy.codec_context.codec_tag = tag
@@ -156,7 +156,7 @@ def add_copy(target: OutputContainer, form: VideoForm, source: InputContainer, s
 
 
 def _codec_tag(form: VideoForm, source: InputContainer, stream: Stream) -> str | None:
-    """Within a family of containers the tag stays. HEVC from elsewhere gets hvc1: Apple's players refuse hev1."""
+    """Within a family of containers the tag stays. HEVC from elsewhere gets hvc1: Apple's players reject hev1."""
     context = stream.codec_context
     if context is None:
         return None
@@ -168,5 +168,5 @@ def _codec_tag(form: VideoForm, source: InputContainer, stream: Stream) -> str |
 
 def _holds_picture(source: InputContainer, form: VideoForm) -> bool:
     if form.muxer == "avi" and source.format.name != "avi":
-        return False  # AVI has no presentation times: reordered pictures of another container would be misplaced
+        return False  # AVI has no presentation times: reordered pictures would be misplaced
     return fits(form, source, *(s for s in source.streams.video if is_picture(s)))

@@ -1,8 +1,8 @@
 """A look-ahead true-peak limiter.
 
-True peak is the highest the sound rises between its samples (ITU-R BS.1770-4, annex 2: four times oversampling), found
-for cells of one millisecond. The gain is held at the lowest that any cell within the look-ahead needs, let go at a
-constant rate, rounded by a Hann window no longer than the look-ahead, and drawn as straight lines between the cells.
+True peak is the maximum of the signal between its samples (ITU-R BS.1770-4, annex 2: four times oversampling), measured
+per cell of one millisecond. The gain is held at the minimum that any cell within the look-ahead needs, released at a
+constant rate, smoothed by a Hann window no longer than the look-ahead, and interpolated linearly between the cells.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from bgm.media.signal import NORM, Curve, climb_slowly, decibels, falling, smoot
 
 OVERSAMPLING = 4
 CELL = SAMPLE_RATE // 1000
-"""Samples (1 ms) for which one peak is found."""
+"""Samples (1 ms) per measured peak."""
 MARGIN = 20 * CELL
-"""Samples at both ends of a window that only serve as context."""
+"""Samples at both ends of a window that serve only as context."""
 WINDOW = 320 * CELL
 HOP = WINDOW - 2 * MARGIN
 INTERSAMPLE_DB = 8.0
-"""No real sound rises this far above its samples: a quieter window needs no oversampling."""
+"""No real audio rises this far above its samples: a quieter window needs no oversampling."""
 
 
 def cell_peaks_db(padded: Audio, from_db: float) -> Curve:
-    """The peak of each cell of a block that brings MARGIN frames on both sides (whole cells), in dBTP.
+    """The peak of each cell, in dBTP, of a block with MARGIN frames on both sides (whole cells).
 
-    What can't reach ``from_db`` is not looked at between its samples.
+    Cells that can't reach ``from_db`` are not oversampled.
     """
-    # 1. Cut the block into windows that overlap by their margins, where interpolation can't be trusted.
+    # 1. Cut the block into windows that overlap by their margins, where interpolation is unreliable.
     wanted = len(padded) - 2 * MARGIN
     count = -(-wanted // HOP)
     signal = np.zeros((padded.shape[1], (count - 1) * HOP + WINDOW), np.float32)
     signal[:, : len(padded)] = padded.T
     windows = np.lib.stride_tricks.sliding_window_view(signal, WINDOW, axis=1)[:, ::HOP]
-    # 2. The samples' own peaks tell which windows can matter,
+    # 2. The peaks of the samples tell which windows can matter,
     peaks = _cell_peaks(windows, 1)
     hot = peaks.max(axis=1) >= 10.0 ** ((from_db - INTERSAMPLE_DB) / 20.0)
-    # 3. and only those are looked at between the samples.
+    # 3. and only those are oversampled.
     if hot.any():
         peaks[hot] = np.maximum(peaks[hot], _cell_peaks(_oversampled(windows[:, hot]), OVERSAMPLING))
     return decibels(peaks.reshape(-1)[: wanted // CELL].astype(np.float64) ** 2)
@@ -51,7 +51,7 @@ def _oversampled(windows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def _below_nyquist() -> npt.NDArray[np.float32]:
-    """Roll off from 22 to 24 kHz: interpolation then depends on the samples around it only, not on the whole window."""
+    """Roll off from 22 to 24 kHz: interpolation then depends only on nearby samples, not on the whole window."""
     hz = np.fft.rfftfreq(WINDOW, 1.0 / SAMPLE_RATE)
     return np.asarray(falling((hz - 22_000.0) / 2_000.0), np.float32)
 
@@ -64,25 +64,25 @@ def _cell_peaks(windows: npt.NDArray[np.float32], factor: int) -> npt.NDArray[np
 
 
 LOOK_AHEAD = 5
-"""Cells; the gain also stays down that long after a peak."""
+"""Cells; the gain is also held for that long after a peak."""
 ROUNDING = 4
-"""Cells to each side; one less than the look-ahead, so that a rounded gain is still low enough between two cells."""
+"""Cells to each side; one less than the look-ahead, so that the smoothed gain is still low enough between two cells."""
 REACH = 2 * LOOK_AHEAD
 """Cells on both sides of a block that its gain depends on."""
 CONTEXT = REACH * CELL + MARGIN
-"""Samples that a block must bring along on both sides."""
+"""Samples of context that a block must have on both sides."""
 RELEASE_DB = 0.1
 """Per cell: 100 dB a second, 12 dB in an eighth of a second."""
 SLACK_DB = 0.5
-"""Kept below the ceiling: meters interpolate with different filters, and on noise up to half the sample rate ffmpeg's
-reads that much more than the ideal one."""
+"""Headroom below the ceiling: meters use different interpolation filters, and on noise up to half the sample rate
+ffmpeg's reads that much more than the ideal one."""
 
 FAINTEST_DB = -90.0
-"""Peaks below this are not worth a closer look."""
+"""Peaks below this are not measured further."""
 
 
 class Limiter:
-    """Give it a sound block by block; it remembers how far its release has come and the highest peak that passed."""
+    """Processes audio block by block; keeps the state of its release and the highest peak passed."""
 
     def __init__(self, ceiling_db: float) -> None:
         self.ceiling_db = ceiling_db
@@ -91,24 +91,24 @@ class Limiter:
         self._released = 0.0
 
     def gain(self, padded: Audio) -> npt.NDArray[np.float32]:
-        """One factor for each frame of a block that brings CONTEXT frames on both sides (whole cells).
+        """One factor per frame of a block with CONTEXT frames on both sides (whole cells).
 
-        Release works on decibels, after the gain computer, as Giannoulis, Massberg and Reiss recommend ("Digital
+        The release works on decibels, after the gain computer, as Giannoulis, Massberg and Reiss recommend ("Digital
         Dynamic Range Compressor Design", JAES 60, 2012); look-ahead and hold make it safe for every peak.
         """
-        # 1. What each cell needs, in dB; the context's cells are needed to see peaks that are still to come.
+        # 1. The gain each cell needs, in dB, including the context's cells, which reveal peaks still to come.
         highest = self.ceiling_db - SLACK_DB
         peaks = cell_peaks_db(padded, min(highest, max(self.peak_db, FAINTEST_DB)))
         needed = np.minimum(highest - peaks, 0.0)
-        # 2. Hold the lowest within the look-ahead, of the block's cells and of those that rounding will look at.
+        # 2. Hold the minimum within the look-ahead, for the block's cells and those that smoothing will need.
         first, last = REACH - ROUNDING, len(peaks) - REACH + ROUNDING + 1
         held = _lowest_nearby(needed)[first:last]
-        # 3. Let go at a constant rate, from where the last block ended: the cell before the next block's first one.
+        # 3. Release at a constant rate, from where the last block ended: the cell before the next block's first one.
         released = climb_slowly(held, RELEASE_DB, self._released)
         self._released = float(released[len(held) - 2 * ROUNDING - 2])
-        # 4. Round the corners. The window is shorter than the hold, so the gain is still low enough at the peak.
+        # 4. Smooth. The window is shorter than the hold, so the gain is still low enough at the peak.
         gains = smooth(10.0 ** (released / 20.0), ROUNDING)[ROUNDING : len(released) - ROUNDING]
-        # 5. Note what passed, and draw straight lines between the cells.
+        # 5. Record the peak that passed, and interpolate linearly between the cells.
         self._note_peak(peaks[REACH:-REACH], gains)
         return to_samples(gains, CELL)
 

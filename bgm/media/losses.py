@@ -1,4 +1,4 @@
-"""What a written file has of its source, read back from both: the notes say what was kept and what was lost."""
+"""Compares a written file with its source, reading both: the notes say what was kept and what was lost."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from bgm.media.container import is_picture, open_input
 from bgm.media.probe import MediaInfo
 
 _SHORTER_SECONDS = 0.1
-"""Less than this missing at the end is how an encoder or a container rounds."""
+"""Less than this missing at the end is rounding by an encoder or a container."""
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Sentences about a finished file: what it lost of its source (or has changed), and what it has as it was."""
+    """Sentences about a finished file: what was lost or changed from its source, and what was kept."""
 
     notes: tuple[str, ...]
     kept: tuple[str, ...]
 
 
 def compared(info: MediaInfo, written: Path, notes: list[str] | None = None) -> Written:
-    """Compare the file just written with its source. ``notes`` are those of the writing itself."""
+    """Compare the file just written with its source. ``notes`` are those from writing it."""
     with open_input(info.path) as source, open_input(written) as target:
         before, after = _things(source), _things(target)
         lost = [_lost(name, before[name], after[name]) for name in before if after[name] < before[name]]
@@ -44,16 +44,16 @@ def compared(info: MediaInfo, written: Path, notes: list[str] | None = None) -> 
 
 
 def records_of(path: Path) -> set[str]:
-    """The records that a file's header has of its picture: ``360°``, ``Dolby Vision``."""
+    """The records about the picture in a file's header: ``360°``, ``Dolby Vision``."""
     header = header_of(path)
     return {name for name, mark in _RECORDS.items() if mark.search(header)}
 
 
 def is_rewritten(stream: Stream) -> bool:
-    """Is it a track that a muxer writes anew: a timecode (from the tag of that name) or the titles of chapters?
+    """Whether a muxer rewrites this track: a timecode (from the tag of that name) or the chapter titles.
 
-    QuickTime's titles are a text track that isn't enabled, of as many samples as there are chapters; FFmpeg gives them
-    as chapters and as data too.
+    QuickTime stores the titles in a disabled text track with one sample per chapter; FFmpeg exposes them both as
+    chapters and as data.
     """
     if stream.type != "data":
         return False
@@ -66,8 +66,8 @@ _RECORDS = {
     "360°": re.compile(rb"sv3d|GSpherical|\x76\x70[\x80-\xff]\x76\x71|\x76\x70\x01.{7}\x76\x71", re.DOTALL),
     "Dolby Vision": re.compile(rb"dvcC|dvvC|dvwC"),
 }
-"""How they stand in the header: as boxes (an older one in XML), or in Matroska as the elements Projection and
-ProjectionType, and as the boxes' names."""
+"""Their signatures in the header: boxes (an older one in XML), or in Matroska the elements Projection and
+ProjectionType, and the boxes' names."""
 _NAMES = {
     "cover": ("cover picture", "cover pictures"),
     "subtitle": ("subtitle track", "subtitle tracks"),
@@ -79,7 +79,7 @@ _NAMES = {
 
 
 def _things(container: InputContainer) -> Counter[str]:
-    """How many there are of each kind (_NAMES) beside picture and sound."""
+    """The number of each kind (_NAMES) beside picture and audio."""
     found: Counter[str] = Counter(kind for stream in container.streams if (kind := _kind(stream)))
     found["chapter"] = len(container.chapters())
     tagged = any("timecode" in {key.lower() for key in tags} for tags in _tags(container))
@@ -110,7 +110,7 @@ def _lost(name: str, before: int, after: int) -> str:
 
 
 def _lost_shapes(source: InputContainer, target: InputContainer) -> list[str]:
-    """Pictures whose points are no longer as wide as they are high, or the reverse."""
+    """Pictures that lost their non-square pixels, or gained some."""
     pairs = zip(filter(is_picture, source.streams.video), filter(is_picture, target.streams.video), strict=False)
     return [
         f"This kind of file can't hold the picture's aspect ratio: its points are {was.numerator}:{was.denominator}."
@@ -120,7 +120,7 @@ def _lost_shapes(source: InputContainer, target: InputContainer) -> list[str]:
 
 
 def _lost_records(source: Path, target: Path) -> list[str]:
-    """What FFmpeg's muxer of .mov leaves out: .mp4 holds both."""
+    """Records dropped by FFmpeg's muxer of .mov: .mp4 holds both."""
     lost = sorted(records_of(source) - records_of(target))
     return [f"This kind of file can't hold the picture's {name} record; .mp4 can." for name in lost]
 

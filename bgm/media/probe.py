@@ -1,4 +1,4 @@
-"""What a media file holds, found without decoding it; and one clear sentence when it can't be used."""
+"""What a media file contains, found without decoding it; and one clear sentence if it can't be used."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ from bgm.timeline import MAX_SECONDS
 _S = TypeVar("_S", bound=Stream)
 
 MIN_RATE, MAX_RATE = 1_000, 1_000_000
-"""Samples a second that sound may have: what it takes to resample it grows with how far it is from ours."""
+"""Supported sample rates: the cost of resampling grows with the distance from ours."""
 TEXT_SUBTITLES = frozenset({"mov_text", "subrip", "srt", "webvtt", "ass", "ssa", "text"})
-"""Codec names, as PyAV gives them, of subtitles that are text; the others are pictures."""
+"""Codec names, as PyAV gives them, of text subtitles; the others are images."""
 
 _NO_TITLE = re.compile(r"handler|^(?:iso|core) media|^mono$|^stereo$|^\W*$", re.IGNORECASE)
-"""What cameras and programs write where mp4 has a track's name, and is none."""
+"""What cameras and programs write as an mp4 track name without naming anything."""
 _TAIL_SECONDS = 5.0
 _DECLARED_SLACK = 0.1
-"""A declared length this near to the packets' end (s) is the better one: it knows encoder padding and last frames."""
+"""A declared duration this close to the packets' end (s) is more exact: it includes encoder padding and last frames."""
 _MISSING_SECONDS = 1.0
-"""More than this missing from what the header promises (s) is a file cut off."""
+"""If more than this is missing from the declared duration (s), the file is truncated."""
 _PROMISING = ("mov", "matroska", "avi", "wav", "flac")
-"""Formats whose header states the length; elsewhere FFmpeg may have guessed it from the bit rate."""
+"""Formats whose header states the duration; elsewhere FFmpeg may have guessed it from the bit rate."""
 
 _GUESSING = ("aac", "ac3", "amr")
-"""Formats without any header: a declared length can only be a guess."""
+"""Formats without any header: a declared duration can only be a guess."""
 
 
 @dataclass(frozen=True, slots=True)
 class VideoTrack:
     """The picture. ``width`` and ``height`` are as coded, before any rotation; ``fps`` is the average, 0 if unknown.
 
-    ``timecode`` is the name of its first frame (``10:00:00:00``; a ``;`` for drop-frame), if the file gives one.
+    ``timecode`` is that of its first frame (``10:00:00:00``; a ``;`` for drop-frame), if the file has one.
     """
 
     index: int
@@ -58,14 +58,14 @@ class VideoTrack:
     fps: float
     timecode: str | None = None
     start: float = 0.0
-    """When it is first seen, on the timeline (s): after 0 where the sound comes first."""
+    """When it is first shown, on the timeline (s): after 0 if the audio comes first."""
     hides_ends: bool = False
-    """Does an edit list keep pictures at the start or end, which are in the file, from being seen?"""
+    """Whether an edit list hides pictures at the start or end that are in the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class AudioTrack:
-    """The sound. ``start`` is where it begins on the timeline (s)."""
+    """The audio. ``start`` is where it begins on the timeline (s)."""
 
     index: int
     codec: str
@@ -78,9 +78,9 @@ class AudioTrack:
 
 @dataclass(frozen=True, slots=True)
 class SubtitleTrack:
-    """A subtitle track; ``is_text`` is False for pictures (Blu-ray, DVD). ``language`` is ISO 639-2 as written.
+    """A subtitle track; ``is_text`` is False for images (Blu-ray, DVD). ``language`` is ISO 639-2 as written.
 
-    ``forced``: only what is to be shown to those who understand the speech (signs, words of another language).
+    ``forced``: only for viewers who understand the speech (signs, words in another language).
     """
 
     index: int
@@ -94,10 +94,10 @@ class SubtitleTrack:
 
 @dataclass(frozen=True, slots=True)
 class MediaInfo:
-    """A file that can be worked on.
+    """A usable media file.
 
-    The timeline lasts from the first that is seen or heard to the last: ``origin`` is the container's time (s) that is
-    0 on it, ``duration`` its length (s). Where the file's clock jumps, ``turns`` puts it right.
+    The timeline lasts from the first presentation time to the last: ``origin`` is the container's time (s) of timeline
+    0, ``duration`` its length (s). ``turns`` corrects jumps of the file's clock.
     """
 
     path: Path
@@ -107,17 +107,17 @@ class MediaInfo:
     origin: float
     video: VideoTrack | None
     audio: AudioTrack | None
-    """The sound that is used: of several, the one that plays by default, until another is chosen."""
+    """The selected audio track: the default one, until another is chosen."""
     subtitles: tuple[SubtitleTrack, ...]
     sounds: tuple[AudioTrack, ...] = ()
-    """All sound tracks that can be decoded, in the order of the file."""
+    """All decodable audio tracks, in file order."""
     turns: Turns = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    """Sentences about the file itself: what of it can't be used as it is."""
+    """Sentences about the file itself: what can't be used as it is."""
 
     @property
     def has_video(self) -> bool:
-        """A picture that moves: cover art doesn't count."""
+        """Whether there is a moving picture: cover art doesn't count."""
         return self.video is not None
 
     @property
@@ -126,7 +126,7 @@ class MediaInfo:
 
 
 def probe(path: Path) -> MediaInfo:
-    """Look into ``path``. Raises BadInput, one sentence that names the file and the trouble."""
+    """Inspect ``path``. Raises BadInput, one sentence that names the file and the problem."""
     size = _check_file(path)
     try:
         with open_input(path) as container:
@@ -145,7 +145,7 @@ def shown(path: Path) -> str:
 
 
 def is_rate(samples_a_second: int) -> bool:
-    """Can sound at this rate be resampled?"""
+    """Whether audio at this rate can be resampled."""
     return MIN_RATE <= samples_a_second <= MAX_RATE
 
 
@@ -173,15 +173,15 @@ def _check_file(path: Path) -> int:
 
 
 def _inspect(path: Path, container: InputContainer, size: int) -> MediaInfo:
-    # 1. Refuse what can't be worked on whole: too many tracks, an index that points beyond the file's end. A file that
-    #    was written piece by piece has what came before the cut.
+    # 1. Reject files that can't be processed whole: too many tracks, an index that points beyond the file's end. A
+    #    fragmented file still has what precedes a truncation.
     if len(container.streams) >= MAX_STREAMS:
         raise _bad(path, f"has too many tracks: fewer than {MAX_STREAMS} can be handled")
     fragmented = format_of(container) == "mov" and is_fragmented(path)
     is_cut_off = any(_end_of_data(stream) > size for stream in container.streams)
     if is_cut_off and not fragmented:
         raise _bad(path, "is incomplete: it was cut off before its end")
-    # 2. The tracks that can be decoded: no cover art, no codec without a decoder, no sound that can't be resampled.
+    # 2. The decodable tracks: no cover art, no codec without a decoder, no audio that can't be resampled.
     pictures = [s for s in container.streams.video if is_picture(s)]
     sounds = [s for s in container.streams.audio if s.codec_context and is_rate(s.rate) and s.channels]
     empty = [] if fragmented else [s for s in pictures if _is_empty(container, s)]
@@ -191,7 +191,7 @@ def _inspect(path: Path, container: InputContainer, size: int) -> MediaInfo:
     picture, sound = _default(pictures), _default(sounds)
     hides_ends = _hides_ends(path, pictures)
 
-    # 3. Where each begins and all end, by the packets' times.
+    # 3. Start of each and end of all, by the packets' timestamps.
     def at(stream: Stream) -> float:
         return measured.starts.get(stream.index, 0.0)
 
@@ -212,12 +212,12 @@ def _inspect(path: Path, container: InputContainer, size: int) -> MediaInfo:
 
 
 def _is_empty(container: InputContainer, picture: VideoStream) -> bool:
-    """A track that an index says to hold no picture, as a damaged file's; what has no index isn't known yet."""
+    """Whether a track's index says that it has no picture, as in a damaged file; without an index it is unknown."""
     return format_of(container) == "mov" and not picture.frames and not picture.index_entries
 
 
 def _end_of_data(stream: Stream) -> int:
-    """Where in the file the last packet ends, as far as the index knows."""
+    """Offset of the end of the last packet, as far as the index knows."""
     entries = stream.index_entries
     return entries[-1].pos + entries[-1].size if len(entries) else 0
 
@@ -258,24 +258,24 @@ def _subtitle(stream: Stream) -> SubtitleTrack:
 
 
 def _measure(path: Path, container: InputContainer, streams: list[Stream], *, fragmented: bool) -> _Measured:
-    """From the first that is seen or heard to the last."""
-    # 1. The beginning from the first packets; the end from the last seconds where the file can be entered there.
+    """Measure from the first presentation time to the last."""
+    # 1. The start from the first packets; the end from the last seconds, if the file is seekable.
     first = starts(container)
     found = None if fragmented else _near_tail(container, streams)
-    # 2. All packets where it can't, or where the end is earlier than the header promises: the clock may jump.
+    # 2. All packets if it isn't, or if the end is earlier than the header promises: the clock may jump.
     if found is None or _promised(container, streams) - found.end > _MISSING_SECONDS:
         with open_input(path) as again:
             found = scan(again, jumps=fragmented or format_of(again) != "mov")
         first = {index: span.start for index, span in found.spans.items()}
-    # 3. A file that ends too early even so was cut off.
+    # 3. A file that still ends too early is truncated.
     wanted = {s.index: s for s in streams if s.index in found.spans and s.index in first}
     if not wanted or not math.isfinite(found.end):
         raise _bad(path, "holds no picture and no sound that has a time")
     is_cut_off = _promised(container, streams) - found.end > _MISSING_SECONDS
     if is_cut_off and not fragmented:
         raise _bad(path, "is incomplete: it was cut off before its end")
-    # 4. The timeline lasts from the first that begins to the last that ends. Across a jump of the clock declared
-    #    lengths mean nothing: the packets' times are taken as they are.
+    # 4. The timeline lasts from the first start to the last end. Across a jump of the clock declared durations mean
+    #    nothing: the packets' timestamps are used.
     start = min(first[index] for index in wanted)
     ends = (_settled(container, s, first[index], found.spans[index].end) for index, s in wanted.items())
     duration = (max(span.end for span in found.spans.values()) if found.turns else max(ends)) - start
@@ -298,10 +298,10 @@ class _Measured:
 
 
 def _settled(container: InputContainer, stream: Stream, start: float, end: float) -> float:
-    """A stream's end: the declared one where the packets bear it out, else what they say.
+    """A stream's end: the declared one if the packets confirm it, else the packets'.
 
-    Padding that a decoder drops, or pictures that come late in a reordered stream, are known to only one of the two
-    numbers: the smaller is right.
+    Padding that a decoder drops, and late pictures in a reordered stream, affect only one of the two numbers: the
+    smaller is right.
     """
     measured = end - start
     declared = float(stream.duration * tick(stream)) if stream.duration else measured
@@ -311,9 +311,9 @@ def _settled(container: InputContainer, stream: Stream, start: float, end: float
 
 
 def _promised(container: InputContainer, streams: list[Stream]) -> float:
-    """The end (s, container's time) that the header promises, at least; 0 where it promises nothing.
+    """The end (s, container's time) that the header promises, at least; 0 if it promises nothing.
 
-    Some formats count from their first packet and some, Matroska among them, from 0: the earlier of the two is taken.
+    Some formats count from their first packet and some, Matroska among them, from 0: the earlier of the two is used.
     """
     form = format_of(container)
     if form not in _PROMISING or not container.duration:
@@ -323,9 +323,9 @@ def _promised(container: InputContainer, streams: list[Stream]) -> float:
 
 
 def _near_tail(container: InputContainer, streams: list[Stream]) -> Extent | None:
-    """Read only the end of a long video. None where that says too little.
+    """Read only the end of a long video. None if that is not conclusive.
 
-    Sound alone is small, and seeking in it is often a guess; what has no index may hold a clock that jumps.
+    Audio alone is small, and seeking in it is often inexact; a file without an index may have a clock that jumps.
     """
     picture = next((s for s in streams if isinstance(s, VideoStream) and s.start_time is not None), None)
     if picture is None or not container.duration or format_of(container) in UNINDEXED:
@@ -340,16 +340,16 @@ def _near_tail(container: InputContainer, streams: list[Stream]) -> Extent | Non
 
 
 def _hides_ends(path: Path, pictures: list[VideoStream]) -> bool:
-    """Does an edit list hide pictures at the start or end? They stay in the file, as others are coded from them.
+    """Whether an edit list hides pictures at the start or end, which stay in the file because others depend on them.
 
-    Raises BadInput where it hides some in the middle: copied, those would be seen again.
+    Raises BadInput if it hides some in the middle: a copy would show them again.
     """
     hidden = {s.index: [entry.is_discard for entry in s.index_entries] for s in pictures}
     hiding = [s for s in pictures if any(hidden[s.index])]
     for stream in hiding:
         flags = hidden[stream.index]
         if False in flags and not any(flags[flags.index(False) : len(flags) - flags[::-1].index(False)]):
-            continue  # all before the first or after the last that is seen: no need to read the file for their times
+            continue  # all before the first or after the last shown: no need to read the file for their times
         with open_input(path) as again:
             found = list(pictures_hidden(again, stream.index))
         seen = [time for time, is_hidden in found if not is_hidden]

@@ -1,4 +1,4 @@
-"""Give a video its new sound: the picture is copied packet for packet, only the sound is encoded."""
+"""Replace the audio of a video: the picture is copied packet by packet, only the audio is encoded."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _NOTE = "writing the video"
 
 @dataclass(frozen=True, slots=True)
 class RemuxOptions:
-    """``keep_original``: the source's sound as a second track that isn't played by default.
+    """``keep_original``: add the source's audio as a second track that isn't played by default.
 
     ``subtitles``: an .srt to add as a text track; ``language`` is that track's (ISO 639, two or three letters).
     """
@@ -56,11 +56,11 @@ def remux(
     options: RemuxOptions | None = None,
     progress: Progress = silent,
 ) -> Written:
-    """Write ``out``: the picture of ``info`` with ``master`` (48 kHz FLAC; None: its own sound, copied) as its sound.
+    """Write ``out``: the picture of ``info`` with ``master`` (48 kHz FLAC; None: its own audio, copied) as its audio.
 
-    Rotation, shape, times, tags, chapters, subtitles, data and attachments are kept where the container can hold them;
-    what it can't is named in the notes that are returned. Raises BadInput where ``out``'s suffix can't hold the picture
-    and OSError where the disk can't hold the file; ``out`` is then as it was.
+    Rotation, aspect ratio, timestamps, tags, chapters, subtitles, data and attachments are kept if the container can
+    hold them; the returned notes name what it can't. Raises BadInput if ``out``'s suffix can't hold the picture and
+    OSError if the disk can't hold the file; ``out`` then stays as it was.
     """
     options = options or RemuxOptions()
     form = container_for(info, out, keep_original=options.keep_original or master is None)
@@ -83,7 +83,7 @@ def remux(
 
 
 class _Job:
-    """One remux under way: which packet goes where, and what comes beside the source's packets."""
+    """One remux in progress: where each packet goes, and what is added to the source's packets."""
 
     def __init__(self, info: MediaInfo, form: VideoForm, source: InputContainer, target: OutputContainer) -> None:
         self._info = info
@@ -97,7 +97,7 @@ class _Job:
         self.notes: list[str] = []
 
     def add_tracks(self, master: Path | None, options: RemuxOptions) -> None:
-        """Picture, new sound, original sound, the rest of the source, transcript: in this order."""
+        """Add picture, new audio, original audio, the rest of the source, transcript, in this order."""
         pictures = [s for s in self._source.streams.video if is_picture(s)]
         for picture in pictures:
             self._copy(picture)
@@ -113,7 +113,7 @@ class _Job:
         self._target.set_chapters(chapters_on_timeline(self._info, self._source))
 
     def run(self, report: Progress) -> None:
-        """Copy and encode side by side, in the order of time."""
+        """Copy and encode interleaved, in time order."""
         self._target.start_encoding()
         added = heapq.merge(*self._added, key=lambda pair: pair[0])
         waiting = next(added, None)
@@ -129,7 +129,8 @@ class _Job:
             waiting = next(added, None)
 
     def finish(self, part: Path) -> None:
-        """What FFmpeg can't be told: when pictures end, what is off (mp4, mov), the shape of points (Matroska)."""
+        """Patch what FFmpeg can't be told: the end of pictures, disabled tracks (mp4, mov), the pixel aspect ratio
+        (Matroska)."""
         ends = {copy.number: copy.end for copy in self._copies.values() if copy.end is not None}
         if ends and self._form.edit_lists:
             end_tracks_at(part, ends)
@@ -153,14 +154,14 @@ class _Job:
         if named:
             stream.metadata["title"] = "With music"
         total = frames_of(self._info.duration)
-        # Where the container can't hide the encoder's priming, that packet is left out: the sound stays in time and
-        # only its first 21 ms fade in.
+        # If the container can't hide the encoder's priming, that packet is dropped: the audio stays in sync and only
+        # its first 21 ms fade in.
         first = -math.inf if self._form.trims_priming else 0.0
         timed = ((seconds_of(packet), packet) for packet in encoded(stream, master, total))
         self._added.append(pair for pair in timed if pair[0] >= first)
 
     def _add_sounds(self, *, is_copy: bool, keep: bool) -> None:
-        """The source's sound tracks, all of them or none; those that can't be decoded can't be told to fit either."""
+        """The source's audio tracks, all or none; it is unknown whether undecodable ones fit."""
         sounds = [self._source.streams[track.index] for track in self._info.sounds]
         for stream in sounds if is_copy or keep else ():
             copy = self._copy(stream)
@@ -177,7 +178,7 @@ class _Job:
             self.notes.append(f"Sound tracks that can't be decoded were left out ({more}).")
 
     def _add_other(self, stream: Stream) -> None:
-        """Cover art, attachments and subtitles: as they are, or subtitles as text, or not at all."""
+        """Cover art, attachments and subtitles: unchanged, or subtitles as text, or not at all."""
         pictures = [s for s in self._source.streams.video if is_picture(s)]
         codec = self._form.subtitle_codec
         if stream.type == "video" and self._form.muxer == "matroska":
@@ -193,7 +194,7 @@ class _Job:
                 self.notes.append(f"The subtitle track {stream.index} was rewritten as plain text, without its styles.")
 
     def _attach_cover(self, stream: Stream) -> None:
-        """Matroska holds cover art as a file; its own demuxer shows that as a video track."""
+        """Matroska stores cover art as an attachment; its own demuxer shows that as a video track."""
         kind = stream.codec_context.name if stream.codec_context else ""
         name, mime = ("cover.jpg", "image/jpeg") if kind == "mjpeg" else (f"cover.{kind}", f"image/{kind}")
         with open_input(self._info.path) as source:
@@ -211,7 +212,7 @@ class _Job:
         self._added.append(_transcript(stream, subtitles, self._info.duration))
 
     def _source_packets(self) -> Iterator[tuple[float, _AnyPacket]]:
-        """The packets to write; what a stream holds back is handed out at its end."""
+        """The packets to write; what a stream holds back is flushed at its end."""
         streams = [self._source.streams[index] for index in (*self._copies, *self._texts)]
         for packet in packets(self._source, *streams, turns=self._info.turns):
             index = packet.stream.index  # stream_index of the empty packets that end a stream is always 0
@@ -238,14 +239,14 @@ def _transcript(stream: SubtitleStream, subtitles: Path, duration: float) -> Ite
 
 
 def _shapes(source: InputContainer) -> dict[int, Fraction]:
-    """By picture: the width of its points to their height, where they aren't square."""
+    """Pixel aspect ratio of each picture whose pixels aren't square."""
     found = {s.index: s.sample_aspect_ratio for s in source.streams.video if is_picture(s)}
     return {index: Fraction(shape) for index, shape in found.items() if shape and shape != 1}
 
 
 def _muxer_options(form: VideoForm, source: InputContainer) -> dict[str, str]:
     """Phones write keys such as com.apple.quicktime.make: the mp4 muxer keeps those only when told to."""
-    options = {**form.options, "strict": "unofficial"}  # 360° video and Dolby Vision are no part of the standards
+    options = {**form.options, "strict": "unofficial"}  # 360° video and Dolby Vision are not part of the standards
     if form.muxer in ("matroska", "webm") and _shapes(source):
         options["write_crc32"] = "0"
     if "movflags" in options and any("." in key for key in source.metadata):

@@ -1,4 +1,4 @@
-"""Text subtitles inside media files: read as plain cues, and written as packets of the target's codec."""
+"""Text subtitles in media files: read as plain cues, and written as packets of the target's codec."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ Style: Default,Arial,16,&Hffffff,&H0,0,0,2
 [Events]
 Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
 """
-"""What FFmpeg's subtitle encoders read their default style from (Sub Station Alpha v4+)."""
+"""The default style that FFmpeg's subtitle encoders require (Sub Station Alpha v4+)."""
 _OVERRIDES = re.compile(r"\{[^}]*\}")
 _DRAWING = re.compile(r"\\p[1-9]")
 
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """Seconds and plain text, lines divided by a newline."""
+    """Seconds and plain text, lines separated by newlines."""
 
     start: float
     end: float
@@ -46,9 +46,9 @@ class Cue:
 def text_cues(
     info: MediaInfo, tracks: Collection[SubtitleTrack], progress: Progress = silent
 ) -> Iterator[tuple[SubtitleTrack, Cue]]:
-    """The cues of ``tracks`` (text, of ``info``) as they come in the file, times from timeline 0.
+    """The cues of ``tracks`` (text, of ``info``) in file order, times from timeline 0.
 
-    What is empty, lies outside [0, duration) or can't be decoded is left out.
+    Cues that are empty, outside [0, duration) or undecodable are skipped.
     """
     if not tracks:
         return
@@ -66,7 +66,7 @@ def text_cues(
 
 
 def plain_text(packet: Packet[Any]) -> str:
-    """The text of one subtitle packet with no markup; empty for an empty one or one that can't be decoded."""
+    """The text of one subtitle packet without markup; empty for an empty or undecodable one."""
     if not packet.size:
         return ""
     try:
@@ -77,7 +77,7 @@ def plain_text(packet: Packet[Any]) -> str:
 
 
 def add_text_track(target: OutputContainer, codec: str, language: str | None) -> SubtitleStream:
-    """Add a track that takes the packets of :func:`text_packet`."""
+    """Add a track for packets of :func:`text_packet`."""
     stream = cast(SubtitleStream, target.add_stream(codec))
     stream.codec_context.subtitle_header = _ASS_HEADER
     stream.codec_context.time_base = Fraction(1, 1000)
@@ -87,7 +87,7 @@ def add_text_track(target: OutputContainer, codec: str, language: str | None) ->
 
 
 def _three_letters(language: str) -> str:
-    """ISO 639-2/T, the only codes that mp4 knows; what has none is written as it came."""
+    """ISO 639-2/T, the only codes that mp4 knows; a language without one is written as given."""
     import langcodes
 
     try:
@@ -97,7 +97,7 @@ def _three_letters(language: str) -> str:
 
 
 def text_packet(stream: SubtitleStream, cue: Cue) -> Packet[Any]:
-    """A cue in the codec of ``stream``: SubRip and WebVTT are plain text, mov_text has its length before it."""
+    """A cue in the codec of ``stream``: SubRip and WebVTT are plain text, mov_text is prefixed with its length."""
     text = cue.text.encode("utf-8", "replace")
     if stream.codec_context.name == "mov_text":
         text = len(text[:0xFFFF]).to_bytes(2, "big") + text[:0xFFFF]
@@ -125,7 +125,7 @@ def _cue(packet: Packet[Any], origin: float, text: str) -> Cue:
 
 
 def _plain(line: bytes) -> str:
-    """The last of the nine fields of an ASS event as FFmpeg gives it, overrides dropped, drawings left out."""
+    """The last of the nine fields of an ASS event as FFmpeg gives it, without overrides and drawings."""
     text = line.decode("utf-8", "replace").split(",", 8)[-1]
     if _DRAWING.search(text):
         return ""

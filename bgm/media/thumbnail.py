@@ -1,4 +1,4 @@
-"""A small still of the picture."""
+"""Thumbnails of the picture."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from PIL import Image
 
 _MAX_FRAMES = 300
-"""How many frames after a key frame are decoded in search of the exact one."""
+"""Maximum frames decoded after a key frame to find the exact one."""
 
 
 def thumbnail(info: MediaInfo, time: float, width: int = 320) -> bytes:
-    """A JPEG, upright, ``width`` points wide, of the picture at ``time`` (s). Raises BadInput where there is none."""
+    """A JPEG, upright, ``width`` pixels wide, of the picture at ``time`` (s). Raises BadInput if there is none."""
     if info.video is None:
         raise BadInput(f"{shown(info.path)} has no picture")
     with open_input(info.path) as container:
@@ -35,7 +35,7 @@ def thumbnail(info: MediaInfo, time: float, width: int = 320) -> bytes:
 
 
 def _upright(frame: VideoFrame, width: int) -> Image.Image:
-    """The picture turned as it is to be seen; made small first, as a copy of a whole 8K picture takes a gigabyte."""
+    """The picture in its display rotation; scaled down first, because a copy of a whole 8K picture takes a gigabyte."""
     lies = frame.rotation % 180 != 0
     across, down = (frame.height, frame.width) if lies else (frame.width, frame.height)
     scale = min(1.0, width / across, 4 * width / down)
@@ -44,11 +44,11 @@ def _upright(frame: VideoFrame, width: int) -> Image.Image:
 
 
 def _frame_at(info: MediaInfo, container: InputContainer, stream: VideoStream, seconds: float) -> VideoFrame | None:
-    """The last frame that begins at or before ``seconds``, else the first that can be decoded."""
+    """The last frame that begins at or before ``seconds``, else the first decodable one."""
     discard_all_but(container, stream.index)
     found = None
     try:
-        if not info.turns:  # else the same time may stand in the file twice: it is read from its start
+        if not info.turns:  # otherwise the same time may occur twice in the file, which is read from its start
             container.seek(int(seconds / tick(stream)), stream=stream)
         frames = (frame for packet in packets(container, stream, turns=info.turns) for frame in stream.decode(packet))
         for count, frame in enumerate(frames):

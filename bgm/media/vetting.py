@@ -1,8 +1,8 @@
-"""``python -m bgm.media.vetting FILE``: a first look into a stranger's file, by a process that may be lost.
+"""``python -m bgm.media.vetting FILE``: scan an untrusted file in a process that may crash.
 
-FFmpeg reads a damaged or hostile file in C: what makes it crash, loop without reading on, or take all memory can't be
-stopped from Python. So a child process opens the file first, under limits of the operating system, and only a file
-that it came back from is opened by the server itself.
+FFmpeg parses a damaged or hostile file in C: a crash, an endless loop without reads, or excessive memory use can't be
+stopped from Python. So a child process opens the file first, under limits of the operating system, and the server
+itself opens only files that the child survived.
 """
 
 from __future__ import annotations
@@ -15,18 +15,20 @@ import bgm
 from bgm.errors import BadInput
 
 CPU_SECONDS = 20
-"""Opening an hour of video takes a tenth of a second; reading 3 h of a recording without an index takes a few."""
+"""Opening an hour of video takes a tenth of a second; reading 3 h of a recording without an index takes a few
+seconds."""
 BYTES_A_CPU_SECOND = 200_000_000
-"""What is read whole, as a broadcast is for jumps of its clock, takes longer the larger it is (half of this)."""
+"""A file that is read whole, such as a broadcast checked for clock jumps, takes time in proportion to its size (half of
+this)."""
 WALL_SECONDS = 120.0
 MEMORY_BYTES = 4 << 30
 """Of address space; a probe of 8K video takes half a gigabyte."""
 
 
 def vet(path: Path, cpu_seconds: int = CPU_SECONDS) -> None:
-    """Raise BadInput when a look into ``path`` ends in a crash or takes too long or too much memory.
+    """Raise BadInput if scanning ``path`` crashes, takes too long or takes too much memory.
 
-    Nothing is said of files that are only damaged, or no media: :func:`bgm.media.probe.probe` is for that.
+    Says nothing about files that are merely damaged, or not media: see :func:`bgm.media.probe.probe`.
     """
     size = path.stat().st_size if path.is_file() else 0
     allowed = cpu_seconds + size // BYTES_A_CPU_SECOND
@@ -43,7 +45,7 @@ def vet(path: Path, cpu_seconds: int = CPU_SECONDS) -> None:
 
 
 def main(path: str, cpu_seconds: str) -> None:
-    """Look into the file as the studio will. Exits with 0 also where it is refused."""
+    """Scan the file as the studio will. Exits with 0 also if the file is rejected."""
     from bgm.media.probe import probe
 
     _limit(int(cpu_seconds))
@@ -54,7 +56,7 @@ def main(path: str, cpu_seconds: str) -> None:
 
 
 def _limit(cpu_seconds: int) -> None:
-    """No more than this for the rest of the process; Windows knows no such limits."""
+    """Limit the rest of the process; Windows has no such limits."""
     if sys.platform == "win32":
         return
     import resource
