@@ -92,9 +92,12 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_image_holds_all_that_the_page_needs(app: Path) -> None:
-    check = "import app; from bgm.ui.page import SAMPLE, _with_subtitles; print(len(_with_subtitles(SAMPLE)))"
+    check = (
+        "import app; from bgm.ui.page import SAMPLE; from bgm.ui.sample import Sample; "
+        "sample = Sample(SAMPLE, SAMPLE); print(len(sample.files), sample.showcase() is not None)"
+    )
     done = run([sys.executable, "-c", check], app)
-    assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["2"]), done.stderr
+    assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["2 True"]), done.stderr
 
 
 def test_the_embedded_engines_run_in_the_image(app: Path, tmp_path: Path) -> None:

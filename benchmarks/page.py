@@ -1,0 +1,230 @@
+"""How fast the page is: server start, first paint, the cost of a drag and of a zoom, with 300 segments.
+
+python -m benchmarks.page          prints a Markdown table
+
+Start and first paint stand beside the smallest page that Gradio can serve: a video and a button. One frame of 60 Hz,
+16.7 ms, is what a drag or a turn of the wheel may take.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.peers import Options, package
+from benchmarks.table import Row, not_run, show
+from bgm import studio
+from bgm.environment import Environment
+from bgm.settings import Settings
+from bgm.timeline import EMOTIONS, Segment, Timeline, Utterance
+from bgm.ui.workspace import Workspace
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+ROOT = Path(__file__).parents[1]
+SAMPLE = ROOT / "assets" / "sample.mp4"
+PORT = 7897
+HOME = f"http://127.0.0.1:{PORT}/"
+STARTS = 3
+FRAME_MS = 1000 / 60
+OURS = (str(ROOT / "app.py"),)
+SMALLEST = """
+import gradio
+with gradio.Blocks() as page:
+    gradio.Video()
+    gradio.Button("go", elem_classes="go")
+page.launch(quiet=True)
+"""
+GRADIO = ("-c", SMALLEST)
+
+# A frame comes every 16.7 ms whatever we do; what counts is the time that our own work takes of it: the event's
+# handler, what it does in the next animation frame (between a callback asked for before it and one after), and the
+# layout that follows.
+COST = """async (act) => {
+  let begun = 0;
+  requestAnimationFrame(() => { begun = performance.now(); });
+  const called = performance.now();
+  act();
+  const handled = performance.now() - called;
+  return new Promise((done) => requestAnimationFrame(() => {
+    document.querySelector('.strip').getBoundingClientRect();
+    done(handled + performance.now() - begun);
+  }));
+}"""
+DRAG = """async () => {
+  const cost = COST;
+  const handles = document.querySelectorAll('.handle');
+  const handle = handles[Math.floor(handles.length / 2)];
+  handle.scrollIntoView({ block: 'center', inline: 'center' });
+  handle.setPointerCapture = () => {}; // no real pointer is pressed
+  const box = handle.getBoundingClientRect();
+  const start = box.left + box.width / 2;
+  const at = (type, x) => handle.dispatchEvent(new PointerEvent(type, {
+    bubbles: true, cancelable: true, pointerId: 1, clientX: x, clientY: box.top + 20, button: 0,
+  }));
+  const costs = [];
+  at('pointerdown', start);
+  for (let i = 1; i <= 60; i += 1) costs.push(await cost(() => at('pointermove', start + 4 * Math.sin(i / 3))));
+  at('pointercancel', start);
+  return costs;
+}""".replace("COST", COST)
+ZOOM = """async () => {
+  const cost = COST;
+  const area = document.querySelector('.scroller');
+  const box = area.getBoundingClientRect();
+  const turn = (deltaY) => area.dispatchEvent(new WheelEvent('wheel', { ctrlKey: true,
+    deltaY, clientX: box.left + box.width / 2, bubbles: true, cancelable: true,
+  }));
+  const costs = [];
+  for (let i = 0; i < 30; i += 1) costs.push(await cost(() => turn(i < 20 ? -60 : 60)));
+  return costs;
+}""".replace("COST", COST)
+
+
+@contextmanager
+def server(data: Path, command: tuple[str, ...] = OURS) -> Iterator[float]:
+    """The app (or another) in a process of its own; yields the seconds until it answered."""
+    env = {**os.environ, "BGM_DATA": str(data), "GRADIO_SERVER_PORT": str(PORT), "GRADIO_ANALYTICS_ENABLED": "False"}
+    begun = time.monotonic()
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen([sys.executable, *command], env=env, **quiet)
+    try:
+        while not answers():
+            if process.poll() is not None:
+                raise RuntimeError("the app ended before it answered")
+            time.sleep(0.05)
+        yield time.monotonic() - begun
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def answers() -> bool:
+    try:
+        urllib.request.urlopen(HOME, timeout=2).close()
+    except (urllib.error.URLError, OSError):
+        return False
+    return True
+
+
+def long_project(workspace: Workspace, count: int) -> str:
+    """A project with ``count`` segments and as many utterances, made by hand on the sample."""
+    with workspace.new() as (project_id, folder):
+        (folder / "source").mkdir()
+        video = folder / "source" / SAMPLE.name
+        shutil.copy(SAMPLE, video)
+        project = studio.open_video(video, folder, Settings(offline=True))
+        length = project.duration / count
+        edges = [i * length for i in range(count)] + [project.duration]
+        segments, lines = [], []
+        for i in range(count):
+            emotion = EMOTIONS[i % 7]
+            segments.append(Segment(f"s{i + 1}", edges[i], edges[i + 1], emotion, confidence=0.5))
+            scores = {e: 0.7 if e == emotion else 0.05 for e in EMOTIONS}
+            lines.append(Utterance(edges[i], edges[i + 1], f"line {i}", f"line {i}", scores))
+        timeline = Timeline(project.duration, tuple(segments))
+        replace(project, utterances=tuple(lines), timeline=timeline, language="en").save()
+    return project_id
+
+
+def first_paint(browser: Browser, button: str = ".ways .btn") -> tuple[float, float]:
+    """Seconds to the first contentful paint and until the first ``button`` is there, with an empty cache."""
+    tab = browser.new_page(viewport={"width": 1400, "height": 1000})
+    begun = time.monotonic()
+    tab.goto(HOME)
+    tab.locator(button).first.wait_for()
+    ready = time.monotonic() - begun
+    paint = tab.evaluate("() => performance.getEntriesByName('first-contentful-paint')[0].startTime / 1000")
+    tab.close()
+    return float(paint), ready
+
+
+def opened(browser: Browser, project_id: str) -> tuple[Page, float]:
+    """The page with a project, and the seconds from the click until its timeline was drawn."""
+    tab = browser.new_page(viewport={"width": 1400, "height": 1300})
+    recent = f'[{{"id":"{project_id}","title":"long","duration":57}}]'
+    tab.add_init_script(f"localStorage.setItem('bgm-recent', '{recent}')")
+    tab.goto(HOME)
+    button = tab.locator(".recent .btn").first
+    button.wait_for()
+    begun = time.monotonic()
+    button.click()
+    tab.locator(".plot .main-svg").first.wait_for()
+    return tab, time.monotonic() - begun
+
+
+def edit_time(tab: Page) -> float:
+    """Seconds from a key press until Python's answer is drawn."""
+    tab.locator(".seg").first.focus()
+    tab.keyboard.press("Enter")
+    begun = time.monotonic()
+    tab.keyboard.press("6")
+    tab.locator(".actions [aria-label^=Undo]:enabled").wait_for()
+    return time.monotonic() - begun
+
+
+def rows(_options: Options, count: int = 300) -> Iterator[Row]:
+    """Start and first paint beside Gradio's smallest page, then the timeline against one frame."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        yield not_run("the page: start, first paint, drag", package("gradio"), "no program named chromium here")
+        return
+    from playwright.sync_api import sync_playwright
+
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as play:
+        data = Path(folder)
+        project_id = long_project(Workspace(Environment(data=data)), count)
+        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield from _beside_gradio(data, browser)
+        with server(data):
+            yield from _timeline(browser, project_id, count)
+        browser.close()
+
+
+def _beside_gradio(data: Path, browser: Browser) -> Iterator[Row]:
+    """Both servers started in turn, their page opened with an empty cache each time."""
+    ours: list[tuple[float, ...]] = []
+    theirs: list[tuple[float, ...]] = []
+    for _ in range(STARTS):
+        for command, button, times in ((OURS, ".ways .btn", ours), (GRADIO, ".go", theirs)):
+            with server(data, command) as started:
+                times.append((started, *first_paint(browser, button)))
+    peer = f"{package('gradio')}'s smallest page"
+    whats = ("server start until it answers", "first contentful paint", "first button there")
+    for what, mine, other in zip(whats, zip(*ours, strict=True), zip(*theirs, strict=True), strict=True):
+        yield Row(f"page: {what}", "s", statistics.median(mine), peer, statistics.median(other), STARTS)
+
+
+def _timeline(browser: Browser, project_id: str, count: int) -> Iterator[Row]:
+    """What moving and zooming cost with many segments."""
+    tab, shown = opened(browser, project_id)
+    yield Row(f"page, {count} segments: from click to timeline", "s", shown, "none", None)
+    for what, costs in (("one move of a drag", tab.evaluate(DRAG)), ("one step of the wheel", tab.evaluate(ZOOM))):
+        name, runs = f"page, {count} segments: {what}", len(costs)
+        yield Row(f"{name}, median", "ms", statistics.median(costs), "one frame", FRAME_MS, runs)
+        yield Row(f"{name}, worst", "ms", max(costs), "one frame", FRAME_MS, runs)
+    yield Row(f"page, {count} segments: an edit, to Python and back", "ms", edit_time(tab) * 1000, "none", None)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--segments", type=int, default=300)
+    show(rows(Options(), parser.parse_args().segments))
+
+
+if __name__ == "__main__":
+    main()
