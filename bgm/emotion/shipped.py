@@ -14,6 +14,7 @@ from bgm.errors import EngineUnavailable
 
 WEIGHTS = Path(__file__).parent / "weights"
 MINILM = WEIGHTS / "minilm.npz"
+MPNET = WEIGHTS / "mpnet.npz"
 WORDS = WEIGHTS / "words.npz"
 _DAMAGED = "its weights {name} are damaged ({error}); install BGM Studio again"
 

@@ -27,7 +27,7 @@ Labels = npt.NDArray[np.intp]
 Targets = npt.NDArray[np.float32]
 
 SPOKEN = Path(__file__).parent / "data" / "spoken"
-TRAINING_WRITERS = ("a", "b", "c", "d", "e")
+TRAINING_WRITERS = ("a", "b", "c", "d", "e", "i", "j", "k", "l", "m", "n")
 DEVELOPMENT_WRITER = "h"
 TEST_WRITER = "g"
 KINDS = ("named", "unnamed", "trap", "plain")
@@ -62,6 +62,14 @@ class Corpus:
         chosen = np.flatnonzero(keep)
         kinds = tuple(self.kinds[i] for i in chosen) if self.kinds else ()
         return Corpus(tuple(self.texts[i] for i in chosen), self.targets[chosen], kinds)
+
+    def at_most(self, count: int) -> Corpus:
+        """``count`` texts of each emotion, chosen by chance, the same ones every time; all where there are fewer."""
+        order = np.random.default_rng(0).permutation(len(self.texts))
+        keep = np.zeros(len(self.texts), dtype=np.bool_)
+        for label in range(len(EMOTIONS)):
+            keep[order[self.labels[order] == label][:count]] = True
+        return self.where(keep)
 
     @property
     def single(self) -> Corpus:

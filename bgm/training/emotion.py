@@ -1,4 +1,4 @@
-"""Make the weights of the embedded emotion readers: ``python -m bgm.training.emotion DATA [-o FOLDER]``.
+"""Make the weights of our emotion readers: ``python -m bgm.training.emotion DATA [-o FOLDER] [--reader NAME]``.
 
 DATA holds goemotions/ (GoEmotions in its Ekman grouping: train.tsv, dev.tsv, test.tsv, labels.txt), xed/
 (en-annotated.tsv, neu_en.txt) and, for the figures only, meld/ (test_sent_emo.csv) where it is there; our own spoken
@@ -11,28 +11,38 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bgm.emotion.encoder import Encoder
+from bgm.emotion.encoder import Encoder, load_minilm
 from bgm.emotion.minilm import MiniLM, joined
-from bgm.emotion.shipped import MINILM, WEIGHTS, WORDS
+from bgm.emotion.mpnet import MPNet, load_mpnet
+from bgm.emotion.shipped import MINILM, MPNET, WEIGHTS, WORDS, read
 from bgm.emotion.words import Words, WordsHead, softmax, terms
 from bgm.engines import EngineOptions
 from bgm.files import beside, write_text
 from bgm.timeline import EMOTIONS
-from bgm.training import corpora, emotion_lora
+from bgm.training import corpora, emotion_head, emotion_lora
 from bgm.training.corpora import Corpus, Labels, unpunctuated
 from bgm.training.emotion_lora import Learner, Source, States
 from bgm.training.judging import figures, table, test_sets
+from bgm.weights import card, find
 
-OURS = 2.0
-"""How much one of our own sentences counts beside one of film or Reddit."""
-FILM_CAP, REDDIT_CAP = 700, 1100
-"""Most sentences of each emotion in an epoch."""
+FILM_CAP, REDDIT_CAP = 400, 500
+"""Most sentences of each emotion in an epoch of MiniLM's training."""
+HEAD_CAP = 300
+"""Most sentences of each emotion for mpnet's head."""
+POOL = 3
+"""From how many times as many they are drawn: the first layers read each of them once, which takes time too."""
+THEIRS = 2.0
+"""How much one of them counts beside one of ours, of which an epoch has three times as many."""
+OURS = 4.0
+"""How much one of ours counts for the words beside one of theirs, of which all are taken."""
 MAX_TERMS = 35_000
 REGULARISATION = 2.0
 """Inverse strength, scikit-learn's C."""
@@ -40,43 +50,74 @@ BALANCE = 0.5
 """Of the words' classes: 0 takes them as they are, 1 makes each count the same."""
 
 
+READERS = ("words", "mpnet", "minilm")
+"""In the order in which they are made: the words have a share in the others."""
+
+
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m bgm.training.emotion", description=__doc__)
     parser.add_argument("data", type=Path, metavar="DATA", help="folder with goemotions, xed and perhaps meld")
     parser.add_argument("-o", "--out", type=Path, default=WEIGHTS, help="where the weights go (default: %(default)s)")
+    parser.add_argument("--reader", action="append", choices=READERS, help="make only this one; may be given again")
     arguments = parser.parse_args(argv)
-    ours = corpora.spoken(corpora.TRAINING_WRITERS)
-    film = corpora.xed(arguments.data / "xed", "train")
-    reddit = corpora.goemotions(arguments.data / "goemotions", "train")
-    dev = corpora.spoken([corpora.DEVELOPMENT_WRITER])
+    started = time.monotonic(), time.process_time()
+    wanted = [name for name in READERS if name in (arguments.reader or READERS)]
+    if "mpnet" in wanted and not arguments.reader and find(card("mpnet")) is None:
+        print("mpnet is left as it is: all-mpnet-base-v2 is not installed (README, Weights)")
+        wanted.remove("mpnet")
     arguments.out.mkdir(parents=True, exist_ok=True)
-    words = train_words(ours, film, reddit, dev)
-    save(arguments.out / WORDS.name, words)
-    save(arguments.out / MINILM.name, train_minilm(ours, film, reddit, dev, words))
-    results = measure(arguments.data, arguments.out)
-    write_text(arguments.out / "metrics.json", json.dumps(results, indent=1) + "\n")
+    make(wanted, arguments.data, arguments.out)
+    minutes = ((now - then) / 60 for now, then in zip((time.monotonic(), time.process_time()), started, strict=True))
+    print("\nmade in {:.1f} minutes, {:.1f} of processor time".format(*minutes))
+    path = arguments.out / "metrics.json"
+    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    results = measure(wanted, arguments.data, arguments.out)
+    write_text(path, json.dumps({**before, **results}, indent=1) + "\n")
     for name, result in results.items():
         print(f"\n{name}\n{table(result)}")
 
 
-def measure(data: Path, weights: Path = WEIGHTS) -> dict[str, dict[str, Any]]:
-    """The figures of both readers, as they serve from ``weights``, on every test set that is there."""
+def make(readers: Sequence[str], data: Path, out: Path) -> None:
+    """Write the weights of the readers; those that are not made anew lie in ``out`` where they are needed."""
+    ours = corpora.spoken(corpora.TRAINING_WRITERS)
+    film = corpora.xed(data / "xed", "train")
+    reddit = corpora.goemotions(data / "goemotions", "train")
+    dev = corpora.spoken([corpora.DEVELOPMENT_WRITER])
+    if "words" in readers:
+        save(out / WORDS.name, train_words(ours, film, reddit, dev))
+    words = read(out / WORDS.name)
+    if "mpnet" in readers:
+        save(out / MPNET.name, train_mpnet(ours, film, reddit, dev, words))
+    if "minilm" in readers:
+        save(out / MINILM.name, train_minilm(ours, film, reddit, dev, words))
+
+
+def measure(readers: Sequence[str], data: Path, weights: Path = WEIGHTS) -> dict[str, dict[str, Any]]:
+    """The figures of the readers, as they serve from ``weights``, on every test set that is there."""
     sets = test_sets(data)
-    readers = {engine.name: engine(EngineOptions(), weights) for engine in (MiniLM, Words)}
-    return {name: figures(reader.classify, sets) for name, reader in readers.items()}
+    engines = {engine.name: engine for engine in (MPNet, MiniLM, Words)}
+    return {name: figures(engines[name](EngineOptions(), weights).classify, sets) for name in readers}
+
+
+def train_mpnet(ours: Corpus, film: Corpus, reddit: Corpus, dev: Corpus, words: dict[str, Any]) -> dict[str, Any]:
+    """The arrays of mpnet.npz; ``words``: those of words.npz."""
+    others = [film.at_most(HEAD_CAP), reddit.at_most(HEAD_CAP)]
+    texts = [text for corpus in (ours, *others) for text in emotion_head.spoken_forms(corpus)]
+    targets = np.concatenate([corpus.targets for corpus in (ours, *others)])
+    weights = emotion_head.fit(emotion_head.features(load_mpnet, texts), targets)
+    return {**weights, "shares": fitting_shares(Encoder(weights, load_mpnet), words, dev)}
 
 
 def train_minilm(ours: Corpus, film: Corpus, reddit: Corpus, dev: Corpus, words: dict[str, Any]) -> dict[str, Any]:
     """The arrays of minilm.npz; ``words``: those of words.npz."""
     learner = Learner()
-    sources = [
-        Source(ours, _read(learner, ours, twice=True), weight=OURS),
-        Source(film, _read(learner, film), cap=FILM_CAP),
-        Source(reddit, _read(learner, reddit), cap=REDDIT_CAP),
-    ]
+    sources = [Source(ours, _read(learner, ours, twice=True))]
+    for corpus, cap in ((film, FILM_CAP), (reddit, REDDIT_CAP)):
+        pool = corpus.at_most(POOL * cap)
+        sources.append(Source(pool, _read(learner, pool), weight=THEIRS, cap=cap))
     emotion_lora.fit(learner, sources)
     weights = learner.weights()
-    return {**weights, "shares": fitting_shares(weights, words, dev)}
+    return {**weights, "shares": fitting_shares(Encoder(weights, load_minilm), words, dev)}
 
 
 def _read(learner: Learner, corpus: Corpus, *, twice: bool = False) -> tuple[States, States]:
@@ -93,7 +134,7 @@ def train_words(ours: Corpus, film: Corpus, reddit: Corpus, dev: Corpus) -> dict
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
-    parts = [(ours, 2 * OURS), (film.single, 1.0), (reddit, 1.0)]
+    parts = [(ours, OURS), (film.single, 1.0), (reddit, 1.0)]
     texts = [text for corpus, _ in parts for text in corpus.texts]
     labels = np.concatenate([corpus.labels for corpus, _ in parts])
     weights = np.concatenate([np.full(len(corpus.texts), weight) for corpus, weight in parts])
@@ -124,12 +165,12 @@ def fitting_temperature(logits: npt.NDArray[np.floating], labels: Labels) -> flo
     return float(np.exp(minimize_scalar(cost, bounds=(-2, 2), method="bounded").x))
 
 
-def fitting_shares(weights: dict[str, Any], words: dict[str, Any], dev: Corpus) -> npt.NDArray[np.float32]:
+def fitting_shares(reader: Encoder, words: dict[str, Any], dev: Corpus) -> npt.NDArray[np.float32]:
     """With which both logits make the labels likeliest: calibration and mixing in one."""
     from scipy.optimize import minimize
 
     encoder = np.empty((len(dev.texts), len(EMOTIONS)), np.float32)
-    for positions, batch in Encoder(weights).batches(dev.texts):
+    for positions, batch in reader.batches(dev.texts):
         encoder[positions] = batch
     by_words = WordsHead(words).logits(dev.texts)
 

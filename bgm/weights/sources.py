@@ -12,6 +12,7 @@ import os
 import shutil
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -108,6 +109,8 @@ class Packages:
 
     parts: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     """(name of the file, (distribution, path in it) of each of its parts, in order)"""
+    archive: str | None = None
+    """Where the only file is a zip archive: the folder in it that holds the model's files."""
 
     def __str__(self) -> str:
         names = self._distributions()
@@ -177,16 +180,35 @@ class Packages:
         shutil.rmtree(fresh, ignore_errors=True)
         try:
             for name, parts in self.parts:
-                file = next(file for file in card.files if name in file.names)
                 progress(0.0, f"joining the parts of {card.title}")
                 digest = _joined([_part(*part) for part in parts], fresh / name)
-                if file.sha256 not in (None, digest):
-                    where = " and ".join(str(_part(*part)) for part in parts)
-                    raise EngineUnavailable(f"{where} is damaged: install {' and '.join(self._distributions())} again")
+                file = next((file for file in card.files if name in file.names), None)
+                if file and file.sha256 not in (None, digest):
+                    raise EngineUnavailable(self._are_damaged(parts))
+                if self.archive:
+                    self._unpack(card, fresh / name, progress)
             shutil.rmtree(folder, ignore_errors=True)
             fresh.rename(folder)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
+
+    def _unpack(self, card: Card, archive: Path, progress: Progress) -> None:
+        """The model's files beside the archive, checked; the archive goes."""
+        progress(0.5, f"unpacking {card.title}")
+        try:
+            with zipfile.ZipFile(archive) as packed:
+                for name in (file.names[0] for file in card.files):
+                    with packed.open(f"{self.archive}/{name}") as inside, (archive.parent / name).open("wb") as target:
+                        shutil.copyfileobj(inside, target, BLOCK_BYTES)
+        except (zipfile.BadZipFile, zlib.error, KeyError, EOFError) as error:
+            raise EngineUnavailable(self._are_damaged(self.parts[0][1])) from error
+        archive.unlink()
+        if _damage(card, archive.parent):
+            raise EngineUnavailable(self._are_damaged(self.parts[0][1]))
+
+    def _are_damaged(self, parts: Sequence[tuple[str, str]]) -> str:
+        where = " and ".join(str(_part(*part)) for part in parts)
+        return f"{where} is damaged: install {' and '.join(self._distributions())} again"
 
 
 @dataclass(frozen=True, slots=True)

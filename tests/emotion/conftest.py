@@ -1,4 +1,4 @@
-"""A tiny RoBERTa."""
+"""Tiny networks."""
 
 from __future__ import annotations
 

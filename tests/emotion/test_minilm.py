@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import app
 from bgm import engines
 from bgm.emotion import shipped
 from bgm.emotion.minilm import MiniLM
@@ -131,10 +132,22 @@ def test_damaged_weights_are_said_once_and_another_engine_serves(
     with caplog.at_level(logging.WARNING):
         choice = engines.choose(Stage.CLASSIFY, "auto", EngineOptions(offline=True))
     assert choice.name == "words"
-    assert choice.reason.startswith("minilm: its weights minilm.npz are damaged")
+    assert "minilm: its weights minilm.npz are damaged" in choice.reason
     assert winner(engines.classifier(choice).classify(["I am so happy!"])[0]) == Emotion.JOY
     with pytest.raises(EngineUnavailable, match=r"minilm\.npz are damaged"):
         engines.choose(Stage.CLASSIFY, "minilm")
+
+
+@pytest.mark.parametrize("name", ["MINILM", "WORDS"])
+def test_damaged_weights_are_one_sentence_when_the_studio_starts(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole: Path = getattr(shipped, name)
+    monkeypatch.setattr(shipped, name, damaged(whole, tmp_path))
+    with caplog.at_level(logging.WARNING, logger="bgm"):
+        app.say_what_is_damaged()
+    (told,) = [r.getMessage() for r in caplog.records if "emotions" in r.getMessage()]
+    assert f"its weights {whole.name} are damaged" in told
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive at all", None])
@@ -147,13 +160,13 @@ def test_weights_that_are_no_archive_or_not_there(content: bytes | None, tmp_pat
         shipped.read(path)
 
 
-def test_ours_is_the_first_choice() -> None:
+def test_ours_is_taken_before_the_published_one(empty_cache: Path) -> None:
     assert engines.choose(Stage.CLASSIFY, "auto", EngineOptions(offline=True)).name == "minilm"
 
 
 def test_words_need_no_torch_and_importing_is_cheap() -> None:
     code = (
-        "import sys; from bgm.emotion import distilroberta, minilm, smoothing, words;"
+        "import sys; from bgm.emotion import distilroberta, minilm, mpnet, smoothing, words;"
         "from bgm.engines import EngineOptions;"
         "words.Words(EngineOptions()).classify(['so happy']);"
         "print(sorted({'torch', 'transformers', 'sklearn', 'scipy', 'huggingface_hub'} & set(sys.modules)))"

@@ -21,7 +21,7 @@ WRITERS = (*corpora.TRAINING_WRITERS, corpora.DEVELOPMENT_WRITER, corpora.TEST_W
 
 def test_no_sentence_is_written_twice_so_none_is_both_learnt_and_judged() -> None:
     texts = [unpunctuated(text) for writer in WRITERS for text in corpora.spoken([writer]).texts]
-    assert len(texts) == len(set(texts)) > 7000
+    assert len(texts) == len(set(texts)) > 15_000
 
 
 @pytest.mark.parametrize("writer", WRITERS)
@@ -31,6 +31,14 @@ def test_every_writer_has_every_emotion_and_neutral_is_no_feeling(writer: str) -
     neutral = corpus.labels == EMOTIONS.index(Emotion.NEUTRAL)
     assert {k for k, n in zip(corpus.kinds, neutral, strict=True) if n} <= {"trap", "plain"}
     assert {k for k, n in zip(corpus.kinds, neutral, strict=True) if not n} == {"named", "unnamed"}
+
+
+def test_at_most_so_many_of_each_emotion_and_the_same_ones_every_time() -> None:
+    corpus = corpora.spoken([corpora.DEVELOPMENT_WRITER])
+    few = corpus.at_most(20)
+    assert np.bincount(few.labels).tolist() == [20] * 7
+    assert few.texts == corpus.at_most(20).texts and set(few.texts) < set(corpus.texts)
+    assert corpus.at_most(10_000).texts == corpus.texts
 
 
 def test_what_was_heard_belongs_to_the_sentences() -> None:
@@ -94,7 +102,8 @@ def test_one_command_makes_weights_that_serve(
     monkeypatch.setattr(corpora, "heard", lambda writer: some((writer,)).texts)
     monkeypatch.setattr(emotion_lora, "EPOCHS", 1)
     out = data / "weights"
-    emotion.main([str(data), "-o", str(out)])
+    emotion.main([str(data), "-o", str(out), "--reader", "words"])
+    emotion.main([str(data), "-o", str(out), "--reader", "minilm"])
     found = json.loads((out / "metrics.json").read_text())
     assert set(found) == {"minilm", "words"}
     assert set(found["minilm"]) == {"spoken", "spoken, unpunctuated", "spoken, after Whisper", "XED", "GoEmotions"}

