@@ -26,6 +26,7 @@ from bgm.media.probe import probe
 from bgm.media.vetting import vet
 from bgm.project import Project
 from bgm.settings import SETTINGS, Settings
+from bgm.speech import words
 from bgm.ui import records
 
 SUFFIX = ".bgm.zip"
@@ -175,7 +176,8 @@ def _check_media(project: Project) -> None:
         raise BadInput("the video in this project file is another than the one that the project was made from")
     analysis.activity(project)
     snapshots.check(project)
+    words.load(project.words)
     for name in ("media", "stems", "takes"):
         for path in sorted((project.folder / name).glob("*")):
-            if path != project.activity and not audio.is_ours(path):
+            if path not in (project.activity, project.words) and not audio.is_ours(path):
                 raise BadInput(f"{name}/{path.name} in this project file is not a sound of the studio")

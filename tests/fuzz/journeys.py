@@ -78,7 +78,7 @@ def project(file: Path, out: Path, bed: Path) -> None:
     opened = _work_on(projects.load(folder))
     for kind in EXPORTS:
         try:
-            shutil.rmtree(archive.exported(opened, kind, ".out").parent)  # as the server does after the download
+            shutil.rmtree(archive.exported(opened, kind).parent)  # as the server does after the download
         except BgmError as error:
             _say(error)
     opened = projects.load(folder)

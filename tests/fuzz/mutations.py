@@ -132,9 +132,11 @@ def _other_member(data: bytes, rng: Random) -> bytes:
     else:
         members.append((rng.choice(("takes/x.flac", "source/b.mp4", "stems/../x", name)), content))
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", rng.choice(_METHODS)) as archive:
+    method = rng.choice(_METHODS)
+    with zipfile.ZipFile(out, "w") as archive:
         for name, content in members:
-            archive.writestr(name.encode("utf-8", "replace").decode(), content)
+            undated = zipfile.ZipInfo(name.encode("utf-8", "replace").decode())  # else the same seed makes other files
+            archive.writestr(undated, content, method)
     return out.getvalue()
 
 

@@ -144,7 +144,9 @@ def test_a_pickle_is_not_loaded(page: Page, tmp_path: Path, project: str, name: 
     assert trace.exists(), "the pickle would have run"
 
 
-@pytest.mark.parametrize("inside", ["media/audio.flac", "stems/activity.json", "takes/s1-a.flac", "source/clip.mp4"])
+@pytest.mark.parametrize(
+    "inside", ["media/audio.flac", "stems/activity.json", "stems/words.json", "takes/s1-a.flac", "source/clip.mp4"]
+)
 def test_a_pickle_inside_a_project_file_is_not_loaded(page: Page, made: Path, tmp_path: Path, inside: str) -> None:
     trace, folder = tmp_path / "it ran", tmp_path / "sent"
     shutil.copytree(made, folder)

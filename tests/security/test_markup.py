@@ -87,7 +87,7 @@ def test_markup_in_a_refusal_stays_text(page: Page, tab: Tab, tmp_path: Path) ->
     tab.wait_for_timeout(500)
     assert tab.evaluate(LOOK) == NOTHING
     with tab.expect_file_chooser() as chooser:
-        tab.locator(".ways .btn").nth(1).click()
+        tab.get_by_role("button", name="Open a project file").click()
     chooser.value.set_files(file.rename(file.with_suffix(".zip")))
     tab.wait_for_timeout(1500)
     assert tab.evaluate(LOOK) == NOTHING
