@@ -94,6 +94,16 @@ ZOOM = """async () => {
   return costs;
 }""".replace("COST", COST)
 
+MINUTES = 90
+STRETCH = """async (seconds) => {
+  const { setView, store } = await import(new URL('studio/static/store.js', location.href));
+  const scale = seconds / store.view.duration;
+  const stretched = (all) => all.map((one) => ({ ...one, start: one.start * scale, end: one.end * scale }));
+  const { segments, utterances } = store.view;
+  setView({ ...store.view, duration: seconds, segments: stretched(segments), utterances: stretched(utterances) });
+  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+}"""
+
 
 @contextmanager
 def server(data: Path, command: tuple[str, ...] = OURS) -> Iterator[float]:
@@ -122,7 +132,7 @@ def answers() -> bool:
 
 
 def long_project(workspace: Workspace, count: int) -> str:
-    """A project with ``count`` segments and as many utterances, made by hand on the sample."""
+    """A project with ``count`` segments and as many utterances, on the sample; silent, so that nothing is composed."""
     with workspace.new() as (project_id, folder):
         (folder / "source").mkdir()
         video = folder / "source" / SAMPLE.name
@@ -133,7 +143,7 @@ def long_project(workspace: Workspace, count: int) -> str:
         segments, lines = [], []
         for i in range(count):
             emotion = EMOTIONS[i % 7]
-            segments.append(Segment(f"s{i + 1}", edges[i], edges[i + 1], emotion, confidence=0.5))
+            segments.append(Segment(f"s{i + 1}", edges[i], edges[i + 1], emotion, confidence=0.5, silent=True))
             scores = {e: 0.7 if e == emotion else 0.05 for e in EMOTIONS}
             lines.append(Utterance(edges[i], edges[i + 1], f"line {i}", f"line {i}", scores))
         timeline = Timeline(project.duration, tuple(segments))
@@ -163,7 +173,7 @@ def opened(browser: Browser, project_id: str) -> tuple[Page, float]:
     button.wait_for()
     begun = time.monotonic()
     button.click()
-    tab.locator(".plot .main-svg").first.wait_for()
+    tab.locator(".seg").first.wait_for()
     return tab, time.monotonic() - begun
 
 
@@ -173,7 +183,7 @@ def edit_time(tab: Page) -> float:
     tab.keyboard.press("Enter")
     begun = time.monotonic()
     tab.keyboard.press("6")
-    tab.locator(".actions [aria-label^=Undo]:enabled").wait_for()
+    tab.get_by_role("button", name="Undo", disabled=False).wait_for()
     return time.monotonic() - begun
 
 
@@ -213,11 +223,12 @@ def _timeline(browser: Browser, project_id: str, count: int) -> Iterator[Row]:
     """What moving and zooming cost with many segments."""
     tab, shown = opened(browser, project_id)
     yield Row(f"page, {count} segments: from click to timeline", "s", shown, "none", None)
-    for what, costs in (("one move of a drag", tab.evaluate(DRAG)), ("one step of the wheel", tab.evaluate(ZOOM))):
-        name, runs = f"page, {count} segments: {what}", len(costs)
-        yield Row(f"{name}, median", "ms", statistics.median(costs), "one frame", FRAME_MS, runs)
-        yield Row(f"{name}, worst", "ms", max(costs), "one frame", FRAME_MS, runs)
     yield Row(f"page, {count} segments: an edit, to Python and back", "ms", edit_time(tab) * 1000, "none", None)
+    tab.evaluate(STRETCH, MINUTES * 60)
+    for what, costs in (("one move of a drag", tab.evaluate(DRAG)), ("one step of the wheel", tab.evaluate(ZOOM))):
+        name, runs = f"page, {count} segments in {MINUTES} minutes: {what}", len(costs)
+        yield Row(f"{name}, median", "ms", statistics.median(costs), "one frame", FRAME_MS, runs)
+        yield Row(f"{name}, 95th percentile", "ms", statistics.quantiles(costs, n=20)[-1], "one frame", FRAME_MS, runs)
 
 
 def main() -> None:
