@@ -1,6 +1,6 @@
 """Score the sample: the video that the page's first view plays, and the analysis with which the sample opens at once.
 
-    python assets/score_sample.py
+    python -m assets.score_sample
 
 The studio's own steps on assets/sample.mp4. Beside it comes sample-scored.mp4; in the folder sample what the analysis
 found (project.json and state.json without takes, activity.json), the voice as Vorbis and the peaks of the music.
