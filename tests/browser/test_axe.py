@@ -14,7 +14,7 @@ SMALL = {("target-size", f'<div class="{name}"') for name in ("handle", "fade fa
 """Smaller than WCAG 2.5.8's 24 px under a mouse: a boundary's handle, which the toolbar moves too, and the knobs of the
 fades, which touch enlarges and the keyboard moves."""
 SHEETS = ("export", "settings", "snapshots", "shortcuts")
-LOOKS = [(locale, theme) for locale in ("en-US", "ko-KR") for theme in ("light", "dark")]
+LOOKS = [("en-US", "light"), ("ko-KR", "dark")]  # each language and each theme
 
 
 def violations(tab: Page) -> list[str]:
@@ -36,7 +36,7 @@ def test_nothing_keeps_anybody_out(chromium: Browser, open_tab: Open, project: s
         assert violations(tab) == []
         tab.locator("#bgm-tab-segment").click()
         assert violations(tab) == []
-        for sheet in SHEETS if (locale, theme) in {LOOKS[0], LOOKS[-1]} else SHEETS[:1]:
+        for sheet in SHEETS:
             tab.locator(f"[data-sheet={sheet}]").click()
             expect(tab.locator(f"dialog.{sheet}")).to_be_visible()
             assert violations(tab) == [], sheet

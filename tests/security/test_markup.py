@@ -12,7 +12,7 @@ import pytest
 
 from bgm import project as projects
 from bgm.project import EngineUse
-from bgm.timeline import Timeline, Utterance
+from bgm.timeline import EMOTIONS, Timeline, Utterance
 from bgm.ui.page import Page
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -50,7 +50,9 @@ def evil(page: Page, made: Path) -> str:
             project,
             video=video,
             language=EVIL,
-            utterances=(Utterance(0.5, 1.5, EVIL, EVIL),),
+            utterances=(
+                Utterance(0.5, 1.5, EVIL, EVIL, dict.fromkeys(EMOTIONS, 1 / 7)),
+            ),  # read: the page changes nothing
             timeline=Timeline(project.duration, segments),
             engines={"classify": EngineUse(EVIL, EVIL), EVIL: EngineUse(EVIL, EVIL)},
         ).save()
