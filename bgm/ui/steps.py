@@ -126,7 +126,7 @@ STEPS: dict[str, tuple[Queue, Work]] = {
 
 
 def options_of(segments: object, another: object) -> StepOptions:
-    """A options from what a browser or a client sent. Raises BadInput when it makes no sense."""
+    """Options from what a browser or a client sent. Raises BadInput when they make no sense."""
     if segments is None:
         return StepOptions(None, bool(another))
     if not (isinstance(segments, Collection) and all(isinstance(s, str) for s in segments)):
