@@ -14,8 +14,8 @@ from av.container import InputContainer
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from bgm.media.boxes import header_of
 from bgm.media.container import is_picture, open_input
+from bgm.media.headers import header_of
 from bgm.media.probe import MediaInfo
 
 _SHORTER_SECONDS = 0.1

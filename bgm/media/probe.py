@@ -18,9 +18,9 @@ from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from bgm.errors import BadInput
-from bgm.media.boxes import is_fragmented
 from bgm.media.container import MAX_PIXELS, MAX_STREAMS, Turns, format_of, is_picture, open_input, tick
 from bgm.media.extent import UNINDEXED, Extent, pictures_hidden, scan, starts
+from bgm.media.headers import is_fragmented
 from bgm.timeline import MAX_SECONDS
 
 _S = TypeVar("_S", bound=Stream)

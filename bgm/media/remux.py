@@ -20,12 +20,11 @@ from bgm.errors import BadInput
 from bgm.files import beside
 from bgm.media import audio
 from bgm.media.audio import frames_of
-from bgm.media.boxes import end_tracks_at, switch_off
 from bgm.media.container import is_picture, open_input, open_output, paced, packets
 from bgm.media.copying import Copy
-from bgm.media.ebml import shape_points
 from bgm.media.encode import add_encoder, chapters_on_timeline, encode_audio, encoded, kept_tags, seconds_of
 from bgm.media.forms import VIDEO_BIT_RATE, VideoForm, add_copy, check_output, container_for, fits
+from bgm.media.headers import end_tracks_at, shape_points, switch_off
 from bgm.media.losses import Written, compared, is_rewritten
 from bgm.media.probe import MediaInfo, shown
 from bgm.media.subtitle_track import Cue, add_text_track, plain_text, read_srt, text_packet
