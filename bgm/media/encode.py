@@ -24,8 +24,7 @@ from bgm.files import beside
 from bgm.media import audio
 from bgm.media.audio import SAMPLE_RATE, Audio, frames_of
 from bgm.media.container import open_input, open_output, paced
-from bgm.media.forms import AUDIO_FORMS, AudioForm
-from bgm.media.losses import Written, compared
+from bgm.media.forms import AUDIO_FORMS, AudioForm, Written, compared
 from bgm.media.probe import MediaInfo
 from bgm.progress import Progress, silent
 

@@ -16,8 +16,7 @@ _HOLDING = (b"moov", b"trak", b"edts", b"mdia")
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A box, or an element of Matroska: ``start`` is its offset, ``body`` that of its content, ``end`` of the first byte
-    after it."""
+    """A box, or a Matroska element: the offsets of its start, of its content, and of the first byte after it."""
 
     kind: bytes
     start: int

@@ -23,9 +23,18 @@ from bgm.media.audio import frames_of
 from bgm.media.container import is_picture, open_input, open_output, paced, packets
 from bgm.media.copying import Copy
 from bgm.media.encode import add_encoder, chapters_on_timeline, encode_audio, encoded, kept_tags, seconds_of
-from bgm.media.forms import VIDEO_BIT_RATE, VideoForm, add_copy, check_output, container_for, fits
+from bgm.media.forms import (
+    VIDEO_BIT_RATE,
+    VideoForm,
+    Written,
+    add_copy,
+    check_output,
+    compared,
+    container_for,
+    fits,
+    is_rewritten,
+)
 from bgm.media.headers import end_tracks_at, shape_points, switch_off
-from bgm.media.losses import Written, compared, is_rewritten
 from bgm.media.probe import MediaInfo, shown
 from bgm.media.subtitle_track import Cue, add_text_track, plain_text, read_srt, text_packet
 from bgm.progress import Progress, silent

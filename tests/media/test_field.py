@@ -14,8 +14,7 @@ from bgm.errors import BadInput
 from bgm.media import audio
 from bgm.media.decode import decode
 from bgm.media.encode import encode_audio
-from bgm.media.forms import AUDIO_FORMS, suggest_suffix
-from bgm.media.losses import Written
+from bgm.media.forms import AUDIO_FORMS, Written, suggest_suffix
 from bgm.media.probe import MediaInfo, probe
 from bgm.media.remux import RemuxOptions, remux
 from tests.media.making import Make
