@@ -16,8 +16,8 @@ from benchmarks.inputs import talking_video
 from benchmarks.peers import Options, ffmpeg, ffmpeg_name, package
 from benchmarks.table import Row, show
 from benchmarks.timing import medians
-from bgm.media.cuts import SCENE_CHANGE, picture_cuts
 from bgm.media.decode import decode
+from bgm.media.picture import SCENE_CHANGE, picture_cuts
 from bgm.media.probe import probe
 from bgm.progress import silent
 

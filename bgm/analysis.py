@@ -146,7 +146,7 @@ def _find_cuts(project: Project, info: MediaInfo, stages: Stages) -> Project:
     key = digest("cuts", fingerprint(project.video_path), wanted)
 
     def work() -> None:
-        from bgm.media.cuts import picture_cuts
+        from bgm.media.picture import picture_cuts
 
         progress = stages.begin("cuts")
         cuts = picture_cuts(info, progress) if wanted else ()

@@ -179,8 +179,8 @@ def _peaks(path: Path, changed: int, buckets: int) -> list[float]:
 @lru_cache(maxsize=256)
 def _poster(video: Path, changed: int) -> bytes | None:
     """A still from the start of the video; None where it has no picture."""
+    from bgm.media.picture import thumbnail
     from bgm.media.probe import probe
-    from bgm.media.thumbnail import thumbnail
 
     try:
         info = probe(video)

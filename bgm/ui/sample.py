@@ -24,8 +24,8 @@ from bgm.errors import BgmError
 from bgm.files import beside
 from bgm.media import audio
 from bgm.media.decode import decode
+from bgm.media.picture import thumbnail
 from bgm.media.probe import probe
-from bgm.media.thumbnail import thumbnail
 from bgm.project import Project
 from bgm.settings import Settings
 from bgm.ui import steps

@@ -11,13 +11,12 @@ from bgm import studio
 from bgm.engines import EngineOptions
 from bgm.errors import BadInput, BgmError
 from bgm.export import EXPORTS
-from bgm.media.cuts import picture_cuts
 from bgm.media.decode import decode
 from bgm.media.forms import check_output, suggest_suffix
+from bgm.media.picture import picture_cuts, thumbnail
 from bgm.media.probe import MediaInfo, probe
 from bgm.media.remux import RemuxOptions, encode_audio, remux
 from bgm.media.subtitle_track import text_cues
-from bgm.media.thumbnail import thumbnail
 from bgm.progress import silent
 from bgm.project import Project
 from bgm.speech.recording import Recording

@@ -18,11 +18,10 @@ import pytest
 
 from bgm.errors import BadInput, Cancelled
 from bgm.media import audio, container, vetting
-from bgm.media.cuts import picture_cuts
 from bgm.media.decode import decode
+from bgm.media.picture import picture_cuts, thumbnail
 from bgm.media.probe import probe
 from bgm.media.remux import remux
-from bgm.media.thumbnail import thumbnail
 from bgm.progress import silent
 from tests.media.making import Make
 

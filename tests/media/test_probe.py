@@ -9,8 +9,8 @@ import av
 import pytest
 
 from bgm.errors import BadInput
+from bgm.media.picture import thumbnail
 from bgm.media.probe import MAX_SECONDS, MediaInfo, probe
-from bgm.media.thumbnail import thumbnail
 from tests.media.making import Make
 
 

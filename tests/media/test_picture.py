@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from bgm.media.cuts import picture_cuts
+from bgm.media.picture import picture_cuts
 from bgm.media.probe import probe
 from bgm.progress import silent
 
