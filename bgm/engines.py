@@ -118,6 +118,8 @@ class Composer(Engine, Protocol):
     """It reads all of the creator's words; others act on those that bgm.music.direction understands."""
     is_quick: ClassVar[bool] = False
     """Music is made while one waits, so an edit is followed by its music at once."""
+    paints: ClassVar[bool] = False
+    """Its diffusion can run on a GPU elsewhere (bgm.painter, or the painters of a Ray cluster)."""
 
     @classmethod
     def fingerprint(cls, options: EngineOptions) -> str:

@@ -20,7 +20,7 @@ import yaml
 
 from bgm import environment
 from bgm.environment import Environment
-from bgm.painter.metrics import Metrics as PainterMetrics
+from bgm.painter.server import Metrics as PainterMetrics
 from bgm.ui.jobs import Jobs
 from bgm.ui.metrics import Metrics
 

@@ -76,7 +76,7 @@ def outcomes(units: Sequence[Unit], settings: Settings, listen: Listener, cluste
     missing = why_no_ray()
     if missing:
         raise BadInput(missing)
-    _check_reachable(os.environ.get("RAY_ADDRESS") or AUTO if cluster.address == AUTO else cluster.address)
+    _check_reachable(_found_head() if cluster.address == AUTO else cluster.address)
     with _connected(cluster):
         yield from _Driver(units, settings, listen, cluster).run()
 
@@ -121,9 +121,27 @@ def _silence() -> Iterator[None]:
         os.close(kept)
 
 
+def _found_head() -> str:
+    """The head that Ray takes for ``auto``. Raises BadInput where there is none.
+
+    It is checked as a named one is: Ray keeps the address of this machine's last head after that has died, and then
+    retries without end.
+    """
+    if named := os.environ.get("RAY_ADDRESS"):
+        return named
+    from ray._private.services import get_ray_address_from_environment  # no public function tells it (Ray 2.60)
+
+    try:
+        return str(get_ray_address_from_environment(AUTO, None))
+    except ConnectionError as error:
+        raise BadInput(
+            "no Ray cluster runs on this machine: name one as HOST:PORT or ray://HOST:10001, or set RAY_ADDRESS"
+        ) from error
+
+
 def _check_reachable(address: str) -> None:
-    """Ray itself would knock for a minute and more, where something else listens for ever, and then write a page."""
-    if address in (LOCAL, AUTO):
+    """Ray itself would try for a minute or more (without end where something else listens), then print a page."""
+    if address == LOCAL:
         return
     try:
         place = urlsplit(address if "://" in address else f"//{address}")

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from bgm.engines import EngineOptions
+from bgm.engines import EngineOptions, Stage, specs
 from bgm.errors import BgmError, EngineUnavailable
 from bgm.music.riffusion import model, paint, painting
 from bgm.music.riffusion.model import ModelKey
@@ -61,8 +61,9 @@ class Painters:
         options = EngineOptions(
             model=model or None, offline=settings.offline, device=settings.device, lora=settings.lora
         )
-        self._key = ModelKey.of(options) if name in ("auto", "riffusion") else None
-        self._named = name == "riffusion"
+        self._engine = _painting_engine(name)
+        self._key = ModelKey.of(options) if self._engine else None
+        self._named = name == self._engine
 
     def grow(self, gpus: int) -> None:
         """Employ the GPUs that came; ``auto`` leaves those that can't paint. Raises EngineUnavailable if named."""
@@ -76,12 +77,17 @@ class Painters:
         if not self.actors:
             missing = _missing(came[0], self._key)
             if missing and self._named:
-                raise EngineUnavailable(f"music: riffusion can't run on the cluster's GPUs: {missing}")
+                raise EngineUnavailable(f"music: {self._engine} can't run on the cluster's GPUs: {missing}")
             if missing:
-                log.warning("the cluster's GPUs are not used: riffusion: %s", missing)
+                log.warning("the cluster's GPUs are not used: %s: %s", self._engine, missing)
                 self._key = None
                 return
         self.actors = [*self.actors, *came]
+
+
+def _painting_engine(name: str) -> str | None:
+    """The engine of that name if painters can work for it; for ``auto`` the first they can work for."""
+    return next((e.name for e in specs(Stage.MUSIC) if name in ("auto", e.name) and e.load_class().paints), None)
 
 
 def _missing(painter: Any, key: ModelKey) -> str | None:

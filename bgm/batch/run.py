@@ -29,6 +29,7 @@ def run(source: str, out: str, settings: Settings, listen: Listener, cluster: Cl
 
     A stop (Ctrl-C, Cancelled) passes through when the report is written. Raises BadInput where nothing can be begun.
     """
+    source, out = storage.plain(source), storage.plain(out)
     planned = plan(source, out)
     storage.check_writable(out)
     for note in planned.notes:
@@ -57,7 +58,8 @@ class _Batch:
             log.warning("%s", table(self.outcomes()))
             raise
         finally:
-            self._write()
+            if self._ended:  # where nothing could begin, an earlier run's report stays
+                self._write()
         return self.outcomes()
 
     def outcomes(self) -> list[Outcome]:

@@ -28,6 +28,11 @@ def is_address(name: str) -> bool:
     return "://" in name
 
 
+def plain(name: str) -> str:
+    """``file:///videos`` is ``/videos``: a disk's folders are made and its files renamed, which a store can't do."""
+    return name.removeprefix("file://")
+
+
 def join(base: str, *names: str) -> str:
     """A file below ``base``; a name that is a whole path stays one."""
     return "/".join([base.rstrip("/"), *names]) if is_address(base) else str(Path(base, *names).resolve())

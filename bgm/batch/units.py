@@ -96,7 +96,7 @@ def _listed(source: str) -> Iterator[str]:
         raise BadInput(f"{source} is neither a folder nor a list: it is not text in UTF-8") from error
     folder = storage.parent(source)
     for line in text.splitlines():
-        entry = line.strip()
+        entry = storage.plain(line.strip())
         if entry and not entry.startswith("#"):
             yield entry if storage.is_address(entry) else storage.join(folder, entry)
 

@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -29,12 +31,13 @@ from bgm.music.riffusion import model, painting
 from bgm.music.riffusion.lora import DEFAULT
 from bgm.music.riffusion.model import ModelKey
 from bgm.painter import wire
-from bgm.painter.metrics import Metrics
 from bgm.progress import Progress
 
 MOST_INSIDE = 32
 HEARTBEAT_S = 1.0
 UNEXPECTED = "something went wrong in the painter; its log has the reason"
+METRIC_SECONDS = (0.3, 1, 3, 10, 30, 100, 300, 1000)
+ENDS = ("done", "stopped", "failed")
 Work = Callable[[Progress], bytes]
 
 log = logging.getLogger("bgm")
@@ -202,6 +205,39 @@ class Call:
             self._said.put(_line(error=UNEXPECTED))
         finally:
             self._said.put(None)
+
+
+class Metrics:
+    """What the painter tells Prometheus: numbers only. ``jobs`` counts those waiting and the one at work."""
+
+    def __init__(self, jobs: Callable[[], int]) -> None:
+        self.registry = registry = CollectorRegistry()
+        self._ended = Counter("bgm_painter_jobs_ended", "Paint jobs that ended", ["outcome"], registry=registry)
+        for end in ENDS:
+            self._ended.labels(end)
+        self._seconds = Histogram(
+            "bgm_painter_job_seconds", "The GPU's time of a job", registry=registry, buckets=METRIC_SECONDS
+        )
+        Gauge("bgm_painter_jobs", "Paint jobs waiting or at work now", registry=registry).set_function(jobs)
+        ProcessCollector(registry=registry)
+
+    @contextmanager
+    def painting(self) -> Iterator[None]:
+        """The GPU works for a job."""
+        started, outcome = time.monotonic(), "failed"
+        try:
+            yield
+            outcome = "done"
+        except Cancelled:
+            outcome = "stopped"
+            raise
+        finally:
+            self._ended.labels(outcome).inc()
+            self._seconds.observe(time.monotonic() - started)
+
+    def answer(self, request: Request) -> Response:
+        """GET /metrics."""
+        return Response(generate_latest(self.registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
 
 def _problem(sentence: str, status: int) -> Response:

@@ -29,7 +29,7 @@ from bgm.music.riffusion.lora import BASE_SAMPLE
 from bgm.music.riffusion.model import quiet
 from bgm.music.riffusion.spectrogram import Pixels, SpectrogramParams, save_image
 from bgm.progress import Progress, part
-from bgm.training import command, data_card, diffusion, examples
+from bgm.training import command, diffusion, examples, licences
 from bgm.training.diffusion import JUDGED_TIMES, Base, Batch, Objective
 from bgm.training.examples import Example, Latents
 
@@ -132,7 +132,7 @@ class Data:
     def of(cls, folder: Path) -> Data:
         """Raises BadInput for a folder that is none, or too small to learn from."""
         found = [examples.read(folder, "train", LEAST_PICTURES), examples.read(folder, "validation")]
-        return cls(folder, data_card.licence(folder), *found)
+        return cls(folder, licences.of_set(folder), *found)
 
     def one_of_each(self, most: int) -> list[Example]:
         """For samples: the first picture of each emotion, or caption where none is labelled."""
@@ -345,7 +345,7 @@ def write_adapter(target: Path, unet: Any, described: dict[str, str]) -> None:
 
 def metadata(base: Base, data: Data, options: Options) -> dict[str, str]:
     """What the file says of itself, in the keys of Stability AI's ModelSpec 1.0 where that has one."""
-    card = (data.folder / data_card.CARD).read_text(encoding="utf-8")
+    card = (data.folder / licences.CARD).read_text(encoding="utf-8")
     return {
         "modelspec.sai_model_spec": "1.0.0",
         "modelspec.architecture": "stable-diffusion-v1/lora",

@@ -34,8 +34,8 @@ from bgm.media.audio import SAMPLE_RATE, Audio, Mono, frames_of, length, read, t
 from bgm.music.riffusion.spectrogram import CLIP_FRAMES, SpectrogramParams, image_from_mel, mel_from_wave, save_image
 from bgm.progress import Progress
 from bgm.timeline import EMOTIONS
-from bgm.training import command, composed, data_card, licences
-from bgm.training.tracks import Track, read_tracks
+from bgm.training import command, licences
+from bgm.training.tracks import Track, composed, read_tracks
 
 Row = dict[str, Any]
 SPLITS = ("train", "validation")
@@ -100,7 +100,7 @@ def _from_arguments(arguments: argparse.Namespace, progress: Progress) -> str:
         raise BadInput("--crops and --processes must be 1 or more, --composed 0 or more")
     allow = licences.conditions(arguments.allow)
     tracks: list[Track] = read_tracks(arguments.music, arguments.licence) if arguments.music else []
-    tracks += composed.pieces(arguments.composed, arguments.soundfont)
+    tracks += composed(arguments.composed, arguments.soundfont)
     options = Options(arguments.crops, SECONDS[arguments.seconds], arguments.seed, allow, arguments.processes)
     ledger = build(tracks, arguments.out, options, progress)
     for track in ledger:
@@ -308,7 +308,7 @@ def _finish(out: Path, rows: dict[str, list[Row]], ledger: list[Row], options: O
             if stale.name not in kept:
                 stale.unlink()
     write_text(out / "tracks.jsonl", _lines(ledger))
-    write_text(out / data_card.CARD, data_card.write(rows, ledger, options.columns))
+    write_text(out / licences.CARD, licences.card(rows, ledger, options.columns))
 
 
 def _lines(rows: Sequence[Row]) -> str:

@@ -1,27 +1,42 @@
-"""The music that a set of spectrograms is made of: a folder, or a table (CSV, JSONL) of files, tags and licences."""
+"""The music that a set of spectrograms is made of: a folder or a table (CSV, JSONL) of files, tags and licences; and
+pieces of our own composer, in every mood and style, which are nobody else's and whose labels are true.
+"""
 
 from __future__ import annotations
 
 import csv
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
 import av
 
-from bgm.errors import BadInput
+from bgm.engines import EngineOptions
+from bgm.errors import BadInput, EngineUnavailable
+from bgm.media.audio import frames_of
 from bgm.media.container import open_input
 from bgm.media.decode import decode
 from bgm.media.probe import probe
-from bgm.timeline import EMOTIONS, Emotion
+from bgm.music.composer.instruments import GENERAL_MIDI
+from bgm.music.cue import Cue, Piece
+from bgm.music.embedded import EmbeddedComposer, compose, render
+from bgm.music.riffusion.prompts import BACKGROUND, WORDS
+from bgm.music.score import Role, Score
+from bgm.music.soundfont import find_font
+from bgm.progress import silent
+from bgm.timeline import EMOTIONS, Emotion, Style
 
 SUFFIXES = frozenset((".flac", ".wav", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aiff", ".aif"))
 TABLES = ("metadata.csv", "metadata.jsonl")
 MOST_TAGS = 16
 """CLIP reads 77 tokens of a caption."""
+COMPOSED_SECONDS = 30.0
+"""Of a composed piece: room for several crops."""
+FIRST_SEED = 1000
+STYLES = tuple(Style)
 
 _COLUMNS = {
     "path": ("path", "file_name", "file", "filename"),
@@ -197,3 +212,71 @@ def _tempo(text: str) -> float | None:
     except ValueError:
         return None
     return tempo if 20 <= tempo <= 400 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Composed(Track):
+    """A piece to be composed. ``path`` is the soundfont that plays it."""
+
+    style: Style = Style.ACOUSTIC
+    seed: int = 0
+
+    @property
+    def identity(self) -> list[Any]:
+        """The composer's revision, the cue and the font decide the pictures."""
+        return ["composed", EmbeddedComposer.revision, self.name, self.seed, self.emotion, self.style, self.path.name]
+
+    def sound(self, target: Path) -> Self:
+        """Compose and play; the track then knows who plays in it, and its tempo."""
+        cue = _cue(self)
+        score = compose(cue)
+        render(score, target, cue.frames, silent, self.path)
+        return replace(self, tags=(*self.tags, *_instruments(score), BACKGROUND), tempo=score.tempo)
+
+
+def composed(count: int, fonts: Sequence[Path]) -> list[Composed]:
+    """``count`` pieces, taking turns through the moods, the styles and the soundfonts (or the usual font).
+
+    Raises EngineUnavailable where nothing can play them, and BadInput for a font that isn't there.
+    """
+    for font in fonts:
+        find_font(str(font))
+    usual = find_font()
+    players = list(fonts) or ([usual] if usual else [])
+    why = EmbeddedComposer.missing(EngineOptions(model=str(players[0]) if players else None))
+    if why:
+        raise EngineUnavailable(f"music can't be composed here: {why}")
+    return [_piece(number, players) for number in range(count)]
+
+
+def _piece(number: int, fonts: Sequence[Path]) -> Composed:
+    """Each has a seed, so a key and a motif, of its own: none in validation is the variation of one in training."""
+    emotion, turn = EMOTIONS[number % len(EMOTIONS)], number // len(EMOTIONS)
+    style = STYLES[turn % len(STYLES)]
+    font = fonts[(turn + turn // len(STYLES)) % len(fonts)]
+    return Composed(
+        name=f"composed {number:05d}",
+        path=font,
+        licence="CC0-1.0",
+        emotion=emotion.value,
+        tags=(*WORDS[emotion].mood.split(", "), style.value),
+        title=f"{emotion} {turn}",
+        artist="BGM Studio's composer",
+        source=f"{style}, seed {number}, soundfont {font.name}",
+        style=style,
+        seed=number,
+    )
+
+
+def _instruments(score: Score) -> list[str]:
+    """Who plays, by General MIDI's names; the drums where there are any."""
+    playing = {part.role for part in score.parts if part.role is not Role.DRUMS}
+    names = [GENERAL_MIDI[part.program].name for part in score.parts if part.role in playing]
+    return list(dict.fromkeys([*names, *(["drums"] if len(playing) < len(score.parts) else [])]))
+
+
+def _cue(piece: Composed) -> Cue:
+    """From the middle of a piece: neither an opening nor an ending."""
+    number, frames = FIRST_SEED + piece.seed, frames_of(COMPOSED_SECONDS)
+    whole = Piece(number, COMPOSED_SECONDS, piece.style)
+    return Cue(whole, frames, Emotion(piece.emotion), 1.0, "", number, opening=False, ending=False)

@@ -85,7 +85,7 @@ def test_json_is_a_line_for_each(videos: Path, done: Path, capsys: pytest.Captur
 
 def test_the_same_again_does_nothing(clips: Path, done: Path, settings: Settings) -> None:
     before = {file: file.stat().st_mtime_ns for file in done.rglob("*") if file.is_file() and file.name != REPORT}
-    again = batch(clips, done, settings)
+    again = batch(f"file://{clips}", f"file://{done}", settings)  # by their addresses, which are the same places
     assert statuses(again) == ["already there"] * 2
     assert again["first.mp4"].lufs is not None
     assert before == {f: f.stat().st_mtime_ns for f in before}

@@ -16,6 +16,7 @@ import pytest
 
 from bgm.batch import cluster, run
 from bgm.batch.cluster import Cluster
+from bgm.batch.run import REPORT
 from bgm.cli import main
 from bgm.errors import BadInput
 from bgm.progress import unheard
@@ -38,10 +39,29 @@ def test_a_head_that_does_not_answer_is_one_sentence(
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         address = f"{scheme}127.0.0.1:{closed.getsockname()[1]}"
-    words = ["batch", str(clips), "--out", str(tmp_path / "out"), "--cluster", address, "--quiet", *WORDS]
+    report = tmp_path / "out" / REPORT
+    report.parent.mkdir()
+    report.write_text("an earlier run's\n", "utf-8")
+    words = ["batch", str(clips), "--out", str(report.parent), "--cluster", address, "--quiet", *WORDS]
     assert main(words) == 2
     told = capsys.readouterr().err.splitlines()
     assert told == [f"bgm: no Ray cluster answers at {address} (Connection refused)"]
+    assert report.read_text("utf-8") == "an earlier run's\n"
+
+
+@pytest.mark.usefixtures("as_if_ray")
+def test_auto_does_not_wait_for_a_head_that_died(
+    clips: Path, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray notes the last head of a machine, and for one that is gone it retries without end."""
+    services = pytest.importorskip("ray._private.services", reason="Ray is not installed (requirements-cluster.txt)")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        noted = f"127.0.0.1:{closed.getsockname()[1]}"
+    monkeypatch.setattr(services, "get_ray_address_from_environment", lambda *_: noted)
+    with pytest.raises(BadInput, match=f"no Ray cluster answers at {noted}"):
+        run.run(str(clips), str(tmp_path / "out"), settings, unheard, Cluster("auto"))
 
 
 @pytest.mark.usefixtures("as_if_ray")

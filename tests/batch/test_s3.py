@@ -1,6 +1,6 @@
 """S3 by fsspec, against moto's server on this machine: same bytes as from a disk, and rights that are missing.
 
-Needs what requirements-cluster.txt and requirements-dev.txt install; nothing leaves the machine.
+Needs what requirements-cluster-dev.txt installs; nothing leaves the machine.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from bgm.cli import main
 from bgm.progress import unheard
 from bgm.settings import Settings
 
-s3fs = pytest.importorskip("s3fs", reason="s3fs is not installed (requirements-cluster.txt)")
-moto = pytest.importorskip("moto.server", reason="moto is not installed (pip install 'moto[server]==5.2.5')")
+s3fs = pytest.importorskip("s3fs", reason="s3fs is not installed (requirements-cluster-dev.txt)")
+moto = pytest.importorskip("moto.server", reason="moto is not installed (requirements-cluster-dev.txt)")
 
 RIGHTS = {
     "Version": "2012-10-17",

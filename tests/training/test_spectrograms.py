@@ -19,10 +19,9 @@ from PIL import Image
 from bgm.errors import BadInput
 from bgm.media.audio import SAMPLE_RATE
 from bgm.music.riffusion.spectrogram import mel_from_image
-from bgm.training import data_card, licences, spectrograms
-from bgm.training.composed import pieces
+from bgm.training import licences, spectrograms
 from bgm.training.spectrograms import Job, Options, crops, held_out, is_fit, make
-from bgm.training.tracks import Track, read_tracks
+from bgm.training.tracks import Track, composed, read_tracks
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -115,14 +114,14 @@ def test_what_was_left_out_is_named_with_why(made: tuple[Path, int]) -> None:
     why = {line["track"]: line["left_out"] for line in ledger if not line["crops"]}
     assert set(why) == {"calm/broken.mp3", "calm/silent.flac", "reserved.flac", "unlabelled.flac"}
     assert "All rights reserved" in why["reserved.flac"] and "silent" in why["calm/silent.flac"]
-    card = (made[0] / data_card.CARD).read_text()
+    card = (made[0] / licences.CARD).read_text()
     assert all(f"- {name}: {sentence}" in card for name, sentence in why.items())
 
 
 def test_the_card_gives_each_author_credit_and_no_licence_that_some_lack(made: tuple[Path, int]) -> None:
-    card = (made[0] / data_card.CARD).read_text()
+    card = (made[0] / licences.CARD).read_text()
     assert "A by Ann, CC-BY-4.0 (https://creativecommons.org/licenses/by/4.0/), 2 crops" in card
-    assert data_card.licence(made[0]) == "other"
+    assert licences.of_set(made[0]) == "other"
 
 
 def test_running_again_makes_nothing_anew_and_another_choice_leaves_no_old_picture(
@@ -226,7 +225,7 @@ def test_of_each_emotion_some_tracks_are_held_out_whoever_else_is_there() -> Non
 def test_a_composed_piece_has_true_labels_and_each_is_another(tmp_path: Path) -> None:
     for name in (".tracks", "train"):
         (tmp_path / name).mkdir()
-    found = pieces(15, [])
+    found = composed(15, [])
     assert len({track.emotion for track in found[:7]}) == 7 and len({track.name for track in found}) == 15
     made = make(Job(found[3], "train", tmp_path, Options(crops=1)))
     (row,) = made["rows"]

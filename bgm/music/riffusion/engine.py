@@ -52,6 +52,7 @@ class Riffusion(Composer):
     revision: ClassVar[str] = "5"
     heeds: ClassVar[tuple[str, ...]] = ("lora",)
     reads_sentences: ClassVar[bool] = True
+    paints: ClassVar[bool] = True
 
     def __init__(
         self,
