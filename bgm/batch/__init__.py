@@ -1,1 +1,1 @@
-"""Many videos. Each is one unit of work that may be done anywhere, again, and by two machines at once."""
+"""Many videos. Each is one unit of work: idempotent, safe to retry on any machine and to run on two at once."""

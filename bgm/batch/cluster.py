@@ -1,7 +1,7 @@
-"""The units on a Ray cluster: tasks for whole videos, one painter for each GPU. The only module that knows Ray.
+"""Units on a Ray cluster: one task per video, one painter actor per GPU (:mod:`bgm.batch.painters`).
 
-Ray gives the work to machines, and again to others when one dies; that a unit may be done twice is the unit's matter
-(:mod:`bgm.batch.work`). Names, settings, steps and pictures go over the wire; videos lie on the shared storage.
+Ray schedules the tasks and retries those whose worker or node died; units are idempotent (:mod:`bgm.batch.work`), so a
+retry is harmless. Only names, settings, progress and spectrograms cross the network; videos stay on shared storage.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ LOCAL, AUTO = "local", "auto"
 NEEDS_RAY = "pip install -r requirements-cluster.txt"
 NEEDS_STUDIO = "install the same version on each, where Python finds it (PYTHONPATH)"
 RETRIES = 3
-"""How often a unit is begun again when its worker or machine died; then it may be the unit's own fault."""
+"""How often a unit is retried when its worker or node died; beyond that the video itself may be the cause."""
 AHEAD, LEAST_AHEAD = 2, 4
-"""Units in flight for each that can run: enough to keep all busy and to let an autoscaler see what is wanted, and few
-enough to stop soon."""
+"""Tasks submitted per slot: enough to keep every slot busy and to show an autoscaler the demand, few enough to stop
+quickly."""
 TELL_EVERY_S, HEAR_EVERY_S, LOOK_EVERY_S = 0.5, 0.5, 10.0
 REACH_S, SPEAK_S = 5.0, 15.0
 TOKEN = "; if it asks for a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
-"""Ray sends none to an address that was named, even where it has one (Ray 2.60, token authentication)."""
+"""Ray 2.60 sends no token to an explicit address, even if one is configured, unless the mode is set."""
 ROOM_WAIT_S = 600.0
-"""How long a cluster may take to start a machine that is large enough."""
+"""How long an autoscaler may take to start a node that is large enough."""
 STOP_S = 1.0
 
 log = logging.getLogger("bgm")
@@ -49,7 +49,7 @@ log = logging.getLogger("bgm")
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """Where units run, and what each of them claims there."""
+    """Where units run, and the resources that each one requests."""
 
     address: str
     """``local``, ``auto``, ``HOST:PORT`` or ``ray://HOST:10001``."""
@@ -67,12 +67,12 @@ class Cluster:
 
 
 def why_no_ray() -> str | None:
-    """Why there can be no cluster here, or None."""
+    """Why no cluster can be used here, or None."""
     return None if find_spec("ray") else f"a cluster needs Ray: {NEEDS_RAY}"
 
 
 def outcomes(units: Sequence[Unit], settings: Settings, listen: Listener, cluster: Cluster) -> Iterator[Outcome]:
-    """As they come, begun in the order given. Raises BadInput where there is no Ray, no cluster or no room in it."""
+    """Outcomes as units end; units start in the order given. Raises BadInput without Ray, a cluster, or room in it."""
     missing = why_no_ray()
     if missing:
         raise BadInput(missing)
@@ -83,22 +83,22 @@ def outcomes(units: Sequence[Unit], settings: Settings, listen: Listener, cluste
 
 @contextmanager
 def _connected(cluster: Cluster) -> Iterator[None]:
-    """To a cluster of one's own on this machine, which goes again, or to one that is there."""
+    """Connected to a running cluster, or to a temporary one on this machine, which is shut down at the end."""
     import ray
 
     if ray.is_initialized():
         yield
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))  # for ever, by default
-    # With this address a cluster of one's own listens on this machine only.
+    os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))  # unlimited by default
+    # With this address the temporary cluster listens on loopback only.
     own = {"_node_ip_address": "127.0.0.1", "include_dashboard": False} if cluster.address == LOCAL else {}
     environment = {"env_vars": {name: os.environ.get(name, value) for name, value in THREADS.items()}}
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         with nullcontext() if own else _silence():
             ray.init(address=cluster.address, namespace="bgm", runtime_env=environment, **quiet, **own)
-    except Exception as error:  # Ray raises bare ones too, where a process of its own doesn't start in time
+    except Exception as error:  # Ray raises plain Exception too, e.g. when one of its processes doesn't start in time
         said = "Ray does not start on this machine" if own else f"no Ray cluster answers at {cluster.address}"
         closed = "" if own or os.environ.get("RAY_AUTH_MODE") else TOKEN
         raise BadInput(f"{said} ({first_line(error, type(error).__name__)}{closed})") from error
@@ -110,7 +110,9 @@ def _connected(cluster: Cluster) -> Iterator[None]:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Ray's C++ writes a warning a second, past Python's streams, of what we then say in one sentence."""
+    """Mute file descriptor 2: while Ray's C++ core retries it logs there every second, bypassing sys.stderr, what we
+    then report in one sentence.
+    """
     kept = os.dup(2)
     try:
         with Path(os.devnull).open("wb") as nothing:
@@ -161,7 +163,7 @@ def _check_reachable(address: str) -> None:
 
 
 def _check_it_speaks(place: str, address: str) -> None:
-    """gRPC, as a head does and what else may listen there does not."""
+    """Check that it speaks gRPC, as a Ray head does."""
     import grpc
 
     channel = grpc.insecure_channel(place, options=[("grpc.enable_http_proxy", 0)])
@@ -174,7 +176,7 @@ def _check_it_speaks(place: str, address: str) -> None:
 
 
 class Board:
-    """Where workers say how far they are. Losing it loses no work."""
+    """The actor that collects the workers' progress. If it is lost, no work is lost."""
 
     def __init__(self) -> None:
         self._steps: dict[str, Step] = {}
@@ -188,7 +190,7 @@ class Board:
 
 
 def work(unit: Unit, settings: Settings, board: Any, painters: Sequence[Any]) -> Outcome:
-    """In a worker's process."""
+    """The task: one unit in a worker process."""
     said = 0.0
 
     def listen(step: Step) -> None:
@@ -204,7 +206,7 @@ def work(unit: Unit, settings: Settings, board: Any, painters: Sequence[Any]) ->
 
 
 def _count(outcome: Outcome) -> None:
-    """For Ray's dashboard and Prometheus, where the names begin with ``ray_``."""
+    """For Ray's dashboard and Prometheus, which prefix the names with ``ray_``."""
     ended, seconds = _metrics()
     ended.inc(tags={"outcome": outcome.status})
     for stage, spent in outcome.stages.items():
@@ -222,7 +224,7 @@ def _metrics() -> tuple[Any, Any]:
 
 
 class _Driver:
-    """Keeps a few units ahead of the machines, hears of them, and takes what they give."""
+    """Submits tasks a few ahead of the free slots, polls their progress and collects their outcomes."""
 
     def __init__(self, units: Sequence[Unit], settings: Settings, listen: Listener, cluster: Cluster) -> None:
         import ray
@@ -250,7 +252,7 @@ class _Driver:
         except (KeyboardInterrupt, Cancelled):
             for ref in self._flying:
                 ray.cancel(ref)
-            ray.wait(list(self._flying), num_returns=len(self._flying), timeout=STOP_S)  # they clean up behind them
+            ray.wait(list(self._flying), num_returns=len(self._flying), timeout=STOP_S)  # time to clean up
             raise
 
     def _begin(self) -> None:
@@ -260,7 +262,7 @@ class _Driver:
             self._flying[self._task.remote(unit, self._settings, self._board, self._painters.actors)] = unit
 
     def _look(self) -> None:
-        """Machines come and go."""
+        """Nodes join and leave: update slots and painters."""
         import ray
 
         if time.monotonic() - self._looked < LOOK_EVERY_S:
@@ -277,7 +279,7 @@ class _Driver:
             log.warning("%s: waiting for one", self._no_room())
 
     def _fitting(self, machine: dict[str, float]) -> int:
-        """How many units a machine holds at a time."""
+        """How many units fit on a node at a time."""
         by_memory = machine.get("memory", 0) // self._cluster.memory
         return int(min(machine.get("CPU", 0) // self._cluster.cpus, by_memory))
 
@@ -303,7 +305,7 @@ class _Driver:
         except ray.exceptions.OutOfMemoryError:
             why = f"it needs more memory than its machine had, {RETRIES + 1} times: claim more with --gib"
             return Outcome(unit.name, "failed", why=why)
-        except ray.exceptions.RayTaskError as error:  # every other video would fail as fast as this one
+        except ray.exceptions.RayTaskError as error:  # the node is misconfigured: every other video would fail as fast
             why = first_line(error.cause, type(error).__name__)
             raise BadInput(f"a machine of the cluster can't run the studio ({why}): {NEEDS_STUDIO}") from error
         except ray.exceptions.RayError as error:

@@ -1,4 +1,4 @@
-"""The GPUs of a Ray cluster: an actor on each with the model loaded once, and how a worker without a GPU uses them."""
+"""Painters on a Ray cluster: one actor per GPU with the model loaded once, and the client that CPU workers use."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bgm.settings import Settings
 Result = TypeVar("Result")
 
 INSIDE = 8
-"""Jobs that may wait in one painter."""
+"""Concurrent calls per actor: one job at work, the others in its queue."""
 TRIES, ASKED = 5, 4
 ANSWER_S, START_S = 5.0, 180.0
 NO_ANSWER = "the painter was lost: another is asked"
@@ -30,30 +30,30 @@ log = logging.getLogger("bgm")
 
 
 class Painter:
-    """On a GPU's machine, for whoever asks, in the order of asking."""
+    """The actor on a GPU node. Jobs run one at a time, first come, first served."""
 
     def __init__(self) -> None:
         self._line = Line()
 
     def missing(self, key: ModelKey) -> str | None:
-        """Why it can't paint here."""
+        """Why it can't paint on this node, or None."""
         return model.why_missing(key)
 
     def jobs(self) -> int:
-        """Waiting or at work."""
+        """Jobs waiting or at work."""
         return self._line.length()
 
     def ready(self, key: ModelKey) -> tuple[str, ...]:
         return model.shared(key, silent).notes
 
     def paint(self, job: PaintJob) -> Iterator[Any]:
-        """Fractions, at last the picture."""
+        """Yields fractions of progress, then the picture."""
         with self._line.turn(silent):
             yield from paint.paint(job)
 
 
 class Painters:
-    """The driver's: one actor for each GPU that there is, none where the music needs none."""
+    """The driver's pool: one actor per GPU of the cluster, or none if the music engine needs none."""
 
     def __init__(self, settings: Settings) -> None:
         self.actors: list[Any] = []
@@ -66,12 +66,14 @@ class Painters:
         self._named = name == self._engine
 
     def grow(self, gpus: int) -> None:
-        """Employ the GPUs that came; ``auto`` leaves those that can't paint. Raises EngineUnavailable if named."""
+        """Start an actor on each new GPU. If they can't paint, ``auto`` goes on without; a named engine raises
+        EngineUnavailable.
+        """
         import ray
 
         if self._key is None or gpus <= len(self.actors):
             return
-        # A machine's death restarts its actor on another GPU, if one is free, and only then.
+        # When a node dies its actor restarts on another GPU, provided that one is free.
         actor = ray.remote(num_gpus=1, num_cpus=0, max_restarts=-1, max_concurrency=INSIDE)(Painter)
         came = [actor.remote() for _ in range(gpus - len(self.actors))]
         if not self.actors:
@@ -101,7 +103,10 @@ def _missing(painter: Any, key: ModelKey) -> str | None:
 
 
 class RemotePainter(painting.Painter):
-    """A worker's: the least busy of some painters, another one where that one died. No bit depends on which it is."""
+    """A worker's client: picks the least busy of a few painters and retries on another if that one dies.
+
+    Which painter is used doesn't change a single bit of the result.
+    """
 
     def __init__(self, painters: Sequence[Any]) -> None:
         self._painters = list(painters)
@@ -135,12 +140,12 @@ class RemotePainter(painting.Painter):
         except (ray.exceptions.RayError, StopIteration):
             raise
         except BaseException:
-            ray.cancel(stream)  # a stream that nobody reads would be painted to its end all the same
+            ray.cancel(stream)  # Ray keeps running a generator whose stream was dropped
             raise
         raise BgmError("the painter ended before the music was painted")
 
     def _chosen(self, progress: Progress) -> Any:
-        """Only one that answers: a dead one without a GPU to restart on never would."""
+        """Only one that answers: a dead actor without a GPU to restart on never will."""
         import ray
 
         for _ in range(TRIES):
@@ -169,7 +174,7 @@ def _patiently(work: Callable[[], Result], progress: Progress) -> Result:
     for attempt in range(TRIES):
         try:
             return work()
-        except ray.exceptions.RayTaskError as error:  # the painter lives: the job itself failed there
+        except ray.exceptions.RayTaskError as error:  # the painter is alive: the job itself failed
             raise error.cause if isinstance(error.cause, BgmError) else error from error
         except ray.exceptions.RayError:
             progress(0.0, NO_ANSWER)

@@ -1,4 +1,4 @@
-"""Do all units, in this process one after the other or on a Ray cluster; tell how far they are and how they ended."""
+"""Run a batch, sequentially in this process or on a Ray cluster, with progress and a report."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bgm.progress import Listener, Remaining, Step
 from bgm.settings import Settings
 
 REPORT = "batch.jsonl"
-"""In the results' folder: a line for each unit that has ended."""
+"""In the output folder: one line of JSON per finished unit."""
 REPORT_EVERY_S = 10.0
 STATUSES: tuple[Status, ...] = ("made", "already there", "failed", "stopped")
 
@@ -27,7 +27,7 @@ log = logging.getLogger("bgm")
 def run(source: str, out: str, settings: Settings, listen: Listener, cluster: Cluster | None) -> list[Outcome]:
     """All videos of ``source`` (see :func:`bgm.batch.units.plan`) into ``out``; ``cluster`` None is a plain loop.
 
-    A stop (Ctrl-C, Cancelled) passes through when the report is written. Raises BadInput where nothing can be begun.
+    The report is written before a stop (Ctrl-C, Cancelled) is re-raised. Raises BadInput if no unit can be started.
     """
     source, out = storage.plain(source), storage.plain(out)
     planned = plan(source, out)
@@ -38,7 +38,7 @@ def run(source: str, out: str, settings: Settings, listen: Listener, cluster: Cl
 
 
 class _Batch:
-    """What has ended, what is at work, and who is told."""
+    """The state of one batch: finished and running units, progress, report."""
 
     def __init__(self, planned: Plan, report: str, listen: Listener) -> None:
         self._units, self._report, self._listen = planned.units, report, listen
@@ -48,7 +48,8 @@ class _Batch:
         self._remaining, self._written = Remaining(), 0.0
 
     def do(self, settings: Settings, cluster: Cluster | None) -> list[Outcome]:
-        units = sorted(self._units, key=lambda unit: -self._sizes[unit.name])  # the longest first: none is left alone
+        # Longest first, so that none is left running alone at the end.
+        units = sorted(self._units, key=lambda unit: -self._sizes[unit.name])
         try:
             for outcome in _outcomes(units, settings, self.heard, cluster):
                 self._end(outcome)
@@ -63,11 +64,11 @@ class _Batch:
         return self.outcomes()
 
     def outcomes(self) -> list[Outcome]:
-        """In the order in which the videos were given."""
+        """Of the finished units, in the order in which the videos were given."""
         return [self._ended[unit.name] for unit in self._units if unit.name in self._ended]
 
     def heard(self, step: Step) -> None:
-        """A step of one unit; what a worker says may arrive after its result."""
+        """Progress of one unit. A worker's last step may arrive after its outcome."""
         if step.of not in self._ended:
             self._open[step.of] = step.overall
             self._listen(step)
@@ -82,7 +83,9 @@ class _Batch:
             self._write()
 
     def _tell(self) -> None:
-        """Of the whole. A unit weighs what its file does; those that were there already say nothing of the speed."""
+        """Progress of the whole, units weighted by file size; units that were already there don't count, for they say
+        nothing about speed.
+        """
         there = sum(self._sizes[n] for n, o in self._ended.items() if o.status == "already there")
         done = sum(self._sizes[name] for name in self._ended) - there
         done_in_part = sum(self._sizes[name] * overall for name, overall in self._open.items())
@@ -112,7 +115,7 @@ def _outcomes(
 
 
 def table(outcomes: Iterable[Outcome]) -> str:
-    """Every unit on a line, what failed last, and the sum."""
+    """One line per unit, failures last, and the totals."""
     rows = sorted(outcomes, key=lambda outcome: (outcome.status == "failed", outcome.name))
     width = max([len(row.name) for row in rows], default=0)
     lines = [f"{'video':<{width}}  {'':13}  {'seconds':>7}  {'LUFS':>6}"]

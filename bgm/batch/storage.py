@@ -1,6 +1,6 @@
-"""Files on this machine (or a disk that all machines share) and in object stores, by one set of functions.
+"""Files on local or shared disks and in object stores, behind one set of functions.
 
-What has ``://`` in its name is fsspec's; everything else is a path. Each failure is one sentence that names the file.
+Names with ``://`` go through fsspec, all others are paths. Every failure is one sentence that names the file.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
     from bgm.batch.units import Unit
 
 CHECKPOINT = ("project.json", "state.json", "stems/activity.json", "stems/voice.flac", "media/audio.flac", "takes/")
-"""What of a project saves work: the rest is made again in seconds."""
+"""The files of a project worth keeping: everything else is recomputed in seconds."""
 
 
 def is_address(name: str) -> bool:
-    """Is it for fsspec?"""
+    """Whether it goes through fsspec."""
     return "://" in name
 
 
 def plain(name: str) -> str:
-    """``file:///videos`` is ``/videos``: a disk's folders are made and its files renamed, which a store can't do."""
+    """``file:///videos`` becomes ``/videos``: on a disk folders must be created and files can be renamed."""
     return name.removeprefix("file://")
 
 
 def join(base: str, *names: str) -> str:
-    """A file below ``base``; a name that is a whole path stays one."""
+    """A file below ``base``; an absolute path stays as it is."""
     return "/".join([base.rstrip("/"), *names]) if is_address(base) else str(Path(base, *names).resolve())
 
 
@@ -44,7 +44,7 @@ def parent(name: str) -> str:
 
 
 def is_folder(name: str) -> bool:
-    """Raises BadInput where nothing has this name."""
+    """Raises BadInput if nothing has this name."""
     if not is_address(name):
         if not Path(name).exists():
             raise BadInput(f"there is no folder or list {name}")
@@ -71,13 +71,13 @@ def read(name: str) -> bytes:
 
 
 def read_if_there(name: str) -> bytes | None:
-    """As :func:`read`, None where there is no such file."""
+    """Like :func:`read`, but None if there is no such file."""
     with _open(name) as (fs, path):
         return fs.cat_file(path) if fs.exists(path) else None
 
 
 def write(name: str, text: str) -> None:
-    """Replace a small file in one step: object stores know no other way, on a disk it is renamed into place."""
+    """Replace a small file atomically: a put in an object store, a rename on a disk."""
     if not is_address(name):
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         write_text(Path(name), text)
@@ -87,7 +87,7 @@ def write(name: str, text: str) -> None:
 
 
 def check_writable(folder: str) -> None:
-    """Make the results' folder. Raises BadInput, before any work, where nothing can be written there."""
+    """Create the output folder. Raises BadInput, before any work, if it can't be written to."""
     probe = join(folder, ".bgm-writable")
     try:
         write(probe, "")
@@ -98,7 +98,7 @@ def check_writable(folder: str) -> None:
 
 
 def size(name: str) -> int:
-    """Bytes, 0 where it can't be told: what a unit costs, roughly."""
+    """Bytes, or 0 if unknown: a rough estimate of a unit's cost."""
     try:
         with _open(name) as (fs, path):
             return int(fs.size(path) or 0)
@@ -107,7 +107,7 @@ def size(name: str) -> int:
 
 
 def stamp(name: str) -> str | None:
-    """What a file is: of a path all its bytes count, of an object what the store says of its version. None: no file."""
+    """Identifies a file's content: a path by its bytes, an object by size and the store's checksum; None: no file."""
     if not is_address(name):
         from bgm.digest import fingerprint
 
@@ -130,19 +130,19 @@ def subtitles_beside(video: str) -> list[str]:
 
 @dataclass
 class AtHand:
-    """A unit with paths of this machine; :meth:`save` keeps what is finished so far where the unit came from."""
+    """A unit with local paths. ``save`` writes the checkpoint back to where the unit came from."""
 
     unit: Unit
     save: Callable[[], None] = lambda: None
     deliver: Callable[[Path], str] = str
-    """Bring the result to its place; where it lies now."""
+    """Upload the result; returns its final name."""
 
 
 @contextmanager
 def at_hand(unit: Unit) -> Iterator[AtHand]:
-    """A unit on disks that are shared is at hand as it is; one of an object store is brought, and its work returned.
+    """A unit on disk is used in place; one in an object store is downloaded, and its checkpoint and result uploaded.
 
-    The scratch folder lies where TMPDIR says and needs room for the video, its sound and its music.
+    The scratch folder is created in TMPDIR and needs room for the video, its sound and its music.
     """
     if not is_address(unit.video) and not is_address(unit.out):
         Path(unit.project).parent.mkdir(parents=True, exist_ok=True)
@@ -154,13 +154,13 @@ def at_hand(unit: Unit) -> Iterator[AtHand]:
         try:
             yield AtHand(copy.local, copy.save, copy.deliver)
         except BaseException:
-            copy.save()  # what was finished before a failure or a stop is worth keeping too
+            copy.save()  # keep the checkpoint after a failure or a stop too
             raise
 
 
 @dataclass
 class _Copy:
-    """A unit's files in a scratch folder, and what of them its store has already."""
+    """A unit's files in a scratch folder, and which versions of them the store already has."""
 
     unit: Unit
     scratch: Path
@@ -186,7 +186,7 @@ class _Copy:
                     self.known[name] = _version(folder / name)
 
     def save(self) -> None:
-        """Documents last: what they promise is there before them."""
+        """JSON documents last: the files that they refer to must be there first."""
         folder = Path(self.local.project)
         names = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
         kept = [name for name in names if name.startswith(CHECKPOINT) and "/." not in f"/{name}"]
@@ -214,7 +214,7 @@ def _get(address: str, target: Path) -> None:
 
 
 def _put(source: Path, address: str) -> None:
-    """An object appears when it is whole; on a disk the copy is renamed into place."""
+    """Atomic: an object appears once complete; on a disk the copy is renamed into place."""
     if not is_address(address):
         from shutil import copyfile
 
@@ -230,7 +230,7 @@ def _put(source: Path, address: str) -> None:
 
 @contextmanager
 def _open(name: str) -> Iterator[tuple[Any, str]]:
-    """The file system and the name there; what any of them raises becomes one sentence, but a path's OSError stays."""
+    """The file system and the path in it. Its exceptions become one sentence, except OSErrors of local paths."""
     import fsspec
 
     try:
@@ -256,5 +256,5 @@ def _disk() -> Any:
 
 
 def first_line(error: BaseException, otherwise: str = "no message") -> str:
-    """What an error says, short enough to stand in a sentence; ``otherwise`` where it says nothing."""
+    """The first line of an error's message, short enough to quote; ``otherwise`` if it has none."""
     return (str(error).strip().splitlines() or [otherwise])[0][:160].rstrip(".")

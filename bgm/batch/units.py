@@ -1,4 +1,4 @@
-"""What a batch is made of: which videos, what each is called, where its result goes, and how each ended."""
+"""The units of a batch: which videos, their names, where results go, and how each ended."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from bgm.batch import storage
 from bgm.errors import BadInput
 
 MORE_SUFFIXES = (".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv", ".3gp", ".ogv")
-"""What a folder's videos may end with beside what we write ourselves. A list may name any file, sound too."""
+"""Suffixes that count as video in a folder, beside those that we write. A list may name any file, audio too."""
 PROJECTS = "projects"
-"""Beside the results: the project of each, which the page and the shell open as any other."""
+"""Subfolder of the results: one project per video, which the page and the shell open like any other."""
 Status = Literal["made", "already there", "failed", "stopped"]
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One video. Paths that every machine sees, or addresses that fsspec knows (``s3://…``)."""
+    """One video. Paths that every node sees, or fsspec addresses (``s3://…``)."""
 
     name: str
     video: str
     out: str
-    """The result; where that kind of file can't hold it, a suffix that can is added."""
+    """The result; if its container can't hold the streams, the suffix of one that can is appended."""
     project: str
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a unit ended, for the table and, field by field, for JSON. ``why`` is a sentence for what failed."""
+    """How a unit ended, for the table and, field by field, for JSON. ``why``: one sentence about a failure."""
 
     name: str
     status: Status
@@ -40,21 +40,21 @@ class Outcome:
     why: str = ""
     where: str = ""
     stages: Mapping[str, float] = field(default_factory=dict)
-    """Seconds of each stage that ran."""
+    """Seconds per stage that ran."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The units, in the order given, and sentences about what was changed on the way."""
+    """The units in the order given, and notes on renamed and repeated videos."""
 
     units: tuple[Unit, ...]
     notes: tuple[str, ...]
 
 
 def plan(source: str, out: str) -> Plan:
-    """The videos of a folder, those that a text file lists one a line, or the one video named.
+    """The videos of a folder, of a text file that lists one per line, or the single video named.
 
-    Raises BadInput where there is none, and where the results would lie among the videos.
+    Raises BadInput if there is none, and if the output folder lies inside the input folder.
     """
     out = out if storage.is_address(out) else str(Path(out).resolve())
     videos, notes = _without_repeats(_videos(source, out))
@@ -69,7 +69,7 @@ def plan(source: str, out: str) -> Plan:
 
 
 def is_video(name: str) -> bool:
-    """Does a file of this name count as a video of a folder?"""
+    """Whether a file of this name in a folder counts as a video."""
     from bgm.media.forms import VIDEO_FORMS
 
     hidden = PurePosixPath(name).name.startswith(".")
@@ -89,7 +89,7 @@ def _videos(source: str, out: str) -> list[str]:
 
 
 def _listed(source: str) -> Iterator[str]:
-    """Paths are relative to the list's own folder; empty lines and those after # are none."""
+    """Paths are relative to the list's folder; empty lines and lines that start with # are skipped."""
     try:
         text = storage.read(source).decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -108,7 +108,9 @@ def _without_repeats(videos: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _names(videos: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The file's own name for the first that has it, so that a longer list changes no name; a digest for the others."""
+    """The file's own name for the first video that has it, with a digest added for the others: appending to a list
+    never renames a result.
+    """
     from bgm.digest import digest
 
     taken: set[str] = set()

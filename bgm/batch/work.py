@@ -1,7 +1,7 @@
-"""One unit of a batch, wherever it is done: from the video to the finished file, and the same bytes each time.
+"""One unit of a batch: from the video to the finished file, byte-identical wherever and however often it runs.
 
-It may be begun again by another machine after this one died, or even beside it (one that was only cut off still works):
-files appear when they are whole, what is finished is not done again, and who finds the project locked waits.
+Another machine may retry it after this one died, or even run it at the same time (a partitioned node keeps working):
+files appear only when complete, finished steps are not repeated, and a unit that finds its project locked waits.
 """
 
 from __future__ import annotations
@@ -31,30 +31,30 @@ THREADS = {
     "MKL_NUM_THREADS": "1",
     "OMP_WAIT_POLICY": "PASSIVE",
 }
-"""What a unit's process needs before NumPy is imported: sums of other lengths are other bits, so each unit has one
-thread; machines are filled with units instead."""
+"""Set before NumPy is imported: the order of a parallel sum changes its bits, so each unit gets one thread and a
+machine runs several units instead."""
 RECEIPT = "result.json"
-"""In the project: what the result was made from, and what it was then."""
+"""In the project: digest of the inputs and of the result."""
 BUSY_WAIT_S = 120.0
-"""A lock goes with its process, on a network's disk with its lease."""
+"""A lock is released with its process; on a network file system, when its lease ends."""
 
 log = logging.getLogger("bgm")
 
 
 def one_thread() -> None:
-    """For this process, unless who started it chose other numbers. Before NumPy is imported."""
+    """Set THREADS for this process unless the environment already does. Call before NumPy is imported."""
     for name, value in THREADS.items():
         os.environ.setdefault(name, value)
 
 
 def make(unit: Unit, settings: Settings, listen: Listener = unheard) -> Outcome:
-    """Do one unit. A video that can't be done is an outcome; only Cancelled and what ends a process are raised."""
+    """Process one unit. A failure is an outcome; only Cancelled and what ends the process are raised."""
     told = _Told(unit.name, listen)
     try:
         outcome = _already_there(unit, settings) or _made(unit, settings, told)
     except (Cancelled, KeyboardInterrupt):
         raise
-    except Exception as error:  # one bad video must not take the others with it
+    except Exception as error:  # one bad video must not end the batch
         outcome = Outcome(unit.name, "failed", why=_sentence(error, unit))
     return replace(outcome, seconds=told.elapsed(), stages=told.stages(), where=socket.gethostname())
 
@@ -84,7 +84,7 @@ def _done(here: storage.AtHand, settings: Settings, told: _Told) -> Rendered:
 
 
 def _patiently(work: Callable[[], Rendered], told: _Told) -> Rendered:
-    """Every step resumes, so whoever finds the project in other hands just begins again."""
+    """Retry while another process holds the project's lock: every step resumes."""
     from bgm.project import Busy
 
     until = time.monotonic() + BUSY_WAIT_S
@@ -99,7 +99,7 @@ def _patiently(work: Callable[[], Rendered], told: _Told) -> Rendered:
 
 
 def _already_there(unit: Unit, settings: Settings) -> Outcome | None:
-    """Whether the result is what this video and these settings give, found without bringing anything large."""
+    """The outcome if the result is up to date for this video and these settings, without downloading anything large."""
     found = storage.read_if_there(storage.join(unit.project, RECEIPT))
     try:
         receipt = json.loads(found) if found else {}
@@ -111,9 +111,9 @@ def _already_there(unit: Unit, settings: Settings) -> Outcome | None:
 
 
 def _key(unit: Unit, settings: Settings, out: str) -> str | None:
-    """The digest of all that decides the result, and of the result; None where the project or the result is missing.
+    """Digest of everything that determines the result, and of the result; None if project or result is missing.
 
-    Of project.json everything counts but the place of the video, which differs by machine.
+    All of project.json counts except the video's path, which differs between machines.
     """
     from bgm import project as projects
     from bgm.digest import digest
@@ -140,7 +140,7 @@ def _sentence(error: Exception, unit: Unit) -> str:
 
 
 class _Told:
-    """A unit's steps, named after it, and the seconds of its stages: the time until a stage's word is that stage's."""
+    """Forwards a unit's progress under its name and times its stages: the time up to a step belongs to its stage."""
 
     def __init__(self, name: str, listen: Listener) -> None:
         self._name, self._listen = name, listen

@@ -1,1 +1,1 @@
-"""A GPU that paints for others over HTTP: pictures go in, progress and pictures come out, no files and no names."""
+"""Riffusion on a remote GPU over HTTP: spectrograms in, progress and spectrograms out; no files, no names."""

@@ -1,4 +1,4 @@
-"""``python -m bgm.painter``: this machine's GPU paints for others. The model is BGM_MUSIC's and BGM_LORA's."""
+"""``python -m bgm.painter``: serve this machine's GPU to other pages. BGM_MUSIC and BGM_LORA select the model."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as bgm.__main__ does, before NumPy and torch are loaded
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as in bgm.__main__: before NumPy and torch are loaded
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from bgm import environment
@@ -20,7 +20,7 @@ from bgm.painter.server import Server
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serve until it is stopped; 2, with one sentence, where it can't be."""
+    """Serve until stopped. Exit status 2, with one sentence, if it can't start."""
     p = argparse.ArgumentParser("python -m bgm.painter", description=__doc__)
     p.add_argument("--host", default="127.0.0.1", help="where to listen (default: this machine only)")
     p.add_argument("--port", type=int, default=8000)
@@ -43,13 +43,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def model_of(operator: environment.Environment) -> ModelKey:
-    """The model that the operator chose; a painter needs no GPU to be told so by name of its device."""
+    """The operator's choice; with BGM_DEVICE=cpu a painter runs without a GPU."""
     model = operator.music.partition(":")[2] or None
     return ModelKey.of(EngineOptions(model=model, offline=operator.offline, device=operator.device, lora=operator.lora))
 
 
 def serve(server: Server, host: str, port: int) -> None:
-    """Until SIGTERM or Ctrl-C: jobs at work are given five seconds, and their pages ask again."""
+    """Until SIGTERM or Ctrl-C: running jobs get five seconds; clients then retry."""
     import uvicorn
 
     uvicorn.run(server.app(), host=host, port=port, log_level="warning", timeout_graceful_shutdown=5)

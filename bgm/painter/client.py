@@ -1,4 +1,4 @@
-"""The painter that lives elsewhere, for this process: :class:`bgm.music.riffusion.painting.Painter` over HTTP."""
+"""HTTP client of a remote painter: implements :class:`bgm.music.riffusion.painting.Painter`."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
     from bgm.environment import Environment
 
 WAITS_S = (1.0, 2.0, 4.0, 8.0)
-"""A painter that is restarted is back within these; then the job fails and can be run again."""
+"""Back-off between retries, long enough for a restarted painter to return; then the job fails and can be run again."""
 CONNECT_S, SILENCE_S = 5.0, 60.0
-"""The painter says something every second: one that is silent for so long is dead."""
+"""The painter sends a heartbeat every second: one that is silent for this long is dead."""
 TICK_S = 0.2
 
 
 class _Lost(Exception):
-    """The painter isn't there, or is there no more: asking again may help."""
+    """The painter is unreachable or went away: a retry may help."""
 
 
 def employ(operator: Environment) -> None:
-    """Let the operator's painter, if one is named, paint for this process."""
+    """Use the painter that BGM_PAINTER names, if any, in this process."""
     token = operator.painter_token.get_secret_value() if operator.painter_token else None
     painting.employ(RemotePainter(operator.painter, token) if operator.painter else None)
 
 
 class RemotePainter:
-    """``address`` is ``http://host:port``. A job that a dying painter left is given again: no bit changes."""
+    """``address`` is ``http://host:port``. A job lost with its painter is resubmitted and gives the same bits."""
 
     def __init__(self, address: str, token: str | None = None) -> None:
         self._address = address
@@ -73,7 +73,7 @@ class RemotePainter:
                 time.sleep(TICK_S)
 
     def _once(self, path: str, body: bytes, progress: Progress) -> tuple[dict[str, Any], bytes]:
-        """The last line of the answer, and what follows it."""
+        """One request: the last line of the answer and the bytes after it."""
         import httpx
 
         timeout = httpx.Timeout(SILENCE_S, connect=CONNECT_S)
@@ -96,7 +96,7 @@ class RemotePainter:
         raise BgmError(f"the painter at {self._address}: {sentence}")
 
     def _heard(self, answer: httpx.Response, progress: Progress) -> tuple[dict[str, Any], bytes]:
-        """Lines become progress, up to the picture's; ``progress`` raises to hang up, which stops the painter."""
+        """Reports each line as progress. If ``progress`` raises, the connection closes, which stops the painter."""
         arrived, last, done, note = bytearray(), dict[str, Any](), 0.0, ""
         for chunk in answer.iter_raw():
             arrived += chunk

@@ -1,9 +1,9 @@
-"""The painter as a web application: ``python -m bgm.painter`` on one machine, any ASGI server elsewhere.
+"""The painter as an ASGI application, served by ``python -m bgm.painter`` or any ASGI server.
 
-POST /ready loads the model, POST /paint paints. Both answer with lines of JSON, ``{"done": 0.4, "note": "…"}``, at
-least one a second, at last ``{"notes": […]}``, the picture, or ``{"error": "one sentence"}``. Who hangs up stops the
-work. Jobs are painted one after the other in the order in which they came, whoever asks. The operator says which model
-it is: nobody can make the painter fetch or open another.
+POST /ready loads the model, POST /paint paints. Both stream lines of JSON, ``{"done": 0.4, "note": "…"}``, at least one
+per second, and end with ``{"notes": […]}``, the picture, or ``{"error": "one sentence"}``. Closing the connection
+cancels the job. Jobs run one at a time, first come, first served. The operator chooses the model: no client can make
+the painter download or open another.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ log = logging.getLogger("bgm")
 
 
 class Server:
-    """``key`` is the model that it has; ``token`` what callers must know, None for a network that is trusted."""
+    """``key`` is the model that it serves; ``token`` the bearer token of clients, None in a trusted network."""
 
     def __init__(self, key: ModelKey, token: str | None = None) -> None:
         self._key, self._token = key, token
@@ -104,7 +104,7 @@ class Server:
         try:
             while (said := await to_thread.run_sync(call.next)) is not None:
                 yield said
-        finally:  # the end, or the caller hung up
+        finally:  # finished, or the client disconnected
             self._inside -= 1
             call.left.set()
 
@@ -120,7 +120,7 @@ class Server:
         return None
 
     def _allowed(self, wanted: ModelKey) -> ModelKey:
-        """The painter's own model, if that is what the caller names, or the caller leaves it open."""
+        """The painter's own model, if the client asks for it or leaves the choice open. Raises BadInput otherwise."""
         if wanted.source not in (None, self._key.source):
             raise BadInput(f"it has another model than {wanted.source}")
         if wanted.lora.source not in (None, DEFAULT, self._key.lora.source):
@@ -133,19 +133,19 @@ class Server:
 
 
 class Line:
-    """Who is painted for next: in the order of asking."""
+    """The queue: first come, first served."""
 
     def __init__(self) -> None:
         self._waiting: list[object] = []
         self._changed = threading.Condition()
 
     def length(self) -> int:
-        """Jobs inside: the one at work and those that wait."""
+        """Jobs in the queue, including the one at work."""
         return len(self._waiting)
 
     @contextmanager
     def turn(self, progress: Progress) -> Iterator[None]:
-        """Wait, telling how many are before; ``progress`` may raise to leave the line."""
+        """Wait for the GPU, reporting the position in the queue; ``progress`` may raise to leave it."""
         ticket = object()
         with self._changed:
             self._waiting.append(ticket)
@@ -170,16 +170,16 @@ class Line:
 
 
 class Call:
-    """One caller's work in a thread of its own; :meth:`next` gives what it says, None when that was all."""
+    """One request's work in its own thread. :meth:`next` returns its output line by line, then None."""
 
     def __init__(self, work: Work) -> None:
         self.left = threading.Event()
-        """Nobody listens any more: the work ends at its next step."""
+        """The client disconnected: the work stops at its next step."""
         self._said: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         threading.Thread(target=self._run, args=(work,), name="painter", daemon=True).start()
 
     def next(self) -> bytes | None:
-        """A line; an empty one when there is nothing to say, so that the caller knows that we live."""
+        """The next line, or an empty one as a heartbeat."""
         try:
             return self._said.get(timeout=HEARTBEAT_S)
         except queue.Empty:
@@ -208,7 +208,7 @@ class Call:
 
 
 class Metrics:
-    """What the painter tells Prometheus: numbers only. ``jobs`` counts those waiting and the one at work."""
+    """Prometheus metrics. ``jobs`` returns the number of jobs waiting or at work."""
 
     def __init__(self, jobs: Callable[[], int]) -> None:
         self.registry = registry = CollectorRegistry()
@@ -223,7 +223,7 @@ class Metrics:
 
     @contextmanager
     def painting(self) -> Iterator[None]:
-        """The GPU works for a job."""
+        """Time a job on the GPU and count its outcome."""
         started, outcome = time.monotonic(), "failed"
         try:
             yield

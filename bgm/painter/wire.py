@@ -1,4 +1,4 @@
-"""How a paint job and its picture travel: one line of JSON, then raw pixels. Nothing is unpickled."""
+"""Wire format of paint jobs and pictures: one line of JSON, then raw pixels. Nothing is unpickled."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bgm.music.riffusion.spectrogram import ROWS, Pixels
 
 MOST_BYTES = 64 << 20
 MOST_TAKES, MOST_COLUMNS, MOST_REGIONS, MOST_LETTERS = 16, 4096, 2000, 4000
-"""Beyond what a page asks for: 150 s are 1875 columns, which two takes share."""
+"""Above what a page requests: 150 s are 1875 columns, shared by two takes."""
 LIMITS = {"steps": (1, 200), "strength": (0.0, 1.0), "guidance": (0.0, 30.0), "batch": (1, 64)}
 
 
@@ -36,7 +36,7 @@ def pack_job(job: PaintJob) -> bytes:
 
 
 def unpack_job(body: bytes) -> PaintJob:
-    """Raises BadInput, in one sentence, for anything that :func:`pack_job` would not have written."""
+    """Raises BadInput for anything that :func:`pack_job` would not have written."""
     line, _, raw = body.partition(b"\n")
     key = unpack_key(line)
     try:
@@ -53,12 +53,12 @@ def unpack_job(body: bytes) -> PaintJob:
 
 
 def pack_key(key: ModelKey) -> dict[str, Any]:
-    """For POST /ready, and a part of every job."""
+    """The body of POST /ready, and a part of every job."""
     return {"revision": Riffusion.revision, "source": key.source, "lora": key.lora.source, "weight": key.lora.weight}
 
 
 def unpack_key(line: bytes) -> ModelKey:
-    """Raises BadInput for what is none, or of a page that paints by other rules than this painter."""
+    """Raises BadInput for malformed input and for a client of another engine revision."""
     try:
         head = json.loads(line)
         revision = head["revision"]
@@ -72,12 +72,12 @@ def unpack_key(line: bytes) -> ModelKey:
 
 
 def pack_picture(pixels: Pixels) -> bytes:
-    """The last of an answer."""
+    """The end of the answer to POST /paint."""
     return json.dumps({"shape": pixels.shape}).encode() + b"\n" + np.ascontiguousarray(pixels).tobytes()
 
 
 def unpack_picture(head: Mapping[str, Any], raw: bytes, shape: tuple[int, ...]) -> Pixels:
-    """Raises ValueError where it is not whole, or not of the shape that was asked for."""
+    """Raises ValueError if it is incomplete or not of the requested shape."""
     pixels = np.frombuffer(raw, np.uint8).reshape(head["shape"])
     if pixels.shape != shape:
         raise ValueError(f"a picture of {pixels.shape} instead of {shape}")

@@ -166,7 +166,7 @@ def train(data: Data, base: Base, out: Path, options: Options, progress: Progres
         work((step + 1) / options.steps, f"step {step + 1} of {options.steps}, loss {losses[-1]:.4f}")
         if (step + 1) % options.every and step + 1 < options.steps:
             continue
-        took, memory = (time.monotonic() - began) / len(losses), _memory(base.device)
+        took, memory = (time.monotonic() - began) / len(losses), peak_memory(base.device)
         line = {"step": step + 1, "loss": round(float(np.mean(losses)), 5), "seconds_a_step": round(took, 4), **memory}
         write_adapter(out, unet, metadata(base, data, options))
         run.keep(unet, optimizer, {**line, "validation": judged(objective, both[1], options.batch)})
@@ -374,7 +374,8 @@ def _as_image(picture: Pixels) -> Any:
     return image
 
 
-def _memory(device: str) -> dict[str, float]:
+def peak_memory(device: str) -> dict[str, float]:
+    """On CUDA the most that tensors took so far, in GB."""
     import torch
 
     return {"peak_gb": round(torch.cuda.max_memory_allocated() / 1e9, 2)} if device == "cuda" else {}
