@@ -3,7 +3,8 @@
     python -m assets.score_sample
 
 The studio's own steps on assets/sample.mp4. Beside it comes sample-scored.mp4; in the folder sample what the analysis
-found (project.json and state.json without takes, activity.json), the voice as Vorbis and the peaks of the music.
+found (project.json and state.json without takes, activity.json), the voice and the takes as Vorbis and the peaks of the
+music.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         made = scored(Path(folder))
         keep(made, SAMPLE.with_suffix(""))
-    for file in (SAMPLE.with_name("sample-scored.mp4"), *sorted(SAMPLE.with_suffix("").iterdir())):
+    for file in (SAMPLE.with_name("sample-scored.mp4"), *sorted(SAMPLE.with_suffix("").rglob("*.*"))):
         print(f"{file.relative_to(SAMPLE.parent)}: {file.stat().st_size / 1e6:.2f} MB")
 
 
@@ -58,12 +59,22 @@ def keep(project: Project, folder: Path) -> None:
     shutil.copy(project.activity, folder)
     peaks = [round(peak, 3) for peak in audio.peaks(project.bgm, PEAKS)]
     (folder / "music.json").write_text(json.dumps(peaks), encoding="utf-8")
-    voice = audio.read(project.voice)
+    pack(project.voice, folder / "voice.ogg")
+    (folder / "takes").mkdir(exist_ok=True)
+    for segment in project.segments:
+        take = segment.chosen_take
+        assert take is not None
+        pack(project.take_path(take), folder / "takes" / f"{segment.id}.ogg")
+
+
+def pack(sound: Path, out: Path) -> None:
+    """As Vorbis."""
+    samples = audio.read(sound)
     with soundfile.SoundFile(
-        folder / "voice.ogg", "w", audio.SAMPLE_RATE, voice.shape[1], "VORBIS", format="OGG", compression_level=0.5
-    ) as out:
-        for start in range(0, len(voice), audio.SAMPLE_RATE):  # libsndfile's Vorbis overflows on a long block
-            out.write(voice[start : start + audio.SAMPLE_RATE])
+        out, "w", audio.SAMPLE_RATE, samples.shape[1], "VORBIS", format="OGG", compression_level=0.5
+    ) as target:
+        for start in range(0, len(samples), audio.SAMPLE_RATE):  # libsndfile's Vorbis overflows on a long block
+            target.write(samples[start : start + audio.SAMPLE_RATE])
 
 
 if __name__ == "__main__":

@@ -84,6 +84,10 @@ class Environment(BaseSettings):
     workers: int = Field(2, gt=0, le=64, description="analyses and renders at one time; music has a queue of its own")
     music_workers: int = Field(1, gt=0, le=64, description="music jobs at one time: as many as GPUs paint")
 
+    warm_up: bool = Field(
+        True, description="load the engines when the first visitor comes, so that no video waits for a model"
+    )
+
     auth: Annotated[SecretStr, AfterValidator(_pair)] | None = Field(
         None, description="`name:password` that the page asks for"
     )

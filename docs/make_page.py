@@ -66,9 +66,8 @@ def main() -> None:
 
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
-    """The page with the sample composed, for as long as the block lasts."""
+    """The page, for as long as the block lasts."""
     page = build(Environment(data=folder), Settings(music="embedded", offline=True))
-    page.sample.compose(page.desk.settings)
     page.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
     yield page.blocks.local_url
     page.blocks.close(verbose=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,8 @@ class Handlers:
     def __init__(self, desk: Desk, sample: Sample) -> None:
         self._desk = desk
         self._sample = sample
+        self.visited = threading.Event()
+        """Somebody has loaded the page."""
 
     def upload(self, files: list[str] | None) -> Shown:
         """A video was dropped on the page, perhaps with its subtitles."""
@@ -52,6 +55,7 @@ class Handlers:
 
     async def restore(self, project_id: str | None) -> AsyncIterator[Shown]:
         """The page was loaded: find the project that this browser had, and the step that runs."""
+        self.visited.set()
         if not project_id:
             yield CLOSED
             return

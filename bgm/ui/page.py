@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,8 @@ class Page:
     blocks: gr.Blocks
     desk: Desk
     sample: Sample
+    visited: threading.Event
+    """Set when the first visitor has the page open."""
     operating: tuple[BaseRoute, ...] = ()
     """Addresses for who runs it."""
 
@@ -99,10 +102,11 @@ def build(environment: Environment, settings: Settings | None = None, sample: Pa
         title="BGM Studio", fill_width=True, delete_cache=_UPLOADS_KEPT_SECONDS, analytics_enabled=False
     ) as blocks:
         parts = _lay_out(environment, bundled, server_functions(desk))
-        _listen(blocks, parts, Handlers(desk, bundled))
+        handlers = Handlers(desk, bundled)
+        _listen(blocks, parts, handlers)
         api.add(desk)
     blocks.queue(default_concurrency_limit=None)
-    return Page(blocks, desk, bundled, _operating(desk))
+    return Page(blocks, desk, bundled, handlers.visited, _operating(desk))
 
 
 def _operating(desk: Desk) -> tuple[BaseRoute, ...]:

@@ -1,7 +1,7 @@
 """The bundled sample: its score, which the landing plays, and the project that opens with one click.
 
-``assets/score_sample.py`` made what lies beside it; its analysis is not done again. Its music is this machine's own: a
-server composes it once, when it starts, and each visitor's project begins as links to that.
+``assets/score_sample.py`` made what lies beside it: its analysis and its music are not made again. A server unpacks and
+mixes them once, when they are first asked for, and each visitor's project begins as links to that.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import os
 import shutil
 import tempfile
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
-from bgm import __version__, studio
+from bgm import __version__, analysis, studio, takes
 from bgm import project as projects
-from bgm.cues import Activity, Music
+from bgm.cues import Activity, Music, order, piece_of
 from bgm.digest import digest, fingerprint
 from bgm.errors import BgmError
 from bgm.files import beside
@@ -28,12 +28,14 @@ from bgm.media.picture import thumbnail
 from bgm.media.probe import probe
 from bgm.project import Project
 from bgm.settings import Settings
-from bgm.ui import steps
+from bgm.ui import records
 from bgm.ui.view import PREFIX, View
 
 log = logging.getLogger("bgm")
 POSTER_SECONDS, POSTER_WIDTH = 3.0, 640
-WARM_SECONDS = 8
+WARM_SECONDS = 4
+COMPOSER = "embedded"
+"""Whose takes lie beside the sample."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ class Sample:
 
     video: Path
     kept: Path
-    """Where a server keeps the composed sample between its visitors and between its starts."""
+    """Where a server keeps the unpacked sample between its visitors and between its starts."""
+    unpacking: threading.Lock = field(default_factory=threading.Lock, compare=False)
 
     @property
     def scored(self) -> Path:
@@ -80,26 +83,12 @@ class Sample:
         return {"video": self.video, "scored": self.scored}.get(name)
 
     def open(self, folder: Path, settings: Settings) -> Project:
-        """A project of the sample in ``folder`` (empty), analyzed; with its music where the server has composed it."""
-        ready = self.kept / self._key(settings)
-        if projects.exists(ready):
-            shutil.copytree(ready, folder, copy_function=_link, ignore=_hidden, dirs_exist_ok=True)
-            return projects.load(folder, settings)
-        return self._laid_out(folder, settings)
+        """A project of the sample in ``folder`` (empty), analyzed and with its music: links to what is unpacked once.
 
-    def compose(self, settings: Settings) -> None:
-        """Compose and mix the sample, unless that is done or costs; what an older version composed is deleted."""
-        ready = self.kept / self._key(settings)
-        if projects.exists(ready) or not self.is_analyzed():
-            return
-        shutil.rmtree(self.kept, ignore_errors=True)
-        part = ready.with_name("part")
-        part.mkdir(parents=True)
-        project = self._laid_out(part, settings)
-        if steps.is_quick(project):
-            steps.preview(project, steps.StepOptions(), lambda step: None)
-            part.replace(ready)
-            log.info("the sample is composed")
+        Without music where the server's settings ask for another one than the sample's: the page then makes it.
+        """
+        shutil.copytree(self._unpacked(settings), folder, copy_function=_link, ignore=_hidden, dirs_exist_ok=True)
+        return projects.load(folder, settings)
 
     def warm(self, settings: Settings) -> None:
         """Load the engines that are here by a few seconds of the sample: the first video then waits for no model.
@@ -112,27 +101,59 @@ class Sample:
             with audio.writer(talk) as out:
                 out.write(audio.read(whole, 0, WARM_SECONDS * audio.SAMPLE_RATE))
             studio.analyze(studio.open_video(talk, Path(folder) / "project", replace(settings, offline=True)))
+        log.info("the engines are loaded")
 
     def prepare(self, settings: Settings) -> None:
-        """Compose the sample and load the engines in the background: nobody waits, and nothing depends on it."""
+        """Unpack the sample and load the engines; nothing depends on it."""
+        for step in (self._unpacked, self.warm) if self.is_analyzed() else (self.warm,):
+            try:
+                step(settings)
+            except (BgmError, OSError) as error:
+                log.warning("the server could not prepare itself: %s", error)
 
-        def work() -> None:
-            for step in (self.compose, self.warm):
-                try:
-                    step(settings)
-                except (BgmError, OSError) as error:
-                    log.warning("the sample could not be prepared: %s", error)
+    def _unpacked(self, settings: Settings) -> Path:
+        """The folder that every visitor's project begins with; what another version left is deleted."""
+        music = self._music(settings)
+        packed = [fingerprint(file) for file in sorted(self.analysis.rglob("*")) if file.is_file()]
+        known = (music.choice.label, music.fingerprint) if music else None
+        ready = self.kept / digest(__version__, fingerprint(self.video), packed, known, repr(settings))
+        with self.unpacking:
+            if not projects.exists(ready):
+                shutil.rmtree(self.kept, ignore_errors=True)
+                part = ready.with_name("part")
+                part.mkdir(parents=True)
+                project = self._laid_out(part, settings)
+                if music:
+                    _mixed(self._with_takes(project, music))
+                part.replace(ready)
+        return ready
 
-        threading.Thread(target=work, name="bgm-sample", daemon=True).start()
-
-    def _key(self, settings: Settings) -> str:
-        """Of all that its project is made from: another version, soundfont or setting makes another."""
+    def _music(self, settings: Settings) -> Music | None:
+        """How the sample's music is made here; None where another engine than that of its takes would make it."""
+        project = replace(projects.load(self.analysis), settings=settings)
         try:
-            project = replace(projects.load(self.analysis), settings=settings)
-            music = Music.of(studio.composer(project), Activity()).fingerprint
+            choice = studio.composer(project)
         except BgmError:
-            music = ""
-        return digest(__version__, fingerprint(self.video), music, repr(settings))
+            return None
+        return Music.of(choice, Activity.load(self.analysis / "activity.json")) if choice.name == COMPOSER else None
+
+    def _with_takes(self, project: Project, music: Music) -> Project:
+        """The takes beside the sample as this server's own, where its settings would make the same.
+
+        Their ids are those of what the composer would make here: another soundfont than the one of the sample sounds
+        different, and is heard from the first edit on.
+        """
+        plain = replace(project, settings=Settings())
+        timeline = project.timeline
+        assert timeline is not None
+        for segment in project.segments:
+            own, packed = (order(p, piece_of(p), segment, 0, music).take for p in (project, plain))
+            if own != packed:
+                return project
+            with beside(project.take_path(own)) as part:
+                _unpack_sound(self.analysis / "takes" / f"{segment.id}.ogg", part)
+            timeline = takes.with_take(timeline, segment.id, own).update(segment.id, chosen=own.id)
+        return replace(analysis.remember(project, music.choice), timeline=timeline).save()
 
     def _laid_out(self, folder: Path, settings: Settings) -> Project:
         """The analysis as a project's files."""
@@ -146,9 +167,8 @@ class Sample:
         shutil.copyfile(self.analysis / "activity.json", project.activity)
         with beside(project.audio) as part:
             decode(probe(self.video), part)
-        voice = audio.read(self.analysis / "voice.ogg")
-        with beside(project.voice) as part, audio.writer(part, voice.shape[1]) as out:
-            out.write(voice)
+        with beside(project.voice) as part:
+            _unpack_sound(self.analysis / "voice.ogg", part)
         return project.save()
 
 
@@ -156,6 +176,19 @@ class Sample:
 def poster(video: Path) -> bytes:
     """A JPEG of the sample where its first words are seen."""
     return thumbnail(probe(video), POSTER_SECONDS, POSTER_WIDTH)
+
+
+def _mixed(project: Project) -> None:
+    """Mix what is there, and note it as the page's own mixes are."""
+    if not studio.stale(project):
+        studio.mix_preview(project)
+        records.save(project.folder, replace(records.load(project.folder), preview=records.mix_key(project)))
+
+
+def _unpack_sound(packed: Path, out: Path) -> None:
+    sound = audio.read(packed)
+    with audio.writer(out, sound.shape[1]) as target:
+        target.write(sound)
 
 
 def _link(source: str, target: str) -> None:

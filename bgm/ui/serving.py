@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import threading
 import time
 from typing import Any
 
@@ -23,12 +24,26 @@ def serve(page: Page, **options: Any) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         page.launch(prevent_thread_lock=True, **options)
-        page.sample.prepare(page.desk.settings)
+        if page.desk.workspace.environment.warm_up:
+            prepare_when_visited(page)
         log.info("serving", extra=fields(version=__version__))
         while True:
             time.sleep(0.2)
     except KeyboardInterrupt:
         _end(page)
+
+
+def prepare_when_visited(page: Page) -> threading.Thread:
+    """Unpack the sample and load the engines in the background once somebody has the page open: a server that nobody
+    visits costs nothing, and who has just come doesn't wait for it yet."""
+
+    def work() -> None:
+        page.visited.wait()
+        page.sample.prepare(page.desk.settings)
+
+    thread = threading.Thread(target=work, name="bgm-prepare", daemon=True)
+    thread.start()
+    return thread
 
 
 def _end(page: Page) -> None:

@@ -76,7 +76,6 @@ def test_it_stands_still_where_less_motion_is_asked_for(chromium: Browser, open_
 
 
 def test_the_sample_opens_with_its_music(landing: Page, page: Studio) -> None:
-    page.sample.compose(page.desk.settings)
     landing.get_by_role("button", name="Open this sample").click()
     expect(landing.locator(".seg .name")).to_have_text(["joy", "neutral", "sadness", "fear", "anger", "surprise"])
     expect(landing.locator(".seg.stale")).to_have_count(0)

@@ -82,7 +82,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         port = free.getsockname()[1]
     ours = {f"BGM_{name.upper()}": engine for name, engine in ENGINES.items()}
     ours |= {"BGM_DATA": str(folder / "data"), "BGM_AUTH": ":".join(USER), "BGM_OFFLINE": "1"}
-    ours |= {"BGM_LOG_FORMAT": "json", "BGM_METRICS": "1"}
+    ours |= {"BGM_LOG_FORMAT": "json", "BGM_METRICS": "1", "BGM_WARM_UP": "0"}
     ours |= {"GRADIO_SERVER_PORT": str(port), "GRADIO_ANALYTICS_ENABLED": "False"}
     with (folder / "errors").open("wb") as errors, (folder / "out").open("wb") as out:
         variables = {**os.environ, **ours}

@@ -1,4 +1,4 @@
-"""The bundled sample opens analyzed, and with its music where the server has composed it."""
+"""The bundled sample opens analyzed and with its music; a server prepares itself when somebody comes."""
 
 from __future__ import annotations
 
@@ -6,16 +6,24 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 
+from bgm import engines, studio
 from bgm import project as projects
-from bgm import studio
+from bgm.engines import Choice, Classifier, classifier
+from bgm.environment import Environment
+from bgm.media import audio
 from bgm.media.audio import frames_of
+from bgm.progress import Progress
 from bgm.settings import Settings
-from bgm.timeline import Emotion
+from bgm.speech.recording import Recording, Transcript
+from bgm.timeline import Emotion, Utterance
 from bgm.ui import records
+from bgm.ui.page import build
 from bgm.ui.sample import Sample
+from bgm.ui.serving import prepare_when_visited
 from bgm.ui.view import project_view
 
 SETTINGS = Settings(music="embedded", offline=True)
@@ -38,13 +46,16 @@ def test_it_opens_analyzed_and_complete(bundled: Sample, tmp_path: Path) -> None
     assert "separate" not in done and "transcribe" not in done, "an analysis has nothing left to do"
 
 
-def test_its_music_is_composed_once_and_each_project_is_its_own(bundled: Sample, tmp_path: Path) -> None:
-    bundled.compose(SETTINGS)
+def test_its_music_is_unpacked_once_and_each_project_is_its_own(
+    bundled: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("bgm.takes.compose", None)  # nothing is composed
+        one, other = (bundled.open(tmp_path / name, SETTINGS) for name in ("one", "other"))
     (ready,) = bundled.kept.iterdir()
-    composed = sorted(path.stat().st_mtime_ns for path in ready.rglob("*.flac"))
-    bundled.compose(SETTINGS)
-    assert sorted(path.stat().st_mtime_ns for path in ready.rglob("*.flac")) == composed
-    one, other = (bundled.open(tmp_path / name, SETTINGS) for name in ("one", "other"))
+    assert all(path.samefile(ready / path.relative_to(one.folder)) for path in one.folder.rglob("*.flac"))
+    for take in (one.take_path(s.takes[0]) for s in one.segments):
+        assert np.abs(audio.read(take)).max() > 0.05
     assert not studio.stale(one)
     assert records.load(one.folder).preview == records.mix_key(one)
     assert project_view("x" * 32, one)["preview"]["url"]
@@ -56,7 +67,6 @@ def test_its_music_is_composed_once_and_each_project_is_its_own(bundled: Sample,
 
 
 def test_other_settings_get_no_music_that_was_made_by_these(bundled: Sample, tmp_path: Path) -> None:
-    bundled.compose(SETTINGS)
     project = bundled.open(tmp_path / "project", replace(SETTINGS, style="jazz"))
     assert len(studio.stale(project)) == 6
 
@@ -66,6 +76,31 @@ def test_another_video_in_its_place_is_no_analyzed_sample(sample: Path, tmp_path
     stranger.write_bytes(sample.read_bytes()[:-1])
     assert not Sample(stranger, tmp_path / "kept").is_analyzed()
     assert Sample(stranger, tmp_path / "kept").showcase() is None
+
+
+def test_a_server_prepares_itself_when_the_first_visitor_comes(
+    sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[str] = []
+
+    def load(choice: Choice) -> Classifier:
+        loaded.append(choice.stage)
+        return classifier(choice)
+
+    class Transcriber:
+        def transcribe(self, recording: Recording, progress: Progress) -> Transcript:
+            loaded.append("transcribe")
+            return Transcript("en", (Utterance(0.5, 3.0, "I am so happy today!", "I am so happy today!"),))
+
+    monkeypatch.setattr(engines, "transcriber", lambda choice: Transcriber())
+    monkeypatch.setattr(engines, "classifier", load)
+    page = build(Environment(data=tmp_path), replace(SETTINGS, separator="original"), sample)
+    preparing = prepare_when_visited(page)
+    assert not page.sample.kept.exists(), "nobody has come"
+    page.visited.set()
+    preparing.join(120)
+    assert loaded == ["transcribe", "classify"]
+    assert page.sample.kept.is_dir()
 
 
 def test_what_the_landing_draws_covers_the_video(bundled: Sample) -> None:
