@@ -238,11 +238,11 @@ class Desk:
         """What ``work`` makes of the project; where it draws the timeline anew, that can be undone: together with the
         lines that were changed, if it follows from them."""
         history = self._history(before.folder.name)
-        known = len(history.past)
-        follows = known and studio.unread(before)
+        known = history.changes
+        follows = history.past and studio.unread(before)
         done = work(before)
         redrawn = before.timeline is not None and _shape(done.timeline) != _shape(before.timeline)
-        if redrawn and not follows and len(history.past) == known and before.timeline:  # else edits came meanwhile
+        if redrawn and not follows and history.changes == known and before.timeline:  # else edits came meanwhile
             history.remember(_revision(before))
         return done
 

@@ -72,6 +72,8 @@ class History:
 
     past: list[Revision] = field(default_factory=list)
     future: list[Revision] = field(default_factory=list)
+    changes: int = 0
+    """How often either list changed."""
     _run: object = None
 
     def remember(self, revision: Revision, run: object = None) -> None:
@@ -79,6 +81,7 @@ class History:
         if run is None or run != self._run:
             self.past = [*self.past, revision][-UNDO_DEPTH:]
         self.future = []
+        self.changes += 1
         self._run = run
 
     def undo(self, now: Revision) -> Revision:
@@ -86,6 +89,7 @@ class History:
         if not self.past:
             return now
         self._run = None
+        self.changes += 1
         self.future.append(now)
         return self.past.pop()
 
@@ -93,6 +97,7 @@ class History:
         """What the last undo took back; ``now`` where there is nothing."""
         if not self.future:
             return now
+        self.changes += 1
         self.past.append(now)
         return self.future.pop()
 

@@ -105,6 +105,24 @@ def test_an_edit_makes_its_segment_alone_and_one_that_comes_meanwhile_too(
     assert records.load(project.folder).preview == records.mix_key(project), "the mix has both"
 
 
+def test_an_undo_and_an_edit_while_music_is_made_are_still_one_step_each(
+    desk: Desk, heard: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = [s.emotion for s in desk.workspace.load(heard).segments]
+    first, second = (s.id for s in desk.workspace.load(heard).segments)
+    desk.edit(heard, [{"op": "remove", "id": second}])
+    plain, edited = studio.compose, []
+
+    def compose(*args: object, **more: object) -> projects.Project:
+        if not edited:
+            edited.append(desk.edit(heard, [{"op": "undo"}, {"op": "emotion", "id": first, "emotion": "fear"}]))
+        return plain(*args, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(studio, "compose", compose)
+    over(desk.start(heard, "preview", StepOptions()))
+    assert [s["emotion"] for s in desk.edit(heard, [{"op": "undo"}])["segments"]] == before
+
+
 def test_a_segment_in_work_says_so(desk: Desk, heard: str) -> None:
     _, second = (s.id for s in desk.workspace.load(heard).segments)
     desk.edit(heard, [{"op": "emotion", "id": second, "emotion": "fear"}])
