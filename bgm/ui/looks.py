@@ -68,6 +68,8 @@ def translations() -> gr.I18n:
 
 
 _SANS = ["ui-sans-serif", "system-ui", "Apple SD Gothic Neo", "Noto Sans KR", "Malgun Gothic", "sans-serif"]
+_FIRST = "boot.js"
+"""No module: it runs before anything is drawn."""
 _STYLES = ("page.css", "rooms.css", "timeline.css")
 _MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "monospace"]
 
@@ -97,12 +99,17 @@ def theme() -> gr.themes.Base:
 
 
 def head() -> str:
-    """Runs before the page is drawn: the language chosen last time, and the emotions' colours as CSS variables."""
+    """Runs before the page is drawn: the language chosen last time, and the emotions' colours as CSS variables.
+
+    All our modules are fetched while Gradio loads its own, so that none waits for the one that imports it.
+    """
     known: dict[str, Any] = {"prefix": PREFIX, "languages": LANGUAGES, "controls": preferences.controls()}
     known |= {"emotions": EMOTIONS, "min_length": MIN_LENGTH, "line_seconds": LEAST_SECONDS}
     styles = "".join(f'<link rel="stylesheet" href="{PREFIX}/static/{name}">' for name in _STYLES)
+    modules = (path.relative_to(_FOLDER).as_posix() for path in sorted(_FOLDER.rglob("*.js")) if path.name != _FIRST)
+    early = "".join(f'<link rel="modulepreload" href="{PREFIX}/static/{name}">' for name in modules)
     return (
         f"<script>window.bgm = {json.dumps(known)};</script>"
-        f'<script src="{PREFIX}/static/boot.js"></script>'
-        f"<style>{colours()}</style>{styles}"
+        f'<script src="{PREFIX}/static/{_FIRST}"></script>'
+        f"<style>{colours()}</style>{styles}{early}"
     )

@@ -6,4 +6,10 @@
   // Gradio reads its own language here and offers no other way to set it.
   Object.defineProperty(navigator, 'language', { get: () => window.bgm.language, configurable: true });
   document.documentElement.lang = window.bgm.language;
+  // The page's words, fetched while the scripts are: texts.js asks for them by the same address.
+  const own = window.bgm.language === 'en' ? ['texts'] : ['texts', 'sentences'];
+  for (const name of own) {
+    const href = new URL(`${window.bgm.prefix}/static/${name}.${window.bgm.language}.json`, document.baseURI).href;
+    document.head.append(Object.assign(document.createElement('link'), { rel: 'preload', as: 'fetch', crossOrigin: 'anonymous', href }));
+  }
 })();
