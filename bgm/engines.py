@@ -163,8 +163,8 @@ CATALOGUE: tuple[EngineSpec, ...] = (
         pretrained=True,
     ),
     # Ours before the published one: it is trained on speech and measured on it, which can't be said of the other yet.
-    EngineSpec(Stage.CLASSIFY, "mpnet", "bgm.emotion.mpnet:MPNet", "ours, on a larger network", pretrained=True),
-    EngineSpec(Stage.CLASSIFY, "minilm", "bgm.emotion.minilm:MiniLM", "ours, trained on spoken sentences"),
+    EngineSpec(Stage.CLASSIFY, "mpnet", "bgm.emotion.finetuned:MPNet", "ours, on a larger network", pretrained=True),
+    EngineSpec(Stage.CLASSIFY, "minilm", "bgm.emotion.finetuned:MiniLM", "ours, trained on spoken sentences"),
     EngineSpec(
         Stage.CLASSIFY, "distilroberta", "bgm.emotion.distilroberta:DistilRoberta", "j-hartmann's", pretrained=True
     ),

@@ -1,6 +1,6 @@
 """Reading emotions by which words a text has: TF-IDF of words, pairs and beginnings, multinomial logistic regression.
 
-numpy only. It helps the embedded engine (bgm.emotion.minilm), and is an engine of its own for where MiniLM can't be
+numpy only. It helps the embedded engine (bgm.emotion.finetuned), and is an engine of its own for where MiniLM can't be
 loaded. Trained by bgm.training.emotion on the same sentences as MiniLM's head.
 """
 

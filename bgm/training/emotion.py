@@ -13,34 +13,29 @@ import json
 import random
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bgm.emotion.encoder import Encoder, load_minilm
-from bgm.emotion.minilm import MiniLM, joined
-from bgm.emotion.mpnet import MPNet, load_mpnet
-from bgm.emotion.shipped import MINILM, MPNET, WEIGHTS, WORDS, read
+from bgm.emotion.finetuned import Encoder, MiniLM, MPNet, Network, joined
+from bgm.emotion.shipped import WEIGHTS, WORDS, read
 from bgm.emotion.words import Words, WordsHead, softmax, terms
 from bgm.engines import EngineOptions
 from bgm.files import beside, write_text
 from bgm.timeline import EMOTIONS
-from bgm.training import corpora, emotion_head, emotion_lora
+from bgm.training import corpora, emotion_lora
 from bgm.training.corpora import Corpus, Labels, unpunctuated
 from bgm.training.emotion_lora import Learner, Source, States
 from bgm.training.judging import figures, table, test_sets
 from bgm.weights import card, find
 
-FILM_CAP, REDDIT_CAP = 400, 500
-"""Most sentences of each emotion in an epoch of MiniLM's training."""
-HEAD_CAP = 300
-"""Most sentences of each emotion for mpnet's head."""
-POOL = 3
-"""From how many times as many they are drawn: the first layers read each of them once, which takes time too."""
-THEIRS = 2.0
-"""How much one of them counts beside one of ours, of which an epoch has three times as many."""
+FILM_CAP, REDDIT_CAP = 1000, 1200
+"""Most sentences of each emotion in an epoch of an encoder's training."""
+POOL = 2500
+"""Of so many of each emotion they are drawn: the first layers read each of them once, which takes time too."""
 OURS = 4.0
 """How much one of ours counts for the words beside one of theirs, of which all are taken."""
 MAX_TERMS = 35_000
@@ -50,8 +45,19 @@ BALANCE = 0.5
 """Of the words' classes: 0 takes them as they are, 1 makes each count the same."""
 
 
-READERS = ("words", "mpnet", "minilm")
+ENCODERS: dict[str, type[MiniLM]] = {reader.name: reader for reader in (MPNet, MiniLM)}
+READERS = (Words.name, *ENCODERS)
 """In the order in which they are made: the words have a share in the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What the readers learn from, and the development split, on which their calibration is fitted."""
+
+    ours: Corpus
+    film: Corpus
+    reddit: Corpus
+    dev: Corpus
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -79,45 +85,37 @@ def main(argv: list[str] | None = None) -> None:
 
 def make(readers: Sequence[str], data: Path, out: Path) -> None:
     """Write the weights of the readers; those that are not made anew lie in ``out`` where they are needed."""
-    ours = corpora.spoken(corpora.TRAINING_WRITERS)
-    film = corpora.xed(data / "xed", "train")
-    reddit = corpora.goemotions(data / "goemotions", "train")
-    dev = corpora.spoken([corpora.DEVELOPMENT_WRITER])
-    if "words" in readers:
-        save(out / WORDS.name, train_words(ours, film, reddit, dev))
+    material = Material(
+        ours=corpora.spoken(corpora.TRAINING_WRITERS),
+        film=corpora.xed(data / "xed", "train"),
+        reddit=corpora.goemotions(data / "goemotions", "train"),
+        dev=corpora.spoken([corpora.DEVELOPMENT_WRITER]),
+    )
+    if Words.name in readers:
+        save(out / WORDS.name, train_words(material))
     words = read(out / WORDS.name)
-    if "mpnet" in readers:
-        save(out / MPNET.name, train_mpnet(ours, film, reddit, dev, words))
-    if "minilm" in readers:
-        save(out / MINILM.name, train_minilm(ours, film, reddit, dev, words))
+    for name in (name for name in ENCODERS if name in readers):
+        reader = ENCODERS[name]
+        save(out / reader.head().name, train_encoder(reader.network, material, words))
 
 
 def measure(readers: Sequence[str], data: Path, weights: Path = WEIGHTS) -> dict[str, dict[str, Any]]:
     """The figures of the readers, as they serve from ``weights``, on every test set that is there."""
     sets = test_sets(data)
-    engines = {engine.name: engine for engine in (MPNet, MiniLM, Words)}
+    engines: dict[str, type[MiniLM] | type[Words]] = {**ENCODERS, Words.name: Words}
     return {name: figures(engines[name](EngineOptions(), weights).classify, sets) for name in readers}
 
 
-def train_mpnet(ours: Corpus, film: Corpus, reddit: Corpus, dev: Corpus, words: dict[str, Any]) -> dict[str, Any]:
-    """The arrays of mpnet.npz; ``words``: those of words.npz."""
-    others = [film.at_most(HEAD_CAP), reddit.at_most(HEAD_CAP)]
-    texts = [text for corpus in (ours, *others) for text in emotion_head.spoken_forms(corpus)]
-    targets = np.concatenate([corpus.targets for corpus in (ours, *others)])
-    weights = emotion_head.fit(emotion_head.features(load_mpnet, texts), targets)
-    return {**weights, "shares": fitting_shares(Encoder(weights, load_mpnet), words, dev)}
-
-
-def train_minilm(ours: Corpus, film: Corpus, reddit: Corpus, dev: Corpus, words: dict[str, Any]) -> dict[str, Any]:
-    """The arrays of minilm.npz; ``words``: those of words.npz."""
-    learner = Learner()
-    sources = [Source(ours, _read(learner, ours, twice=True))]
-    for corpus, cap in ((film, FILM_CAP), (reddit, REDDIT_CAP)):
-        pool = corpus.at_most(POOL * cap)
-        sources.append(Source(pool, _read(learner, pool), weight=THEIRS, cap=cap))
+def train_encoder(network: Network, material: Material, words: dict[str, Any]) -> dict[str, Any]:
+    """The arrays of the reader's file; ``words``: those of words.npz."""
+    learner = Learner(network)
+    sources = [Source(material.ours, _read(learner, material.ours, twice=True))]
+    for corpus, cap in ((material.film, FILM_CAP), (material.reddit, REDDIT_CAP)):
+        pool = corpus.at_most(POOL)
+        sources.append(Source(pool, _read(learner, pool), cap=cap))
     emotion_lora.fit(learner, sources)
     weights = learner.weights()
-    return {**weights, "shares": fitting_shares(Encoder(weights, load_minilm), words, dev)}
+    return {**weights, "shares": fitting_shares(Encoder(weights, network), words, material.dev)}
 
 
 def _read(learner: Learner, corpus: Corpus, *, twice: bool = False) -> tuple[States, States]:
@@ -129,12 +127,12 @@ def _read(learner: Learner, corpus: Corpus, *, twice: bool = False) -> tuple[Sta
     return states, states
 
 
-def train_words(ours: Corpus, film: Corpus, reddit: Corpus, dev: Corpus) -> dict[str, Any]:
+def train_words(material: Material) -> dict[str, Any]:
     """The arrays of words.npz: TF-IDF of the terms, multinomial logistic regression."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
-    parts = [(ours, OURS), (film.single, 1.0), (reddit, 1.0)]
+    parts = [(material.ours, OURS), (material.film.single, 1.0), (material.reddit, 1.0)]
     texts = [text for corpus, _ in parts for text in corpus.texts]
     labels = np.concatenate([corpus.labels for corpus, _ in parts])
     weights = np.concatenate([np.full(len(corpus.texts), weight) for corpus, weight in parts])
@@ -150,7 +148,9 @@ def train_words(ours: Corpus, film: Corpus, reddit: Corpus, dev: Corpus) -> dict
         "bias": model.intercept_.astype(np.float32),
         "temperature": np.float32(1),
     }
-    arrays["temperature"] = np.float32(fitting_temperature(WordsHead(arrays).logits(dev.texts), dev.labels))
+    arrays["temperature"] = np.float32(
+        fitting_temperature(WordsHead(arrays).logits(material.dev.texts), material.dev.labels)
+    )
     return arrays
 
 

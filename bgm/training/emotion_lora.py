@@ -1,4 +1,4 @@
-"""Low-rank changes (LoRA: Hu et al. 2021, arXiv 2106.09685) of MiniLM's upper layers, and a head, trained together.
+"""Low-rank changes (LoRA: Hu et al. 2021, arXiv 2106.09685) of a network's upper layers, and a head, trained together.
 
 The lower layers stay as they are, so what they say of a text is asked once and kept: an epoch costs a third of what it
 would. In bfloat16 where the CPU has it.
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from bgm.emotion.encoder import DOWN, HIDDEN, LAYERS, UP, load_minilm, pooled
+from bgm.emotion.finetuned import DOWN, UP, Network, load, pooled
 from bgm.timeline import EMOTIONS
 from bgm.training.corpora import Corpus, Targets
 
@@ -25,11 +25,9 @@ if TYPE_CHECKING:
     import torch
 
 States = list[npt.NDArray[np.float16]]
-"""Of each text, (word pieces, HIDDEN): what the lower layers say of it."""
+"""Of each text, (word pieces, width): what the lower layers say of it."""
 
 SEED = 0
-FROZEN = 3
-"""MiniLM's first layers, which stay as they are."""
 RANK = 32
 UNITS = 128
 HEAD_DROPOUT = 0.3
@@ -45,8 +43,8 @@ BARE = 0.4
 """Share of the sentences that are read without punctuation, as some recognisers write."""
 TOKENS_LOST = 0.1
 """Share of a sentence's word pieces that are left out, others each time: our own sentences are few."""
-CHANGED = ("query", "key", "value", "dense")
-"""The linear modules of a layer: all are changed."""
+CHANGED = ("query", "key", "value", "q", "k", "v", "o", "dense")
+"""The linear modules of a layer, as either network calls them: all are changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +61,23 @@ class Source:
 
 
 class Learner:
-    """The head, and MiniLM: its first layers as they are, low-rank changes to train in the others.
+    """The head, and a network: its first layers as they are, low-rank changes to train in the others.
 
     What the first layers say of a text is the same in every epoch: it is asked once (:meth:`lower`).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, network: Network) -> None:
         import torch
         from peft import LoraConfig, inject_adapter_in_model
 
         torch.manual_seed(SEED)
         half = torch.cpu._is_avx512_bf16_supported()
-        self._number = torch.bfloat16 if half else torch.float32
-        self._tokenizer, self._lower = load_minilm(
-            dtype=self._number, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0
+        self._network, self._number = network, torch.bfloat16 if half else torch.float32
+        self._tokenizer, self._lower = load(
+            network, dtype=self._number, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0
         )
-        upper = self._lower.encoder.layer[FROZEN:]
-        self._lower.encoder.layer = self._lower.encoder.layer[:FROZEN]
+        upper = self._lower.encoder.layer[network.frozen :]
+        self._lower.encoder.layer = self._lower.encoder.layer[: network.frozen]
         config = LoraConfig(r=RANK, lora_alpha=RANK, target_modules=list(CHANGED))
         self._upper: Any = inject_adapter_in_model(config, upper)
         modules: list[Any] = list(self._upper.modules())
@@ -88,12 +86,13 @@ class Learner:
                 parameter.data = parameter.data.float()
         for module in modules:
             module.cast_input_dtype_enabled = False  # autocast does it
-        inner, outer = torch.nn.Linear(len(LAYERS) * HIDDEN, UNITS), torch.nn.Linear(UNITS, len(EMOTIONS))
+        width = self._lower.config.hidden_size * (1 + network.layers - network.frozen)
+        inner, outer = torch.nn.Linear(width, UNITS), torch.nn.Linear(UNITS, len(EMOTIONS))
         dropout = torch.nn.Dropout(HEAD_DROPOUT)
         self.head: Any = torch.nn.Sequential(dropout, inner, torch.nn.ReLU(), dropout, outer)
 
     def lower(self, texts: Sequence[str]) -> States:
-        """For each text the (word pieces, HIDDEN) states after the frozen layers."""
+        """For each text the (word pieces, width) states after the frozen layers."""
         import torch
 
         states: States = [np.empty(0, np.float16)] * len(texts)
@@ -107,24 +106,28 @@ class Learner:
                 hidden = self._lower(**batch).last_hidden_state.half().numpy()
             for i, row, count in zip(chosen, hidden, batch["attention_mask"].sum(1).tolist(), strict=True):
                 states[i] = row[:count].copy()
-            _say(f"MiniLM's lower layers have read {start + len(chosen)} of {len(texts)}")
+            _say(f"{self._network.name}'s lower layers have read {start + len(chosen)} of {len(texts)}")
         return states
 
     def logits(self, lower: States) -> torch.Tensor:
         """(texts, emotions), from what :meth:`lower` gave."""
         import torch
 
-        longest = -(-max(map(len, lower)) // 4) * 4
-        states, mask = np.zeros((len(lower), longest, HIDDEN), np.float16), np.zeros((len(lower), longest), bool)
+        longest, width = -(-max(map(len, lower)) // 4) * 4, lower[0].shape[1]
+        states, mask = np.zeros((len(lower), longest, width), np.float16), np.zeros((len(lower), longest), bool)
         for row, kept, one in zip(states, mask, lower, strict=True):
             row[: len(one)], kept[: len(one)] = one, True
         hidden, attention = torch.from_numpy(states).to(self._number), torch.from_numpy(mask)
+        unseen = (~attention[:, None, None, :]).to(self._number) * torch.finfo(self._number).min
+        bias = getattr(self._lower.encoder, "compute_position_bias", None)  # MPNet's
+        places = (unseen, bias(hidden).detach()) if bias else (unseen,)
         seen = [hidden]
         with torch.autocast("cpu", torch.bfloat16, enabled=self._number == torch.bfloat16):
             for layer in self._upper:
-                hidden = layer(hidden, attention[:, None, None, :])
+                answer = layer(hidden, *places)
+                hidden = answer[0] if isinstance(answer, tuple) else answer
                 seen.append(hidden)
-        return self.head(pooled([state.float() for state in seen[-len(LAYERS) :]], attention))
+        return self.head(pooled([state.float() for state in seen], attention))
 
     def parameters(self) -> list[torch.nn.Parameter]:
         """What is trained."""
@@ -136,12 +139,12 @@ class Learner:
         self.head.train(on)
 
     def weights(self) -> dict[str, Any]:
-        """The arrays of minilm.npz but for the shares."""
+        """The arrays of the reader's file but for the shares."""
         changed = {name: module for name, module in self._upper.named_modules() if hasattr(module, "lora_A")}
         factors: dict[str, Any] = {}
         for name, module in changed.items():
             number, _, rest = name.partition(".")
-            full = f"encoder.layer.{int(number) + FROZEN}.{rest}"
+            full = f"encoder.layer.{int(number) + self._network.frozen}.{rest}"
             factors[full + DOWN] = _half(module.lora_A["default"].weight)
             factors[full + UP] = _half(module.lora_B["default"].weight)
         inner, outer = self.head[1], self.head[4]

@@ -14,7 +14,7 @@ import pytest
 import app
 from bgm import engines
 from bgm.emotion import shipped
-from bgm.emotion.minilm import MiniLM
+from bgm.emotion.finetuned import MiniLM
 from bgm.emotion.words import Words, terms
 from bgm.engines import EngineOptions, Stage
 from bgm.errors import Cancelled, EngineUnavailable
@@ -126,7 +126,7 @@ def damaged(whole: Path, folder: Path) -> Path:
 
 
 def test_damaged_weights_are_said_once_and_another_engine_serves(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_cache: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, without_mpnet: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(shipped, "MINILM", damaged(shipped.MINILM, tmp_path))
     with caplog.at_level(logging.WARNING):
@@ -138,7 +138,7 @@ def test_damaged_weights_are_said_once_and_another_engine_serves(
         engines.choose(Stage.CLASSIFY, "minilm")
 
 
-@pytest.mark.parametrize("name", ["MINILM", "WORDS"])
+@pytest.mark.parametrize("name", ["MPNET", "MINILM", "WORDS"])
 def test_damaged_weights_are_one_sentence_when_the_studio_starts(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -160,13 +160,13 @@ def test_weights_that_are_no_archive_or_not_there(content: bytes | None, tmp_pat
         shipped.read(path)
 
 
-def test_ours_is_taken_before_the_published_one(empty_cache: Path) -> None:
+def test_ours_is_taken_before_the_published_one(without_mpnet: None) -> None:
     assert engines.choose(Stage.CLASSIFY, "auto", EngineOptions(offline=True)).name == "minilm"
 
 
 def test_words_need_no_torch_and_importing_is_cheap() -> None:
     code = (
-        "import sys; from bgm.emotion import distilroberta, minilm, mpnet, smoothing, words;"
+        "import sys; from bgm.emotion import distilroberta, finetuned, smoothing, words;"
         "from bgm.engines import EngineOptions;"
         "words.Words(EngineOptions()).classify(['so happy']);"
         "print(sorted({'torch', 'transformers', 'sklearn', 'scipy', 'huggingface_hub'} & set(sys.modules)))"

@@ -9,14 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from bgm import engines, weights
 from bgm.emotion import shipped
-from bgm.emotion.mpnet import MPNet, load_mpnet
+from bgm.emotion.finetuned import MPNET, Encoder, MPNet
 from bgm.engines import EngineOptions, Stage
 from bgm.errors import EngineUnavailable
 from bgm.timeline import EMOTIONS, Emotion
-from bgm.training import corpora, emotion, emotion_head
+from bgm.training import corpora, emotion, emotion_lora
+from bgm.training.emotion_lora import Learner
 from bgm.training.judging import figures
 from tests.emotion import tiny_mpnet
 
@@ -34,11 +36,13 @@ def network(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture
-def reader(network: None, tmp_path: Path) -> MPNet:
+def reader(network: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MPNet:
     """Trained by the functions of the command, on few sentences."""
     shutil.copy(shipped.WORDS, tmp_path)
+    monkeypatch.setattr(emotion_lora, "EPOCHS", 1)
     dev = corpora.spoken([corpora.DEVELOPMENT_WRITER])
-    arrays = emotion.train_mpnet(dev.at_most(20), dev.at_most(2), dev.at_most(2), dev, shipped.read(shipped.WORDS))
+    material = emotion.Material(dev.at_most(20), dev.at_most(2), dev.at_most(2), dev)
+    arrays = emotion.train_encoder(MPNET, material, shipped.read(shipped.WORDS))
     emotion.save(tmp_path / shipped.MPNET.name, arrays)
     return MPNet(EngineOptions(), tmp_path)
 
@@ -56,25 +60,25 @@ def test_its_answer_hardly_depends_on_the_company(reader: MPNet) -> None:
     assert reader.classify(["so happy and so sad"] * 40 + ["I was terrified"])[-1] == pytest.approx(alone, abs=0.05)
 
 
-def test_some_heads_in_one_say_what_each_class_looks_like(network: None) -> None:
-    chance = np.random.default_rng(0)
-    labels = chance.integers(0, 7, 700)
-    rows = (3 * np.eye(7)[labels] + chance.normal(size=(700, 7))).astype(np.float16) * 4 + 9
-    head = {k: v.astype(np.float32) for k, v in emotion_head.fit(rows, np.eye(7, dtype=np.float32)[labels]).items()}
-    hidden = np.maximum(rows.astype(np.float32) @ head["inner"] + head["inner_bias"], 0)
-    assert head["inner"].shape == (7, emotion_head.HEADS * emotion_head.UNITS)
-    assert ((hidden @ head["outer"] + head["outer_bias"]).argmax(axis=1) == labels).mean() > 0.9
-
-
-def test_features_keep_the_order_of_the_texts(network: None) -> None:
+def test_changes_that_were_trained_are_what_is_read(network: None) -> None:
+    """The learner and the reader are two ways through the same layers: 8 bits aside they say the same."""
     texts = ["so happy and so sad why are you", "so", "why angry"]
-    found = emotion_head.features(load_mpnet, texts)
-    assert found.shape == (3, 4 * 32)
-    assert found[2] == pytest.approx(emotion_head.features(load_mpnet, texts[2:])[0], abs=0.3)
+    learner = Learner(MPNET)
+    for name, parameter in learner._upper.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.05)
+    learner.train(False)
+    with torch.no_grad():
+        told = learner.logits(learner.lower(texts)).numpy()
+    read = np.empty_like(told)
+    for positions, logits in Encoder(learner.weights(), MPNET).batches(texts):
+        read[positions] = logits
+    assert read == pytest.approx(told, abs=0.05)
+    assert told.std(axis=0).min() > 0
 
 
 def test_auto_takes_it_where_its_network_is(
-    folder: Path, empty_cache: Path, no_network: None, monkeypatch: pytest.MonkeyPatch
+    folder: Path, without_mpnet: None, no_network: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without = engines.choose(Stage.CLASSIFY, "auto", EngineOptions(offline=True))
     assert (without.name, without.reason) == ("minilm", "mpnet: not installed: all-mpnet-base-v2 → minilm")
