@@ -48,12 +48,3 @@ def test_a_video_is_dropped_and_its_music_is_heard_rendered_and_taken_away(
         and "Subtitle:" in described
         and "Duration: 00:00:20" in described
     )
-
-
-def test_the_sample_is_one_click_away(context: BrowserContext, open_tab: Callable[..., Page]) -> None:
-    tab = open_tab(context)
-    tab.get_by_text("Open this sample").click()
-    expect(tab.locator(".bar .title")).to_have_text("sample")
-    expect(tab.locator(".player video")).to_be_visible()
-    expect(tab.locator(".bar .progress")).to_be_visible()
-    tab.get_by_role("button", name="Stop").click()

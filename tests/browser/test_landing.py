@@ -77,6 +77,7 @@ def test_it_stands_still_where_less_motion_is_asked_for(chromium: Browser, open_
 
 def test_the_sample_opens_with_its_music(landing: Page, page: Studio) -> None:
     landing.get_by_role("button", name="Open this sample").click()
+    expect(landing.locator(".bar .title")).to_have_text("sample")
     expect(landing.locator(".seg .name")).to_have_text(["joy", "neutral", "sadness", "fear", "anger", "surprise"])
     expect(landing.locator(".seg.stale")).to_have_count(0)
     expect(landing.get_by_role("button", name="With music")).to_have_attribute("aria-pressed", "true")
