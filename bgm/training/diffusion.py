@@ -1,4 +1,4 @@
-"""The diffusion model that is fine-tuned: loaded, the loss that it is trained by, and pictures painted from words."""
+"""The diffusion model to fine-tune: loading it, its training loss, and text-to-image sampling."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ if TYPE_CHECKING:
 
 PAINTING_STEPS = 20
 GUIDANCE = 7.0
-"""Of the sample pictures: what the product paints with."""
+"""Guidance scale of the samples: the product's."""
 JUDGED_TIMES = (100, 300, 500, 700, 900)
-"""Noise levels (of 1000) at which the validation loss is taken."""
+"""Timesteps (of 1000) at which the validation loss is evaluated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """A loaded StableDiffusionPipeline on its device, frozen; where it came from and under which licence."""
+    """A frozen StableDiffusionPipeline on its device, with its source and licence."""
 
     pipeline: Any
     device: str
     source: str
     licence: str
     sample: list[float]
-    """Of its U-Net (:func:`bgm.music.riffusion.lora.sample_of`): which weights these are."""
+    """A few weights of its U-Net that identify it (:func:`bgm.music.riffusion.lora.sample_of`)."""
 
 
 def load(source: str, device: str, progress: Progress, *, offline: bool = False) -> Base:
-    """``source``: hub id or folder of a Stable Diffusion 1 that predicts the noise, as riffusion-model-v1.
+    """``source``: hub id or folder of an epsilon-prediction Stable Diffusion 1 model such as riffusion-model-v1.
 
-    Raises BadInput or EngineUnavailable where it can't be had or isn't one.
+    Raises BadInput or EngineUnavailable if it is unavailable or of another kind.
     """
     from diffusers import StableDiffusionPipeline
 
@@ -56,7 +56,7 @@ def load(source: str, device: str, progress: Progress, *, offline: bool = False)
             )
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
         raise BadInput(f"the base in {folder} can't be loaded: {str(error).splitlines()[0]}") from error
-    scheduler_for(pipeline)  # refuses one that predicts something else
+    scheduler_for(pipeline)  # raises for another prediction type
     pipeline.set_progress_bar_config(disable=True)
     sample = sample_of(pipeline.unet)
     place(pipeline, device)
@@ -66,9 +66,9 @@ def load(source: str, device: str, progress: Progress, *, offline: bool = False)
 
 
 def place(pipeline: Any, device: str) -> None:
-    """To the device, frozen: U-Net and text encoder in bfloat16 on CUDA, all else in float32.
+    """Freeze and move to the device: U-Net and text encoder in bfloat16 on CUDA, everything else in float32.
 
-    On CUDA kernels are chosen that give the same bits each time, where there are such.
+    On CUDA deterministic kernels are selected where they exist.
     """
     import torch
 
@@ -84,7 +84,7 @@ def place(pipeline: Any, device: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Latents and noise (n, 4, 64, columns / 8), times (n,) of 1000, and captions."""
+    """Latents and noise (n, 4, 64, columns / 8), timesteps (n,) of 1000, and captions."""
 
     latents: torch.Tensor
     noise: torch.Tensor
@@ -93,7 +93,7 @@ class Batch:
 
 
 class Objective:
-    """How wrong the U-Net's prediction of the noise is; ``gamma``: of min-SNR weighting (Hang et al. 2023)."""
+    """Noise-prediction MSE with min-SNR-``gamma`` weighting (Hang et al. 2023, arXiv 2303.09556)."""
 
     def __init__(self, pipeline: Any, gamma: float = 5.0) -> None:
         from diffusers import DDPMScheduler
@@ -105,13 +105,13 @@ class Objective:
         self._kept = kept.to(pipeline.unet.device)
 
     def loss(self, batch: Batch) -> torch.Tensor:
-        """The weighted mean: easy noise levels don't outweigh the others."""
+        """The weighted mean, in which low-noise timesteps don't dominate."""
         kept = self._kept[batch.times.to(self._kept.device)]
         ratio = kept / (1 - kept)
         return (self.errors(batch) * (ratio.clamp(max=self._gamma) / ratio)).mean()
 
     def errors(self, batch: Batch) -> torch.Tensor:
-        """(n,): the mean square error of the predicted noise of each, float32."""
+        """(n,) float32: mean squared error of the predicted noise per example."""
         import torch
 
         device, number = self._kept.device, self._pipeline.text_encoder.dtype
@@ -125,7 +125,7 @@ class Objective:
 
 
 def embedded(pipeline: Any, texts: Sequence[str]) -> torch.Tensor:
-    """(n, 77, width) without gradients. Texts are encoded as they come: it is a hundredth of a step's work."""
+    """(n, 77, width) without gradients. Not cached: encoding is a hundredth of a step's work."""
     import torch
 
     with quiet(), torch.no_grad():
@@ -134,9 +134,9 @@ def embedded(pipeline: Any, texts: Sequence[str]) -> torch.Tensor:
 
 
 def paint(pipeline: Any, texts: Sequence[str], columns: int, *, seed: int = 0) -> list[Pixels]:
-    """A grey picture (512, columns) from noise for each text: the ``i``-th from seed ``seed + i``, on any device.
+    """One greyscale picture (512, columns) per text; the ``i``-th from seed ``seed + i``, the same on any device.
 
-    Raises BadInput where the weights are damaged.
+    Raises BadInput if the output isn't finite (damaged weights).
     """
     import torch
 

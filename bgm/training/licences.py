@@ -1,6 +1,6 @@
-"""Licences of tracks: which of them allow training, and the data card of a set, which credits every track.
+"""Licences: which of them allow training, and the data card of a set, which credits every track.
 
-A reading of the licences' own words, not legal advice.
+This is a reading of the licence texts, not legal advice.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _LICENCE_KEY = "license: "
 OTHER = "other"
 UNKNOWN = "unknown"
 OWN = "own"
-"""The creator's own music: he needs nobody's leave."""
+"""The user's own music: no permission needed."""
 CONDITIONS = {"NC": "no commercial use", "ND": "no derivatives"}
-"""What a Creative Commons licence may forbid, and a model trained on the track would do."""
+"""Creative Commons conditions that training a model on the track may violate."""
 _FREE = (
     (r"cc ?0|cc zero|publicdomain zero|creative ?commons zero", "CC0-1.0"),
     (r"pdm|publicdomain mark|^public domain$|^public domain mark", "PDM-1.0"),
@@ -35,14 +35,14 @@ _LONG = ((r"non ?commercial", "nc"), (r"no ?deriv\w*", "nd"), (r"share ?alike", 
 
 @dataclass(frozen=True, slots=True)
 class Licence:
-    """``name`` is SPDX's (without a version where none was named); ``conditions``: of CONDITIONS, those it sets."""
+    """``name`` is the SPDX id (without version if none was given); ``conditions`` are keys of CONDITIONS."""
 
     name: str
     conditions: tuple[str, ...] = ()
 
     @property
     def address(self) -> str | None:
-        """Where its text stands, which an attribution has to name."""
+        """URL of its text, which an attribution must give."""
         site = "https://creativecommons.org"
         if self.name == "CC0-1.0":
             return f"{site}/publicdomain/zero/1.0/"
@@ -51,7 +51,7 @@ class Licence:
 
 
 def read(text: str) -> Licence:
-    """From an SPDX id, a Creative Commons address or one of its usual names; UNKNOWN for what is none of them."""
+    """Parse an SPDX id, a Creative Commons URL or a usual name; anything else is UNKNOWN."""
     words = re.sub(r"[^a-z0-9]+", " ", text.lower()).strip()
     for pattern, name in _FREE:
         if re.search(rf"\b(?:{pattern})\b" if not pattern.startswith("^") else pattern, words):
@@ -67,7 +67,7 @@ def read(text: str) -> Licence:
 
 
 def why_not(text: str, allowed: frozenset[str] = frozenset()) -> str | None:
-    """Why a track of this licence may not be used, or None. ``allowed``: conditions that the user answers for."""
+    """Why a track under this licence may not be used, or None. ``allowed``: conditions the user accepts."""
     licence = read(text)
     if licence.name == UNKNOWN:
         return f"its licence ({' '.join(text.split())[:60]}) is none that allows it" if text.strip() else "no licence"
@@ -76,7 +76,7 @@ def why_not(text: str, allowed: frozenset[str] = frozenset()) -> str | None:
 
 
 def conditions(text: str) -> frozenset[str]:
-    """What ``--allow`` names, as ``nc,nd``. Raises BadInput: a track without a licence is never used."""
+    """Parse ``--allow``, e.g. ``nc,nd``. Raises BadInput for anything else."""
     named = frozenset(word.strip().upper() for word in text.split(",") if word.strip())
     if named - set(CONDITIONS):
         raise BadInput("--allow takes nc and nd only: a track without a licence is never used")
@@ -84,7 +84,7 @@ def conditions(text: str) -> frozenset[str]:
 
 
 def card(rows: Mapping[str, Sequence[Mapping[str, Any]]], ledger: Sequence[Mapping[str, Any]], columns: int) -> str:
-    """The card's text. ``rows``: of each split, its pictures; ``ledger``: every track, used or not (``left_out``)."""
+    """The data card's text. ``rows``: the images of each split; ``ledger``: every track, used or not (``left_out``)."""
     used = [track for track in ledger if track["crops"]]
     unused = [track for track in ledger if not track["crops"]]
     pictures = {split: len(lines) for split, lines in rows.items()}
@@ -114,7 +114,7 @@ def card(rows: Mapping[str, Sequence[Mapping[str, Any]]], ledger: Sequence[Mappi
 
 
 def of_set(folder: Path) -> str:
-    """The licence in the card of a set, as the hub writes it. Raises BadInput where there is none."""
+    """The licence in a set's data card, as the hub writes it. Raises BadInput if there is none."""
     try:
         lines = (folder / CARD).read_text(encoding="utf-8").splitlines()
         return next(line.removeprefix(_LICENCE_KEY) for line in lines if line.startswith(_LICENCE_KEY))
@@ -123,7 +123,7 @@ def of_set(folder: Path) -> str:
 
 
 def _front(used: set[str]) -> list[str]:
-    """YAML for the hub. A set of one licence has it; one of several is "other", and each track keeps its own."""
+    """YAML front matter for the hub. The set's licence is that of its tracks if all agree, else "other"."""
     whole = next(iter(used)) if len(used) == 1 else OTHER
     known = read(whole).address is not None
     return [
@@ -140,7 +140,7 @@ def _front(used: set[str]) -> list[str]:
 
 
 def _credit(track: Mapping[str, Any]) -> str:
-    """Title, author, source, licence: what Creative Commons asks of an attribution; and that it was changed."""
+    """Title, author, source and licence, as Creative Commons requires, and that the work was changed (crops)."""
     known = read(str(track["licence"]))
     named = f"{track['title'] or track['track']} by {track['artist'] or 'an unnamed author'}"
     source = f", {track['source']}" if track["source"] else ""

@@ -1,9 +1,9 @@
 """Fine-tune Riffusion: ``python -m bgm.training.lora SET --base riffusion/riffusion-model-v1 -o lora.safetensors``.
 
-Low-rank changes (LoRA: Hu et al. 2021, arXiv 2106.09685) of the U-Net's attention are trained on SET, which is made by
-bgm.training.spectrograms; --base is a hub id or a folder. The file loads with `--lora FILE` and in diffusers. Beside it
-lies lora.training/: log.jsonl, sample pictures, and the state from which the same command goes on after a stop or a
-kill, to the same file. Latents are computed once and kept in SET.
+Trains low-rank adapters (LoRA: Hu et al. 2021, arXiv 2106.09685) of the U-Net's attention on SET, which is built by
+bgm.training.spectrograms; --base is a hub id or a folder. The file loads with `--lora FILE` and in diffusers. The
+folder lora.training/ next to it has log.jsonl, samples, and the state from which the same command resumes after a stop
+or a kill, ending with the same file. Latents are computed once and cached in SET.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 
 DEFAULT_BASE = "riffusion/riffusion-model-v1"
 TARGETS = ("to_q", "to_k", "to_v", "to_out.0")
-"""The linear modules of every attention."""
+"""The linear layers of every attention block."""
 LEAST_PICTURES = 2
 MOST_JUDGED = 64
-"""Validation pictures, each at all JUDGED_TIMES."""
+"""Validation images, each evaluated at all JUDGED_TIMES."""
 CLIP_NORM = 1.0
 WEIGHT_DECAY = 1e-2
 _STATE, _LOG, _SAMPLES = "state.pt", "log.jsonl", "samples"
@@ -51,11 +51,11 @@ _ENCODED = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """All but ``every``, ``samples`` and ``checkpointing`` decide the result."""
+    """All but ``every``, ``samples`` and ``checkpointing`` determine the result."""
 
     rank: int = 16
     alpha: int | None = None
-    """The change is weighed by alpha / rank; None is the rank, for readers that know no alpha."""
+    """The update is scaled by alpha / rank. None means the rank, for loaders that ignore alpha."""
     steps: int = 2000
     batch: int = 4
     rate: float = 1e-4
@@ -63,7 +63,7 @@ class Options:
     gamma: float = 5.0
     """Of min-SNR weighting."""
     dropout: float = 0.1
-    """Share of the captions that are left out, for guidance."""
+    """Share of captions dropped, for classifier-free guidance."""
     seed: int = 0
     every: int = 250
     """Steps between validations, samples and saves."""
@@ -76,7 +76,7 @@ class Options:
         return [value for name, value in known.items() if name not in ("every", "samples", "checkpointing")]
 
     def check(self) -> None:
-        """Raises BadInput for what can't be trained with."""
+        """Raises BadInput for values out of range."""
         if min(self.rank, self.steps, self.batch, self.every) < 1 or self.samples < 0 or self.warmup < 0:
             raise BadInput("--rank, --steps, --batch and --every must be 1 or more, --samples and --warmup 0 or more")
         if not 0 < self.rate < 1 or self.gamma <= 0 or not 0 <= self.dropout < 1 or (self.alpha or 1) < 1:
@@ -130,21 +130,21 @@ class Data:
 
     @classmethod
     def of(cls, folder: Path) -> Data:
-        """Raises BadInput for a folder that is none, or too small to learn from."""
+        """Raises BadInput if the folder is no set, or too small."""
         found = [examples.read(folder, "train", LEAST_PICTURES), examples.read(folder, "validation")]
         return cls(folder, licences.of_set(folder), *found)
 
     def one_of_each(self, most: int) -> list[Example]:
-        """For samples: the first picture of each emotion, or caption where none is labelled."""
+        """For samples: the first image of each emotion, or of each caption if unlabelled."""
         kinds = {example.emotion or example.text: example for example in reversed(self.validation)}
         return sorted(kinds.values(), key=lambda e: (e.emotion, e.text))[:most]
 
 
 def train(data: Data, base: Base, out: Path, options: Options, progress: Progress) -> dict[str, Any]:
-    """Train to the end, or on from where an earlier run stopped, and write ``out``; the last line of the log.
+    """Train, resuming an earlier run if there is one, and write ``out``; returns the last line of the log.
 
-    Step ``n`` draws its pictures, noise and times from the seed and ``n`` alone, so a stop changes nothing. Raises
-    BadInput where the loss is no number, and for the state of another training.
+    Step ``n`` draws images, noise and timesteps from the seed and ``n`` alone, so resuming changes nothing. Raises
+    BadInput if the loss is NaN, and for the state of another training.
     """
     import torch
 
@@ -177,7 +177,7 @@ def train(data: Data, base: Base, out: Path, options: Options, progress: Progres
 
 
 def stepped(objective: Objective, optimizer: Any, batch: Batch, step: int) -> float:
-    """One step of gradient descent; its loss. Raises BadInput, with nothing changed, where that is no number."""
+    """One optimizer step; returns its loss. Raises BadInput before any update if the loss isn't finite."""
     import torch
 
     loss = objective.loss(batch)
@@ -194,7 +194,7 @@ def stepped(objective: Objective, optimizer: Any, batch: Batch, step: int) -> fl
 
 
 def drawn(latents: Latents, options: Options, step: int) -> Batch:
-    """What step ``step`` is made of."""
+    """The batch of step ``step``."""
     import torch
 
     chance = torch.Generator().manual_seed(options.seed * 1_000_003 + step)
@@ -208,7 +208,7 @@ def drawn(latents: Latents, options: Options, step: int) -> Batch:
 
 
 def judged(objective: Objective, latents: Latents, batch: int) -> float:
-    """The plain loss on at most MOST_JUDGED validation pictures, with the same noise and times each time."""
+    """Unweighted validation loss on up to MOST_JUDGED images, with the same noise and timesteps every time."""
     import torch
 
     chance, errors = torch.Generator().manual_seed(1), list[float]()
@@ -224,7 +224,7 @@ def judged(objective: Objective, latents: Latents, batch: int) -> float:
 
 
 def rate(options: Options, step: int) -> float:
-    """Warm-up, then a cosine to nothing."""
+    """Linear warm-up, then cosine decay to zero."""
     warm = min(options.warmup, options.steps // 10)
     if step < warm:
         return options.rate * (step + 1) / warm
@@ -232,7 +232,7 @@ def rate(options: Options, step: int) -> float:
 
 
 def with_adapter(unet: Any, options: Options) -> Any:
-    """The U-Net with an adapter to train in float32; all else stays frozen."""
+    """The U-Net with a trainable float32 adapter; everything else stays frozen."""
     import torch
     from peft import LoraConfig
 
@@ -241,7 +241,7 @@ def with_adapter(unet: Any, options: Options) -> Any:
     unet.add_adapter(
         LoraConfig(r=options.rank, lora_alpha=alpha, init_lora_weights="gaussian", target_modules=[*TARGETS])
     )
-    for parameter in trained(unet):  # small steps are lost in bfloat16
+    for parameter in trained(unet):  # bfloat16 would round small updates away
         parameter.data = parameter.data.float()
     if options.checkpointing and unet.device.type == "cuda":
         unet.enable_gradient_checkpointing()
@@ -254,7 +254,7 @@ def trained(unet: Any) -> list[torch.nn.Parameter]:
 
 
 class Run:
-    """What a training keeps beside its file: the log, sample pictures, and the state it goes on from."""
+    """The folder next to the output file: log, samples, and the state to resume from."""
 
     def __init__(self, out: Path, identity: str) -> None:
         self._folder = out.with_suffix(".training")
@@ -264,17 +264,17 @@ class Run:
         sweep_target(out)
 
     def log(self) -> list[dict[str, Any]]:
-        """Its lines."""
+        """The lines of log.jsonl."""
         file = self._folder / _LOG
         return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.is_file() else []
 
     def say(self, line: dict[str, Any]) -> None:
-        """The line, in place of what an earlier run said of this step and later ones."""
+        """Append a line, replacing an earlier run's lines of this step and later ones."""
         kept = [earlier for earlier in self.log() if earlier["step"] < line["step"]]
         write_text(self._folder / _LOG, "".join(json.dumps(one) + "\n" for one in [*kept, line]))
 
     def keep(self, unet: Any, optimizer: Any, line: dict[str, Any]) -> None:
-        """The log's line and the state after a step: it is whole, or the one before is still there."""
+        """Write log line and state after a step, atomically: the previous state stays until the new one is complete."""
         import torch
 
         self.say(line)
@@ -284,7 +284,7 @@ class Run:
             torch.save(state, unfinished)
 
     def resume(self, unet: Any, optimizer: Any) -> int:
-        """The step to go on from; 0 where nothing was kept. Raises BadInput for another training's state."""
+        """The step to resume from, 0 without a state. Raises BadInput for another training's state."""
         import pickle
 
         import torch
@@ -306,7 +306,7 @@ class Run:
         return int(state["step"])
 
     def show(self, pipeline: Any, wanted: Sequence[Example], columns: int, step: int) -> None:
-        """A picture for each, in riffusion's format: bgm.music.riffusion.spectrogram makes sound of it."""
+        """Save one sample per example, in riffusion's image format."""
         folder = self._folder / _SAMPLES
         folder.mkdir(exist_ok=True)
         pictures = diffusion.paint(pipeline, [example.text for example in wanted], columns)
@@ -317,10 +317,10 @@ class Run:
 
 
 def write_adapter(target: Path, unet: Any, described: dict[str, str]) -> None:
-    """The adapter as diffusers saves it (peft's configuration in its metadata), with ``described`` beside that.
+    """Save the adapter as diffusers does (peft's configuration in the metadata), with ``described`` added.
 
-    The names in a safetensors header come in an order that changes from run to run; here they are sorted, so that
-    equal weights make equal files.
+    The key order in a safetensors header differs from run to run; it is sorted here, so that equal weights give
+    identical files.
     """
     from diffusers import StableDiffusionPipeline
     from diffusers.utils.state_dict_utils import convert_state_dict_to_diffusers
@@ -344,7 +344,7 @@ def write_adapter(target: Path, unet: Any, described: dict[str, str]) -> None:
 
 
 def metadata(base: Base, data: Data, options: Options) -> dict[str, str]:
-    """What the file says of itself, in the keys of Stability AI's ModelSpec 1.0 where that has one."""
+    """The file's metadata, under the keys of Stability AI's ModelSpec 1.0 where one exists."""
     card = (data.folder / licences.CARD).read_text(encoding="utf-8")
     return {
         "modelspec.sai_model_spec": "1.0.0",
@@ -362,7 +362,7 @@ def metadata(base: Base, data: Data, options: Options) -> dict[str, str]:
 
 
 def _plain(value: Any) -> Any:
-    """Sets and enumerations of peft's configuration, as JSON can hold them."""
+    """JSON fallback for sets and enums in peft's configuration."""
     return sorted(value) if isinstance(value, set) else str(value)
 
 
@@ -375,7 +375,7 @@ def _as_image(picture: Pixels) -> Any:
 
 
 def peak_memory(device: str) -> dict[str, float]:
-    """On CUDA the most that tensors took so far, in GB."""
+    """Peak memory allocated on CUDA so far, in GB; empty elsewhere."""
     import torch
 
     return {"peak_gb": round(torch.cuda.max_memory_allocated() / 1e9, 2)} if device == "cuda" else {}

@@ -1,10 +1,10 @@
-"""Make a set of captioned spectrograms: ``python -m bgm.training.spectrograms MUSIC -o SET``.
+"""Build a set of captioned spectrograms: ``python -m bgm.training.spectrograms MUSIC -o SET``.
 
-MUSIC is a folder of sound files (those that carry their licence in their tags, or with a metadata.csv or .jsonl beside
-them), or such a table: path, licence, and where known tags, emotion, tempo, title, artist, source. A track without a
-licence that allows it is refused by name. --composed N adds N pieces of our own composer, which are anybody's.
-SET is an imagefolder for Hugging Face's datasets: train/ and validation/ with their metadata.jsonl, tracks.jsonl with
-every track, and a data card. The same command goes on where it was stopped and makes only what has changed.
+MUSIC is a folder of audio files (with the licence in their tags, or with a metadata.csv or .jsonl beside them), or such
+a table: path and licence, optionally tags, emotion, tempo, title, artist, source. A track without a licence that allows
+training is rejected by name. --composed N adds N pieces by our own composer (CC0). SET is an imagefolder for Hugging
+Face's datasets: train/ and validation/ with a metadata.jsonl each, tracks.jsonl with every track, and a data card. The
+same command resumes after a stop and rebuilds only what has changed.
 """
 
 from __future__ import annotations
@@ -42,35 +42,35 @@ SPLITS = ("train", "validation")
 METADATA = "metadata.jsonl"
 PARAMS = SpectrogramParams()
 SECONDS = {"5.11": CLIP_FRAMES, "10": 2 * CLIP_FRAMES}
-"""What ``--seconds`` takes, and how wide the pictures then are: the U-Net halves them three times in latents of an
-eighth, so 10 s, as the mission cut its music, are 1,024 columns or 10.23 s."""
+"""Values of ``--seconds`` and the image widths: latents are an eighth as wide and the U-Net halves them three times, so
+widths are multiples of 64 and "10" is 1,024 columns, 10.23 s."""
 VALIDATION = 0.1
 QUIET = 10 ** (-50 / 20)
 MOST_QUIET = 0.25
-"""Share of a crop's tenths of a second that may be below QUIET."""
+"""Share of a crop's 0.1 s frames whose RMS may be below QUIET."""
 CLIPPED = 0.985
 MOST_CLIPPED = 0.005
-"""Share of the samples that may reach CLIPPED: a loud master's limiter stays below it, a clipped recording doesn't."""
+"""Share of samples that may reach CLIPPED: a limited master stays below it, a clipped recording doesn't."""
 TRIES = 3
-"""Places that are tried in each stretch of a track before it is given up."""
+"""Random positions tried in each stretch of a track before it is skipped."""
 _DONE = ".tracks"
-"""Of every finished track what it gave: the folder in SET from which a stopped command goes on."""
+"""Folder in SET with the result of every finished track, from which a stopped command resumes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """``crops``, ``columns`` and ``seed`` decide the pictures of a track beside itself."""
+    """``crops``, ``columns`` and ``seed`` determine a track's images, together with the track itself."""
 
     crops: int = 4
     columns: int = CLIP_FRAMES
     seed: int = 0
     allow: frozenset[str] = frozenset()
-    """Licence conditions (NC, ND) that the user answers for."""
+    """Licence conditions (NC, ND) accepted on the user's own responsibility."""
     processes: int = 1
 
     @property
     def frames(self) -> int:
-        """Samples of a crop at the studio's rate."""
+        """Samples per crop at the studio's sample rate."""
         return frames_of((self.columns - 1) * PARAMS.step_size_ms / 1000)
 
 
@@ -112,10 +112,10 @@ def _from_arguments(arguments: argparse.Namespace, progress: Progress) -> str:
 
 
 def build(tracks: Sequence[Track], out: Path, options: Options, progress: Progress) -> list[Row]:
-    """Write the set; a line for every track: its licence, its pictures, or why it was left out.
+    """Write the set. Returns one row per track: its licence, its number of crops, or why it was left out.
 
-    Memory doesn't grow with the music, and the pictures don't depend on the number of processes. Raises BadInput
-    where ``out`` holds something else, or where nothing could be used.
+    Memory doesn't grow with the number or length of tracks (audio is decoded to disk and read crop by crop), and the
+    images don't depend on the number of processes. Raises BadInput if ``out`` holds other files or no track is usable.
     """
     _claim(out)
     refused = {track.name: why for track in tracks if (why := _refusal(track, options.allow))}
@@ -136,7 +136,7 @@ def build(tracks: Sequence[Track], out: Path, options: Options, progress: Progre
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One track's pictures to make."""
+    """One track to process."""
 
     track: Track
     split: str
@@ -153,15 +153,15 @@ class Job:
 
     @property
     def key(self) -> str:
-        """What was made of the same stays."""
+        """Digest of everything that determines the images: a record with this key is reused."""
         return digest(self.track.identity, self.split, self.options.crops, self.options.columns, self.options.seed)
 
 
 def held_out(tracks: Sequence[Track]) -> set[str]:
-    """Names of the tracks for validation: a tenth of each emotion, by a digest, and one where there are three.
+    """Names of the validation tracks: a tenth of each emotion, chosen by digest, at least one of three or more.
 
-    Whole tracks, never crops: two stretches of one track in both splits would make any figure look good. Where no
-    emotion has three, one track of two or more is held out, so that there is something to judge by.
+    Split by track, never by crop: crops of one track in both splits would leak. If no emotion has three tracks, one
+    track is held out of two or more, so that there is a validation loss.
     """
     held: set[str] = set()
     for emotion in ("", *EMOTIONS):
@@ -173,7 +173,7 @@ def held_out(tracks: Sequence[Track]) -> set[str]:
 
 
 def _claim(out: Path) -> None:
-    """Make the folder, or find it to be an earlier set: nobody's other files are mixed with ours."""
+    """Create the folder, or accept an earlier set. Raises BadInput if it holds anything else."""
     if out.exists() and not (out / _DONE).is_dir() and (not out.is_dir() or any(out.iterdir())):
         raise BadInput(f"{out} holds other files: name a new folder for the set")
     for name in (_DONE, *SPLITS):
@@ -182,7 +182,7 @@ def _claim(out: Path) -> None:
 
 
 def _refusal(track: Track, allow: frozenset[str]) -> str | None:
-    """Why a track isn't even opened."""
+    """Why a track is rejected before it is opened, or None."""
     if not track.path.is_file():
         return "there is no such file"
     return licences.why_not(track.licence, allow) or (
@@ -191,7 +191,7 @@ def _refusal(track: Track, allow: frozenset[str]) -> str | None:
 
 
 def _made(jobs: Sequence[Job], processes: int, progress: Progress) -> dict[str, Row]:
-    """What each track gave, by its name; a few tracks ahead are given out, not all."""
+    """The rows of each track, by name. Two tracks per process are queued at a time, not all."""
     waiting, running, found = iter(jobs), dict[Future[Row], Job](), dict[str, Row]()
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_begin)
@@ -210,7 +210,7 @@ def _made(jobs: Sequence[Job], processes: int, progress: Progress) -> dict[str, 
 
 
 def _begin() -> None:
-    """In each process: one thread, Ctrl-C is the parent's, and who has lost the parent ends."""
+    """Worker initializer: one thread, ignore Ctrl-C (the parent handles it), exit if the parent dies."""
     import torch
 
     torch.set_num_threads(1)
@@ -226,7 +226,7 @@ def _end_with(parent: Any) -> None:
 
 
 def made_before(job: Job) -> Row | None:
-    """What :func:`make` gave for the same track and options, if its pictures are all there."""
+    """The stored result of :func:`make` for the same track and options, if all its images exist."""
     try:
         known: Row = json.loads(job.record.read_text(encoding="utf-8"))
         whole = all((job.out / job.split / row["file_name"]).is_file() for row in known["rows"])
@@ -236,7 +236,7 @@ def made_before(job: Job) -> Row | None:
 
 
 def make(job: Job) -> Row:
-    """Write the track's pictures: ``rows`` of metadata.jsonl, or in ``left_out`` why there are none."""
+    """Write the track's images. ``rows`` go to metadata.jsonl; ``left_out`` says why there are none."""
     try:
         rows, why = list(_pictures(job)), "it is silent, clipped or too short throughout"
     except BgmError as error:
@@ -266,8 +266,10 @@ def _pictures(job: Job) -> Iterator[Row]:
 
 
 def crops(sound: Path, options: Options, name: str) -> Iterator[tuple[int, Mono]]:
-    """Start (in frames) and mono sound at 44.1 kHz of at most ``options.crops`` crops that are neither silent nor
-    clipped: at random, one in each of as many equal stretches, so never the same bars twice."""
+    """Start (in frames) and mono audio at 44.1 kHz of up to ``options.crops`` crops, none silent or clipped.
+
+    Stratified: one at random from each of as many equal stretches of the track.
+    """
     import soxr
 
     rng = np.random.default_rng(seed_of(options.seed, name))
@@ -284,7 +286,7 @@ def crops(sound: Path, options: Options, name: str) -> Iterator[tuple[int, Mono]
 
 
 def is_fit(wave: Audio) -> bool:
-    """Whether (frames, channels) at the studio's rate is neither silent for long nor clipped."""
+    """Whether audio (frames, channels) at the studio's rate is neither mostly silent nor clipped."""
     tenth = SAMPLE_RATE // 10
     power = np.square(wave[: len(wave) // tenth * tenth]).mean(axis=1).reshape(-1, tenth).mean(axis=1)
     quiet = float(np.mean(np.sqrt(power) < QUIET))
@@ -300,7 +302,7 @@ def _entry(track: Track, found: Row, refused: str | None) -> Row:
 
 
 def _finish(out: Path, rows: dict[str, list[Row]], ledger: list[Row], options: Options) -> None:
-    """What names the pictures; and no picture stays that nothing names."""
+    """Write metadata, ledger and data card, and delete images that the metadata doesn't list."""
     for split, lines in rows.items():
         write_text(out / split / METADATA, _lines(lines))
         kept = {line["file_name"] for line in lines}

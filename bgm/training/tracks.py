@@ -1,5 +1,6 @@
-"""The music that a set of spectrograms is made of: a folder or a table (CSV, JSONL) of files, tags and licences; and
-pieces of our own composer, in every mood and style, which are nobody else's and whose labels are true.
+"""The tracks of a training set: read from a folder or a table (CSV, JSONL) with tags and licences, or composed.
+
+Composed pieces cover every mood and style; they need no licence of others and their labels are exact.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ from bgm.timeline import EMOTIONS, Emotion, Style
 SUFFIXES = frozenset((".flac", ".wav", ".mp3", ".ogg", ".opus", ".m4a", ".aac", ".aiff", ".aif"))
 TABLES = ("metadata.csv", "metadata.jsonl")
 MOST_TAGS = 16
-"""CLIP reads 77 tokens of a caption."""
+"""CLIP truncates captions at 77 tokens."""
 COMPOSED_SECONDS = 30.0
-"""Of a composed piece: room for several crops."""
+"""Length of a composed piece: room for several crops."""
 FIRST_SEED = 1000
 STYLES = tuple(Style)
 
@@ -48,7 +49,7 @@ _COLUMNS = {
     "artist": ("artist", "author"),
     "source": ("source", "url", "wxxx"),
 }
-"""What we read, and the names that tables and sound files give it. Of several for ``tags`` all are taken."""
+"""Our fields and their names in tables and audio tags. ``tags`` collects all of its columns."""
 
 MOODS: dict[str, Emotion] = {
     **dict.fromkeys(("angry", "aggressive", "heavy", "powerful", "furious"), Emotion.ANGER),
@@ -60,18 +61,18 @@ MOODS: dict[str, Emotion] = {
     **dict.fromkeys(("surprising", "playful", "dream", "adventure", "wondrous"), Emotion.SURPRISE),
     **{emotion.value: emotion for emotion in EMOTIONS},
 }
-"""Mood words (most are those of MTG-Jamendo's mood/theme subset) and the emotion that each stands for."""
+"""Mood tags (mostly those of MTG-Jamendo's mood/theme subset) and the emotion of each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One piece of music. ``name`` is how the user knows it: its path, as the table or the folder has it."""
+    """One piece of music. ``name`` is its path as written in the table or relative to the folder."""
 
     name: str
     path: Path
     licence: str = ""
     emotion: str = ""
-    """One of EMOTIONS, or empty where nobody says."""
+    """One of EMOTIONS, or empty if unknown."""
     tags: tuple[str, ...] = ()
     tempo: float | None = None
     """Beats per minute."""
@@ -81,29 +82,29 @@ class Track:
 
     @property
     def identity(self) -> list[Any]:
-        """What decides the track's pictures, the file's size and date among it; JSON can hold it."""
+        """Everything about the track that determines its images, incl. the file's size and date; JSON-serialisable."""
         state = self.path.stat()
         return [self.name, self.licence, self.emotion, *self.tags, self.tempo, state.st_size, state.st_mtime_ns]
 
     @property
     def caption(self) -> str:
-        """The emotion, which comes first in the product's prompts too, then the tags and the tempo."""
+        """Emotion, tags, tempo: the emotion comes first, as in the product's prompts."""
         tempo = [f"{self.tempo:.0f} bpm"] if self.tempo else []
         words = [*([self.emotion] if self.emotion else []), *self.tags[:MOST_TAGS], *tempo]
         return ", ".join(dict.fromkeys(words))
 
     def sound(self, target: Path) -> Self:
-        """Write the sound as FLAC to ``target``; the track, with what was learnt of it. Raises BadInput: no sound."""
+        """Decode to FLAC at ``target``; returns the track as now known. Raises BadInput if there is no audio."""
         if decode(probe(self.path), target) is None:
             raise BadInput("there is no sound in it")
         return self
 
 
 def read_tracks(music: Path, licence: str = "") -> list[Track]:
-    """The tracks of a folder (with a metadata.csv or .jsonl, or of sound files that carry their own tags) or a table.
+    """The tracks of a table, or of a folder with a metadata.csv or .jsonl or with tagged audio files.
 
-    In a folder without a table the names of its subfolders are tags. ``licence``: of tracks that name none. Raises
-    BadInput for what is no such thing.
+    In a folder without a table the names of subfolders are tags. ``licence`` applies to tracks that name none. Raises
+    BadInput if there are none or the table can't be read.
     """
     if music.is_dir():
         tables = [music / name for name in TABLES if (music / name).is_file()]
@@ -121,7 +122,7 @@ def read_tracks(music: Path, licence: str = "") -> list[Track]:
 
 
 def emotion_of(words: Iterable[str]) -> str:
-    """The emotion that most of the words stand for; empty where there is none, or where they are of two minds."""
+    """Majority vote of the mood tags; empty without votes or on a tie."""
     votes = Counter(MOODS[word] for word in words if word in MOODS).most_common(2)
     return votes[0][0].value if votes and (len(votes) == 1 or votes[0][1] > votes[1][1]) else ""
 
@@ -134,7 +135,7 @@ def _walked(folder: Path) -> Iterator[Track]:
 
 
 def _own_tags(path: Path) -> dict[str, str]:
-    """What the file says of itself: ID3, Vorbis comments, MP4 atoms. What can't be opened says nothing here."""
+    """The file's metadata: ID3, Vorbis comments, MP4 atoms. Empty if it can't be opened."""
     try:
         with open_input(path) as file:
             layers = (file.metadata, *(stream.metadata for stream in file.streams.audio))
@@ -195,12 +196,12 @@ def _lowered(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _first(row: Mapping[str, Any], field: str) -> str:
-    """The first of the field's columns with something in it, on one line; ``row`` has lower-case names."""
+    """The first non-empty column of the field, on one line; ``row`` has lower-case names."""
     return next((" ".join(str(row[name]).split()) for name in _COLUMNS[field] if row.get(name)), "")
 
 
 def _words(value: Any) -> list[str]:
-    """Tags from a list or from text with commas, semicolons or slashes; MTG-Jamendo's category before each goes."""
+    """Tags from a list or from comma, semicolon or tab separated text, without MTG-Jamendo's category prefix."""
     parts = value if isinstance(value, list | tuple) else str(value).replace(";", ",").replace("\t", ",").split(",")
     words = [" ".join(str(part).rpartition("---")[2].split()).lower() for part in parts]
     return [word for word in words if word]
@@ -216,18 +217,18 @@ def _tempo(text: str) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Composed(Track):
-    """A piece to be composed. ``path`` is the soundfont that plays it."""
+    """A piece to be composed. ``path`` is its soundfont."""
 
     style: Style = Style.ACOUSTIC
     seed: int = 0
 
     @property
     def identity(self) -> list[Any]:
-        """The composer's revision, the cue and the font decide the pictures."""
+        """The composer's revision, the cue and the soundfont determine the images."""
         return ["composed", EmbeddedComposer.revision, self.name, self.seed, self.emotion, self.style, self.path.name]
 
     def sound(self, target: Path) -> Self:
-        """Compose and play; the track then knows who plays in it, and its tempo."""
+        """Compose and render; the returned track has instruments and tempo among its tags."""
         cue = _cue(self)
         score = compose(cue)
         render(score, target, cue.frames, silent, self.path)
@@ -235,9 +236,9 @@ class Composed(Track):
 
 
 def composed(count: int, fonts: Sequence[Path]) -> list[Composed]:
-    """``count`` pieces, taking turns through the moods, the styles and the soundfonts (or the usual font).
+    """``count`` pieces, cycling through moods, styles and soundfonts (default: the usual one).
 
-    Raises EngineUnavailable where nothing can play them, and BadInput for a font that isn't there.
+    Raises EngineUnavailable if there is no soundfont or synthesizer, and BadInput for a missing font.
     """
     for font in fonts:
         find_font(str(font))
@@ -250,7 +251,7 @@ def composed(count: int, fonts: Sequence[Path]) -> list[Composed]:
 
 
 def _piece(number: int, fonts: Sequence[Path]) -> Composed:
-    """Each has a seed, so a key and a motif, of its own: none in validation is the variation of one in training."""
+    """Every piece has its own seed, hence key and motif: no validation piece is a variation of a training piece."""
     emotion, turn = EMOTIONS[number % len(EMOTIONS)], number // len(EMOTIONS)
     style = STYLES[turn % len(STYLES)]
     font = fonts[(turn + turn // len(STYLES)) % len(fonts)]
@@ -269,14 +270,14 @@ def _piece(number: int, fonts: Sequence[Path]) -> Composed:
 
 
 def _instruments(score: Score) -> list[str]:
-    """Who plays, by General MIDI's names; the drums where there are any."""
+    """The instruments by General MIDI's names, and "drums" if there are any."""
     playing = {part.role for part in score.parts if part.role is not Role.DRUMS}
     names = [GENERAL_MIDI[part.program].name for part in score.parts if part.role in playing]
     return list(dict.fromkeys([*names, *(["drums"] if len(playing) < len(score.parts) else [])]))
 
 
 def _cue(piece: Composed) -> Cue:
-    """From the middle of a piece: neither an opening nor an ending."""
+    """A cue from the middle of a piece: no opening, no ending."""
     number, frames = FIRST_SEED + piece.seed, frames_of(COMPOSED_SECONDS)
     whole = Piece(number, COMPOSED_SECONDS, piece.style)
     return Cue(whole, frames, Emotion(piece.emotion), 1.0, "", number, opening=False, ending=False)
