@@ -120,3 +120,14 @@ def fake_hub(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fak
     yield fake
     fake.server.shutdown()
     fake.server.server_close()
+
+
+def callers(silent: socket.socket) -> int:
+    """How many connections wait at a server that never answered."""
+    silent.setblocking(False)
+    found = 0
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            silent.accept()[0].close()
+            found += 1
+    return found

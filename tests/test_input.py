@@ -27,11 +27,12 @@ def test_a_silent_video_gets_music(muted_mp4: Path, tmp_path: Path) -> None:
 
 
 def test_sound_alone_gives_sound_of_the_same_length(cate_mp3: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out.mp3"
-    done = bgm("make", cate_mp3, "-o", out, "--offline", "--json")
+    talk, out = tmp_path / "talk.mp3", tmp_path / "out.mp3"
+    talk.write_bytes(cate_mp3.read_bytes()[: 5 * cate_mp3.stat().st_size // round(seconds(cate_mp3))])  # 5 s of it
+    done = bgm("make", talk, "-o", out, "--offline", "--json")
     assert done.status == 0, done.err
     assert done.result["engines"]["transcribe"]["name"] == "faster-whisper"
-    assert seconds(out) == pytest.approx(seconds(cate_mp3), abs=0.1)
+    assert seconds(out) == pytest.approx(seconds(talk), abs=0.1)
 
 
 def test_half_a_second_works(world_mp4: Path, tmp_path: Path) -> None:

@@ -156,7 +156,7 @@ def test_who_finds_the_project_in_other_hands_waits(
 
     def hold() -> None:
         with project.locked():
-            released.wait(10)
+            released.wait(60)
 
     other = threading.Thread(target=hold)
     other.start()

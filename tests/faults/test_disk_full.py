@@ -1,4 +1,4 @@
-"""The short version of ``python -m tests.faults.disk_full``."""
+"""The short version of ``python -m tests.faults.disk_full``; a little longer with ``-m slow``."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ def disk() -> Iterator[SmallDisk]:
         pytest.skip(str(error))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("room", [0.0, 0.6])
+@pytest.mark.parametrize("room", [pytest.param(0.0, marks=pytest.mark.slow), 0.6])
 def test_the_shell_says_it_in_one_sentence_and_resumes(
     again: Task, finished: Path, reworked: tuple[Path, Undisturbed], disk: SmallDisk, room: float
 ) -> None:
@@ -44,6 +43,8 @@ def test_an_edit_that_can_not_be_saved_changes_nothing(disk: SmallDisk, video: P
     assert edit_troubles(desk_on(disk, SETTINGS), disk, video) == []
 
 
-@pytest.mark.parametrize("stage", ["voice", "master", "result"])
+@pytest.mark.parametrize(
+    "stage", [pytest.param("voice", marks=pytest.mark.slow), "master", pytest.param("result", marks=pytest.mark.slow)]
+)
 def test_a_step_says_it_and_runs_again(disk: SmallDisk, video: Path, finished: Path, stage: str) -> None:
     assert step_troubles(desk_on(disk, SETTINGS), disk, video, sizes(finished)[stage]) == []

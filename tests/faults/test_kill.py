@@ -1,4 +1,4 @@
-"""The short version of ``python -m tests.faults.kill``."""
+"""The short version of ``python -m tests.faults.kill``; with ``-m slow`` a whole `make` and one more kill."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ def test_a_killed_make_comes_to_the_same_result(whole: Task, finished: Path, tmp
     assert not survival.troubles, str(survival)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_killed_score_and_render_come_to_the_same_result(
     again: Task, reworked: tuple[Path, Undisturbed], tmp_path: Path, seed: int
 ) -> None:

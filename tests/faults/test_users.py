@@ -30,12 +30,12 @@ def users(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[User]]:
     page.blocks.close(verbose=False)
 
 
-@pytest.mark.slow
-def test_all_at_once_everyone_gets_its_own(users: list[User]) -> None:
+@pytest.mark.parametrize("kinds", [("program", "two tabs"), pytest.param(KINDS, marks=pytest.mark.slow)])
+def test_all_at_once_everyone_gets_its_own(users: list[User], kinds: tuple[str, ...]) -> None:
     assert len({user.wanted for user in users}) == len(users)
-    with ThreadPoolExecutor(len(KINDS)) as everyone:
+    with ThreadPoolExecutor(len(kinds)) as everyone:
         work = [
-            everyone.submit(JOURNEYS[kind], users[i % len(users)], random.Random(i)) for i, kind in enumerate(KINDS)
+            everyone.submit(JOURNEYS[kind], users[i % len(users)], random.Random(i)) for i, kind in enumerate(kinds)
         ]
         for done in work:
             done.result()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -108,6 +109,28 @@ speech = tuple((60.0 * i + 5, 60.0 * i + 20) for i in range(minutes))
 mix(MixPlan(minutes * frames, placements, folder / "voice.flac", speech), folder / "bgm.flac", folder / "master.flac")
 print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
+
+
+def peak_of_arrays(folder: Path, takes: int) -> int:
+    """Most bytes of NumPy's arrays at once while as many takes of 10 s are mixed in blocks of one second."""
+    frames = 10 * RATE
+    placements = tuple(Placement(i * frames, frames, folder / "take.flac") for i in range(takes))
+    speech = tuple((10.0 * i + 2, 10.0 * i + 6) for i in range(takes))
+    whole = MixPlan(takes * frames, placements, folder / "voice.flac", speech)
+    tracemalloc.start()
+    try:
+        mix(whole, folder / "bgm.flac", folder / "master.flac", block_frames=RATE)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_arrays_do_not_grow_with_the_length(tmp_path: Path) -> None:
+    write(tmp_path / "take.flac", music(10))
+    write(tmp_path / "voice.flac", np.tile(voice(10, ((2.0, 6.0),)), (4, 1)))
+    peak_of_arrays(tmp_path, 1)  # what is imported and kept
+    short, long = (peak_of_arrays(tmp_path, takes) for takes in (1, 4))
+    assert long - short < 20 * RATE * 4, "thirty seconds more, not two thirds of one channel of them held"
 
 
 @pytest.mark.slow

@@ -115,8 +115,9 @@ def test_a_cue_stands_above_or_below_the_others_on_the_curve_of_energy(small_fon
     assert levels == [pytest.approx(-23, abs=1), pytest.approx(-18, abs=1)]
 
 
+@pytest.mark.slow
 def test_a_piece_grows_from_its_theme_to_its_climax_at_the_tempo_of_its_score(small_font: str) -> None:
-    """One of the 70 of ``python -m benchmarks.score``."""
+    """One of the 70 of ``python -m benchmarks.score``; the growth of the notes: test_composer_phrases.py."""
     found = played_whole(Style.LOFI, Emotion.NEUTRAL, 3, 60.0, Path(small_font))
     assert 4 <= found.rise <= 6 and found.on_beat
 

@@ -56,7 +56,7 @@ def address(key: ModelKey) -> Iterator[str]:
     thread.start()
     yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     server.should_exit = True
-    thread.join(10)
+    thread.join(60)
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_who_stops_stops_the_painter(key: ModelKey, painter: RemotePainter, addr
 
     with pytest.raises(Cancelled):
         painter.paint(job(key, steps=100), stop)
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while httpx.get(f"{address}/healthz").json()["jobs"] and time.monotonic() < until:
         time.sleep(0.1)
     assert httpx.get(f"{address}/healthz").json() == {"status": "ok", "jobs": 0}
@@ -143,7 +143,7 @@ def test_nobody_is_overtaken() -> None:
             while line.length() < len(threads) + 1:
                 inside.wait(0.01)
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert order == list("abcd")
 
 

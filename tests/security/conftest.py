@@ -51,7 +51,7 @@ def page(environment: Environment, uploads: Path, sample: Path) -> Iterator[Page
 
 @pytest.fixture
 def http(page: Page) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=page.blocks.local_url, timeout=20) as client:
+    with httpx.Client(base_url=page.blocks.local_url, timeout=60) as client:
         yield client
 
 

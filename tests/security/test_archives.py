@@ -78,7 +78,6 @@ def test_the_servers_settings_hold(sent: Callable[..., Path], tmp_path: Path) ->
     assert opened(sent(settings=theirs), tmp_path / "new").settings == replace(MINE, min_segment=2.0)
 
 
-@pytest.mark.slow
 def test_no_step_loads_what_the_file_names(
     page: Page, sent: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

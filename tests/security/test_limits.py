@@ -41,8 +41,8 @@ def files(folder: Path) -> set[Path]:
 
 
 def soon(holds: Callable[[], bool]) -> bool:
-    """Whether it holds within five seconds."""
-    end = time.monotonic() + 5
+    """Whether it holds within a minute."""
+    end = time.monotonic() + 60
     while not holds() and time.monotonic() < end:
         time.sleep(0.05)
     return holds()
@@ -72,7 +72,7 @@ def test_one_request_does_not_carry_many_uploads(http: httpx.Client, uploads: Pa
 def test_an_upload_that_is_broken_off_leaves_nothing(page: Page, uploads: Path) -> None:
     before = files(uploads)
     address = urlsplit(page.blocks.local_url)
-    with socket.create_connection((address.hostname, address.port), timeout=5) as line:
+    with socket.create_connection((address.hostname, address.port), timeout=60) as line:
         head = "POST /gradio_api/upload HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 3000000\r\n"
         part = 'Content-Disposition: form-data; name="files"; filename="half.mp4"\r\n\r\n'
         line.sendall(f"{head}Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n{part}".encode() + bytes(MIB))

