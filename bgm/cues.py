@@ -18,7 +18,7 @@ from bgm.engines import Choice
 from bgm.errors import BadInput
 from bgm.files import write_text
 from bgm.media.audio import frames_of
-from bgm.music.composer.styles import auto_style
+from bgm.music.composer.moods import auto_style
 from bgm.music.cue import Cue, Piece
 from bgm.project import Project
 from bgm.settings import ENERGIES
@@ -87,7 +87,7 @@ class Music:
     def take_id(self, cue: Cue) -> str:
         """The digest of what determines a take's sound; the context (its neighbours) is excluded on purpose."""
         c, engine = cue, (self.choice.label, self.fingerprint, self.choice.options.lora)
-        brief = (c.frames, c.emotion, c.confidence, c.prompt, c.seed, c.opening, c.ending, c.speech, c.hits)
+        brief = (c.frames, c.emotion, c.confidence, c.prompt, c.whole, c.seed, c.opening, c.ending, c.speech, c.hits)
         return digest(engine, (c.piece.seed, c.piece.style, c.style, c.piece.duration, c.start), brief)
 
 
@@ -125,7 +125,8 @@ def cue_of(project: Project, piece: Piece, segment: Segment, seed: int, activity
         frames=frames_of(segment.end) - frames_of(segment.start),
         emotion=segment.emotion,
         confidence=round(segment.confidence, 3),
-        prompt=words_for(project, segment),
+        prompt=segment.prompt,
+        whole=words_for_all(project),
         seed=seed,
         opening=before is None,
         ending=after is None,
@@ -139,11 +140,11 @@ def cue_of(project: Project, piece: Piece, segment: Segment, seed: int, activity
     )
 
 
-def words_for(project: Project, segment: Segment) -> str:
-    """The creator's description of a segment's music, its own before the whole video's: of two tempi the first wins."""
+def words_for_all(project: Project) -> str:
+    """The creator's description of the whole video's music, and its energy as a word."""
     asked = project.settings
     energy = asked.energy if asked.energy in ENERGIES else ""
-    return ". ".join(filter(None, (segment.prompt, asked.words, energy)))
+    return ". ".join(filter(None, (asked.words, energy)))
 
 
 def piece_of(project: Project) -> Piece:

@@ -1,9 +1,10 @@
-"""Short digests: the name of a take, and how a step knows that its inputs have not changed."""
+"""Short digests: the name of a take, how a step knows that its inputs have not changed, and chance that repeats."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import random
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,16 @@ def digest(*parts: Any) -> str:
 def seed_of(*parts: Any) -> int:
     """A 32-bit seed derived from ``parts``."""
     return int(digest(*parts)[:8], 16)
+
+
+def stream(*names: object) -> random.Random:
+    """The stream of chance that belongs to ``names`` (strings and numbers), the same on every machine.
+
+    One for each decision, so that a change in how the drums are chosen never changes the melody. ``random.Random``
+    is used because its sequence for a seed is part of Python's documentation; numpy's generators may change.
+    """
+    text = "\x1f".join(str(name) for name in names)
+    return random.Random(int.from_bytes(hashlib.sha256(text.encode("utf-8")).digest()[:8], "big"))
 
 
 def fingerprint(path: Path) -> str:

@@ -1,5 +1,5 @@
 """What CONTRIBUTING promises: a new engine is its file and one line, a new setting a field and the place that reads it,
-a new export its function and one line.
+a new export its function and one line, a new emotion its label, its card, its look and its two names.
 
 Each is added to a copy of the product, and all that must know it is asked there.
 """
@@ -99,6 +99,40 @@ assert Path(sys.argv[3]).read_text() == "[0.50]la\\n"
 assert archive.exported(project, "lrc").suffix == ".lrc"
 assert {"kind": "lrc", "is_sound": False} in project_view("p", project, None)["exports"]
 """
+CARD = """    Emotion.AWE: Mood(
+        Character(3 / 4, 0.4, 78, 0.6, 0.1, 1.0, 0.3, 0.4, 0.9),
+        modes=("lydian", "lydian"),
+        styles=(Style.AMBIENT, Style.ORCHESTRAL),
+        mood="vast, reverent",
+        players="choir, horns",
+        names=(Names("awe|awestruck", "경외"),),
+    ),
+    Emotion.ANGER: Mood(
+"""
+ASK_EMOTION = """
+import sys
+from pathlib import Path
+import numpy as np
+from bgm import studio
+from bgm.media import audio
+from bgm.music.composer.compose import compose
+from bgm.music.direction import read
+from bgm.music.riffusion.prompts import neighbour
+from bgm.settings import Settings
+from bgm.timeline import Emotion
+from bgm.ui import looks
+awe = Emotion("awe")
+assert read("something awestruck").emotion is awe and read("경외").emotion is awe
+assert "awe, vast, reverent" in neighbour(awe).wished[0][0]
+assert "--fill-awe:#88ccaa;" in looks.colours() and "--dash-awe:5 1;" in looks.colours()
+assert [looks.texts(language)["emotion_awe"] for language in looks.LANGUAGES] == ["awe", "경외"]
+project = studio.analyze(studio.open_video(Path(sys.argv[1]), Path(sys.argv[2]), Settings(offline=True)))
+project = studio.edit(project, project.timeline.set_emotion(project.segments[0].id, awe))
+project = studio.compose(project)
+take = project.take_path(project.segments[0].chosen_take)
+assert project.segments[0].emotion is awe and np.abs(audio.read(take)).max() > 0.05
+assert studio.stale(project) == ()
+"""
 
 
 @pytest.fixture
@@ -134,3 +168,15 @@ def test_a_setting_is_a_field_and_whoever_reads_it(house: Path, muted_mp4: Path,
 def test_an_export_is_its_function_and_one_line(house: Path, muted_mp4: Path, tmp_path: Path) -> None:
     changed(house / "bgm" / "export.py", "EXPORTS = {\n", WRITER)
     asked(house, ASK_EXPORT, muted_mp4, tmp_path / "p", tmp_path / "words.lrc")
+
+
+def test_an_emotion_is_its_label_its_card_its_look_and_its_names(house: Path, muted_mp4: Path, tmp_path: Path) -> None:
+    static = house / "bgm" / "ui" / "static"
+    changed(house / "bgm" / "timeline.py", '    ANGER = "anger"\n', '    ANGER = "anger"\n    AWE = "awe"\n')
+    changed(house / "bgm" / "music" / "composer" / "moods.py", "    Emotion.ANGER: Mood(\n", CARD)
+    look = '    Emotion.AWE: Look("#88ccaa", "#116644", (5, 1)),\n    Emotion.ANGER: Look('
+    changed(house / "bgm" / "ui" / "looks.py", "    Emotion.ANGER: Look(", look)
+    for language, name in (("en", "awe"), ("ko", "경외")):
+        key = '"emotion_anger": '
+        changed(static / f"texts.{language}.json", key, f'"emotion_awe": "{name}", {key}')
+    asked(house, ASK_EMOTION, muted_mp4, tmp_path / "p")

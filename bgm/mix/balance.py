@@ -273,25 +273,24 @@ def _ducked(found: Survey, speech: Mask, bed: Curve, voice_lufs: float, depth_db
     open_, phrases = found.music * bed**2, runs(speech)
     opened = np.zeros(len(speech))
     for start, stop in runs(~speech):
-        gap, beside = slice(start, stop), _beside(phrases, start, stop)
-        swing = 0.0 if depth_db is not None else _opened(under[beside], open_[gap], down[gap])
-        opened[gap] = min(swing, _room(found.voice[beside], open_[gap], voice_lufs))
+        gap, beside = slice(start, stop), [slice(a, b) for a, b in phrases if b == start or a == stop]
+        swing = 0.0 if depth_db is not None else _opened([under[p] for p in beside], open_[gap], down[gap])
+        spoken = np.concatenate([found.voice[p] for p in beside])
+        opened[gap] = min(swing, _room(spoken, open_[gap], voice_lufs))
     return Ducking(amplitude(depth * down + opened * (1.0 - down)), down)
 
 
-def _beside(phrases: Sequence[tuple[int, int]], start: int, stop: int) -> npt.NDArray[np.intp]:
-    """The frames of the phrases before and after a gap."""
-    return np.concatenate([np.arange(a, b) for a, b in phrases if b == start or a == stop])
-
-
-def _opened(bed: Curve, open_: Curve, down: Curve) -> float:
+def _opened(beds: Sequence[Curve], open_: Curve, down: Curve) -> float:
     """dB for a gap's music: none where it swings as it should of itself.
 
-    ``bed`` is its power under the phrases beside the gap, ``open_`` its power in it at the placement's level.
+    ``beds`` are its power under each of the phrases beside the gap, ``open_`` its power in it at the placement's level.
+    A phrase whose bed is thin counts as much as the other: the ear hears both ways, into the gap and out of it.
     """
-    level, heard = integrated(bed), integrated(open_[down < 0.1] if (down < 0.1).sum() >= MOMENT else open_)
-    if level is None or heard is None:
+    levels = [level for bed in beds if (level := integrated(bed)) is not None]
+    heard = integrated(open_[down < 0.1] if (down < 0.1).sum() >= MOMENT else open_)
+    if not levels or heard is None:
         return 0.0
+    level = sum(levels) / len(levels)
     return min(float(np.clip(heard - level, *SWING_LU)) - (heard - level), MOST_OPENING_DB)
 
 

@@ -33,7 +33,7 @@ class Cue:
     confidence: float
     """0..1: a weakly angry segment is not a fully angry one."""
     prompt: str
-    """The creator's own words; empty for the emotion's default."""
+    """The creator's own words for this segment; empty for the emotion's default."""
     seed: int
     opening: bool
     """The video starts with this segment."""
@@ -47,6 +47,8 @@ class Cue:
     """Where the cue starts in the video, seconds: the energy of the whole grows to one climax."""
     style: Style | None = None
     """Of this segment; None is the piece's."""
+    whole: str = ""
+    """The creator's words for the whole video; where the segment's speak of the same, those win."""
     before: Emotion | None = None
     after: Emotion | None = None
     before_take: Path | None = None

@@ -77,12 +77,16 @@ class Direction:
 
 
 @lru_cache(maxsize=512)
-def read(text: str) -> Direction:
-    """Read the creator's words; never fails, and keeps in ``unread`` what it could not use."""
+def read(text: str, whole: str = "") -> Direction:
+    """Read the creator's words; never fails, and keeps in ``unread`` what it could not use.
+
+    ``whole`` are words for the whole video: where ``text`` speaks of the same, they give way.
+    """
     found = tuple(tokens(text))
     said = phrases(found)
-    direction = _directed([p for p in said if not p.under_speech], found)
-    quiet = _quiet_under_speech([p for p in said if p.under_speech], found)
+    asked, heard = [*said, *beneath(said, whole)], (*found, *tokens(whole))
+    direction = _directed([p for p in asked if not p.under_speech], heard)
+    quiet = _quiet_under_speech([p for p in asked if p.under_speech], heard)
     direction = replace(direction, without_under_speech=quiet, instead=_instead(text, said))
     idle = [p for p in said if not _counts(p, direction)]
     return replace(
@@ -90,6 +94,66 @@ def read(text: str) -> Direction:
         understood=_understood(text, [p for p in said if p not in idle], found),
         unread=_unread(text, found, idle, said),
     )
+
+
+_SUBJECTS = (
+    ("style",),
+    ("tempo", "bpm"),
+    ("meter",),
+    ("mode",),
+    ("density",),
+    ("loudness",),
+    ("register",),
+    ("intensity",),
+    ("emotion",),
+    ("build_up",),
+    ("soft_ending",),
+)
+"""Fields of a word that speak of one thing."""
+_SILENT = Word()
+
+
+def beneath(said: Sequence[Phrase], whole: str) -> list[Phrase]:
+    """What the words for the whole video add to those that a segment ``said``, each without what these speak of."""
+    first = 1 + max((p.group for p in said), default=0)
+    left = []
+    for phrase in phrases(tuple(tokens(whole))):
+        own = [p for p in said if p.under_speech == phrase.under_speech]
+        word = _left_of_noun(_left_of_leans(phrase.word, own), phrase, own)
+        token = replace(phrase.token, tonic=phrase.token.tonic if word.mode else None)
+        if word != _SILENT:
+            left.append(replace(phrase, word=word, token=token, group=first + phrase.group))
+    return left
+
+
+def _left_of_leans(word: Word, own: Sequence[Phrase]) -> Word:
+    """What a genre usually has gives way to a number, so it takes none."""
+    taken: set[str] = set()
+    for subject in _SUBJECTS:
+        speaking = [p.word for p in own if any(getattr(p.word, f) != getattr(_SILENT, f) for f in subject)]
+        if any(other.style is None or (subject == ("style",) and not other.usual) for other in speaking):
+            taken |= set(subject)
+    return replace(word, **{field: getattr(_SILENT, field) for field in taken})
+
+
+def _left_of_noun(word: Word, phrase: Phrase, own: Sequence[Phrase]) -> Word:
+    """A section, drum or instrument that the segment asks for or refuses is the segment's affair alone."""
+    if phrase.word.style:
+        return word
+    sections = {role for p in own if p.word.program is None for role in p.word.roles}
+    keys = {key for p in own for key in p.word.keys}
+    named = {program for p in own if p.word.program is not None for program in (p.word.program, *p.word.family)}
+    if word.program is None:
+        players = [set(p.word.roles) for p in own if p.word.program is not None and not p.negated]
+        silenced = [roles for roles in players if phrase.negated and roles <= set(word.roles)]
+        gone = sections.union(*silenced)
+        kept_roles = tuple(role for role in word.roles if role not in gone)
+        return replace(word, roles=kept_roles, keys=tuple(key for key in word.keys if key not in keys))
+    family = tuple(program for program in word.family or (word.program,) if program not in named)
+    if phrase.negated and family:
+        return replace(word, program=family[0], family=family)
+    spared = family or not named & {word.program, *word.family}
+    return word if spared else replace(word, program=None, roles=(), family=(), stands_for="")
 
 
 def notes(prompt: str) -> tuple[str, ...]:

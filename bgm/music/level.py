@@ -123,10 +123,10 @@ def softened(block: Audio) -> Audio:
 def _powers(block: Audio, weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """K-weighted mean square of each window, summed over the channels; the last window may be shorter."""
     count = -(-len(block) // _WINDOW)
-    padded = np.zeros((count * _WINDOW, block.shape[1]))
+    padded = np.zeros((count * _WINDOW, block.shape[1]), np.float32)
     padded[: len(block)] = block
     spectrum = np.fft.rfft(padded.reshape(count, _WINDOW, -1), axis=1)
-    power = np.abs(spectrum) ** 2 * weights[:, None]
+    power = (np.square(spectrum.real) + np.square(spectrum.imag)) * weights[:, None]
     filled = np.minimum(_WINDOW, len(block) - _WINDOW * np.arange(count))
     mean_square: npt.NDArray[np.float64] = 2 * power.sum(axis=(1, 2)) / (_WINDOW * filled)
     return mean_square

@@ -173,7 +173,7 @@ def _reductions(block: Audio, threshold_db: float) -> Curve:
 
 
 def _limited(blocks: Iterable[Audio], ceiling_db: float) -> Iterator[Audio]:
-    limiter = Limiter(ceiling_db)
+    limiter = Limiter(ceiling_db, between_samples=False)  # the master's limiter minds the true peak
     for padded in _in_context((block.T for block in blocks), LIMITER_CONTEXT, CELL):
         block = padded[:, LIMITER_CONTEXT:-LIMITER_CONTEXT].T
         yield block * limiter.gain(np.ascontiguousarray(padded.T))[:, None]

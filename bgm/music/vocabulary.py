@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from bgm.music.composer.moods import MOODS
 from bgm.music.score import Role
 from bgm.timeline import Emotion, Style
 
@@ -214,32 +215,11 @@ STYLES: tuple[Row, ...] = (
     ("chill|chilled|chillout|chill out|laid back|lazy|mellow", "칠|느긋|나른",
      Word(style=Style.LOFI, usual=True, density=-1, loudness=-1)),
 )  # fmt: skip
-MOODS: tuple[Row, ...] = (
-    ("happy|happier|joyful|joyous|joy|cheerful|cheery|merry|sunny|optimistic|positive|feel good|fun|"
-    "carefree|lighthearted|happiness",
-    "행복|즐거|기쁜|기쁨|신나|신난|경쾌|밝고 즐|명랑|유쾌|발랄", Word(emotion=Emotion.JOY)),
-    ("upbeat|uplifting|lively|bouncy|playful|festive|celebration|celebratory|party|triumphant|victorious",
-    "흥겨|파티|축제|활발",
-     Word(emotion=Emotion.JOY, density=0.5)),
-    ("hopeful|hope|inspiring|heartwarming|romantic|love|lovely|sweet|wholesome", "희망|로맨틱|사랑|달콤|감동",
-     Word(emotion=Emotion.JOY, loudness=-0.5)),
-    ("sad|sadder|sadness|melancholic|melancholy|sorrowful|sorrow|mournful|heartbroken|heartbreaking|"
-    "tragic|depressing|gloomy|lonely|grief|crying|tearful|bittersweet|nostalgic|nostalgia|wistful|moving|"
-    "emotional",
-    "슬픈|슬프|슬픔|우울|애절|애잔|쓸쓸|외로|그리운|그리움|눈물|향수|감성", Word(emotion=Emotion.SADNESS)),
-    ("angry|angrier|anger|furious|rage|aggressive|violent|fierce|brutal", "화난|분노|격렬|공격적|거친",
-     Word(emotion=Emotion.ANGER)),
-    ("scary|scarier|fear|fearful|frightening|creepy|spooky|horror|tense|suspense|suspenseful|eerie|"
-    "sinister|ominous|thriller|anxious|haunting|mysterious|mystery|dramatic|nervous",
-    "무서|무섭|공포|긴장|불안|으스스|스릴|미스터리|신비|섬뜩|오싹|극적", Word(emotion=Emotion.FEAR)),
-    ("surprise|surprising|surprised|wonder|wondrous|magical|magic|amazed|astonished|sparkling",
-    "놀라|놀란|신기|마법|경이", Word(emotion=Emotion.SURPRISE)),
-    ("disgusting|disgust|disgusted|grotesque|sneaky|queasy|gross|weird|sleazy", "역겨|기괴|혐오|이상한",
-     Word(emotion=Emotion.DISGUST)),
-    ("neutral|plain|unobtrusive|subtle|discreet|serious|documentary|informative|news", "담담|중립|무난|은은|진지|"
-    "다큐",
-     Word(emotion=Emotion.NEUTRAL)),
-)  # fmt: skip
+NAMED_MOODS: tuple[Row, ...] = tuple(
+    (names.english, names.korean, Word(emotion=emotion, density=names.density, loudness=names.loudness))
+    for emotion, card in MOODS.items()
+    for names in card.names
+)
 LEANS: tuple[Row, ...] = (
     ("slow|slowly|slower|slow tempo|unhurried|downtempo|down tempo|leisurely|take it slow|drag",
     "느린|느리|천천히|느릿", Word(tempo=-1)),
@@ -365,5 +345,5 @@ FILLERS_KO = (
 
 def rows() -> Iterator[Row]:
     """The whole vocabulary."""
-    for table in (INSTRUMENTS, SECTIONS, STYLES, MOODS, LEANS, FORM):
+    for table in (INSTRUMENTS, SECTIONS, STYLES, NAMED_MOODS, LEANS, FORM):
         yield from table

@@ -8,6 +8,7 @@ blindness, which a test repeats. The names are always shown beside the colours.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,37 +19,37 @@ from bgm.timeline import EMOTIONS, MIN_LENGTH, Emotion
 from bgm.ui import preferences
 from bgm.ui.view import PREFIX
 
-FILL: dict[Emotion, str] = {
-    Emotion.ANGER: "#dc6a12",
-    Emotion.DISGUST: "#3dba7d",
-    Emotion.FEAR: "#a8769b",
-    Emotion.JOY: "#ffcb33",
-    Emotion.NEUTRAL: "#cfd4da",
-    Emotion.SADNESS: "#6482cc",
-    Emotion.SURPRISE: "#a6d4ff",
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """An emotion on the page."""
+
+    fill: str
+    """Of the segments, with INK on them, and of the curves on a dark ground."""
+    line: str
+    """Of the curves on a light ground."""
+    dash: tuple[int, ...] = ()
+    """Of the curves: pixels drawn and left out in turn, so that lines of similar colours differ."""
+
+
+LOOKS: dict[Emotion, Look] = {
+    Emotion.ANGER: Look("#dc6a12", "#b02408"),
+    Emotion.DISGUST: Look("#3dba7d", "#4f8546", (6, 4)),
+    Emotion.FEAR: Look("#a8769b", "#7d3263", (2, 3)),
+    Emotion.JOY: Look("#ffcb33", "#c08000"),
+    Emotion.NEUTRAL: Look("#cfd4da", "#8d949c"),
+    Emotion.SADNESS: Look("#6482cc", "#0a3a86", (8, 3, 2, 3)),
+    Emotion.SURPRISE: Look("#a6d4ff", "#1298eb", (11, 4)),
 }
-"""Of the segments, with INK on them."""
 INK = "#14181d"
-LINE: dict[str, dict[Emotion, str]] = {
-    "light": {
-        Emotion.ANGER: "#b02408",
-        Emotion.DISGUST: "#4f8546",
-        Emotion.FEAR: "#7d3263",
-        Emotion.JOY: "#c08000",
-        Emotion.NEUTRAL: "#8d949c",
-        Emotion.SADNESS: "#0a3a86",
-        Emotion.SURPRISE: "#1298eb",
-    },
-    "dark": FILL,
-}
-"""Of the curves, on the page's ground."""
 
 
 def colours() -> str:
-    """The colours as variables: --fill-joy, --line-joy, …"""
-    light = [f"--fill-{e}:{FILL[e]};--line-{e}:{LINE['light'][e]};" for e in EMOTIONS]
-    dark = [f"--line-{e}:{LINE['dark'][e]};" for e in EMOTIONS]
-    return f":root{{--ink:{INK};{''.join(light)}}}.dark{{{''.join(dark)}}}"
+    """The looks as variables: --fill-joy, --line-joy, --dash-joy, …"""
+    light = [f"--fill-{e}:{look.fill};--line-{e}:{look.line};" for e, look in LOOKS.items()]
+    dark = [f"--line-{e}:{look.fill};" for e, look in LOOKS.items()]
+    dashes = [f"--dash-{e}:{' '.join(map(str, look.dash)) or 'none'};" for e, look in LOOKS.items()]
+    return f":root{{--ink:{INK};{''.join(light)}{''.join(dashes)}}}.dark{{{''.join(dark)}}}"
 
 
 LANGUAGES = ("en", "ko")

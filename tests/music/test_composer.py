@@ -9,12 +9,13 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.features import distance, repeats
+from bgm.digest import stream
 from bgm.music.composer.compose import compose
 from bgm.music.composer.form import COMMON, NUDGE, Kind, grid, sections
 from bgm.music.composer.harmony import home, key_for
 from bgm.music.composer.instruments import GENERAL_MIDI
+from bgm.music.composer.moods import MOODS
 from bgm.music.composer.motif import motif_for
-from bgm.music.composer.seeds import stream
 from bgm.music.composer.sketch import sketch, tempo_of
 from bgm.music.embedded import EmbeddedComposer
 from bgm.music.score import Role, Score
@@ -168,7 +169,7 @@ def test_neighbours_never_change_a_cue() -> None:
 def test_all_cues_of_a_piece_share_tones_pulse_and_motif() -> None:
     common = {(home(5) + step) % 12 for step in (0, 2, 4, 5, 7, 9, 11)}
     for emotion in EMOTIONS:
-        key = key_for(5, emotion, 1.0)
+        key = key_for(5, MOODS[emotion].modes[1])
         tones = {key.pitch_class(degree) for degree in range(7)}
         assert len(tones & common) >= 5
         request = cue(emotion, 40, piece=5)

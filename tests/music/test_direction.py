@@ -82,6 +82,53 @@ def test_a_refused_mood_is_not_played_even_where_the_speech_has_it() -> None:
     assert read("scary").feeling(Emotion.JOY) is Emotion.FEAR
 
 
+@pytest.mark.parametrize(
+    ("own", "whole", "heard"),
+    [
+        ("drums", "no drums", True),
+        ("with drums", "soft piano, no drums or bass", True),
+        ("no drums", "drums", False),
+        ("no drums", "loud drums", False),
+        ("", "no drums", False),
+        ("happy", "no drums", False),
+        ("drums", "solo piano", True),
+        ("no drums under speech", "drums", True),
+    ],
+)
+def test_a_segments_word_on_the_drums_beats_the_whole_videos(own: str, whole: str, heard: bool) -> None:
+    score = compose(cue(Emotion.JOY, 30, prompt=own, whole=whole))
+    assert any(note.role is Role.DRUMS for note in score.notes) == heard
+
+
+@pytest.mark.parametrize(
+    ("own", "whole", "result"),
+    [
+        ("jazz", "lo-fi, warm strings, 90 bpm", "jazz, warm strings, 90 bpm"),
+        ("120 bpm", "techno", "techno, 120 bpm"),
+        ("slow", "90 bpm", "slow"),
+        ("happy", "sad piano", "happy, piano"),
+        ("not sad", "sad piano", "not sad, piano"),
+        ("violin", "no strings", "violin, no viola, no cello"),
+        ("no brass", "trumpet and piano", "no brass, piano"),
+        ("double bass", "no bass", "double bass"),
+        ("D minor", "in C major, 3/4", "D minor, 3/4"),
+        ("energetic", "calm", "energetic"),
+        ("end softly", "big finish, waltz", "end softly, waltz"),
+        ("calm under speech", "no drums under speech", "calm under speech, no drums under speech"),
+        ("", "piano, no drums", "piano, no drums"),
+    ],
+)
+def test_a_segments_words_leave_of_the_whole_videos_what_they_do_not_speak_of(
+    own: str, whole: str, result: str
+) -> None:
+    told, wanted = read(own, whole), read(result)
+    if own == "violin":  # the family without it: more than words can say
+        assert 40 not in told.without_programs and {41, 42, 48} <= set(told.without_programs)
+        assert told.instruments == wanted.instruments
+    else:
+        assert replace(told, understood=()) == replace(wanted, understood=())
+
+
 def test_every_style_can_be_asked_for_by_its_name_and_every_mood_by_its_label() -> None:
     for style in Style:
         assert read(style.value).style == style

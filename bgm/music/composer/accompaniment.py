@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from bgm.digest import stream
 from bgm.music.composer.form import COMMON, Section
-from bgm.music.composer.harmony import FULLY_FELT, Chord, voiced
+from bgm.music.composer.harmony import Chord, voiced
 from bgm.music.composer.instruments import DISTORTED, GENERAL_MIDI, fitted
 from bgm.music.composer.melody import Voice, countermelody, theme
-from bgm.music.composer.moods import MOTION
+from bgm.music.composer.moods import FULLY_FELT
 from bgm.music.composer.patterns import (
     ACCENTS,
     ARP,
@@ -90,7 +91,7 @@ def choose(sketch: Sketch, section: Section, role: Role, what: str) -> str:
 def _patterns(sketch: Sketch, role: Role) -> tuple[str, ...]:
     """The mood's where it is clearly felt and has its own, else the style's."""
     moods = sketch.grid.meter is COMMON and sketch.strength >= FULLY_FELT and role not in sketch.card.keeps
-    own = MOTION.get(sketch.emotion, {}).get(role, ()) if moods else ()
+    own = sketch.mood.motion.get(role, ()) if moods else ()
     return own or sketch.card.pattern(sketch.grid.meter).of(role)
 
 
@@ -110,12 +111,36 @@ def _voicings(chords: Sequence[Chord], where: Band) -> Voicings:
     return result
 
 
+def _whole(notes: tuple[int, ...]) -> tuple[int, ...]:
+    return notes
+
+
+_Thinned = Callable[[tuple[int, ...]], tuple[int, ...]]
+_THINNED: tuple[tuple[_Thinned, _Thinned], ...] = (
+    (_whole, _whole),
+    (_whole, lambda notes: notes[-2:]),
+    (_whole, lambda notes: notes[1:] if len(notes) > 2 else notes),
+    (lambda notes: notes[-2:], _whole),
+    (lambda notes: notes[:2], _whole),
+    (lambda notes: (notes[0], notes[-1]), _whole),
+    (lambda notes: notes[1:] if len(notes) > 2 else notes, _whole),
+)
+"""What the held chords of a piece have of a chord's notes, and what the struck ones; one of them has all."""
+
+
+def thinned(sketch: Sketch, role: Role, notes: tuple[int, ...]) -> tuple[int, ...]:
+    """What the pad (or who strikes the chords) has of a chord's notes."""
+    held, struck = stream(sketch.names[0], "thinned").choice(_THINNED)
+    return held(notes) if role is Role.PAD else struck(notes)
+
+
 def _pad(sketch: Sketch, chords: Sequence[Chord]) -> Iterator[Event]:
     program = sketch.ensemble.program(Role.PAD)
     if program is None:
         return
     sounding: dict[int, Event] = {}
-    for chord, notes in _voicings(chords, band(sketch.bands.pad, program)).items():
+    for chord, whole in _voicings(chords, band(sketch.bands.pad, program)).items():
+        notes = thinned(sketch, Role.PAD, whole)
         yield from (event for pitch, event in sounding.items() if pitch not in notes)
         sounding = {pitch: _held(sounding.get(pitch), pitch, chord) for pitch in notes}
     yield from sounding.values()
@@ -133,7 +158,7 @@ def _comp(sketch: Sketch, section: Section, chords: Sequence[Chord]) -> Iterator
     if program is None:
         return
     where = band(sketch.bands.chords, program)
-    voicings = _voicings(chords, where)
+    voicings = {chord: thinned(sketch, Role.COMP, notes) for chord, notes in _voicings(chords, where).items()}
     main, other = (choose(sketch, section, Role.COMP, what) for what in ("comp", "comp turn"))
     rng = sketch.chance("strikes", section.number)
     for bar in range(section.first, section.end):

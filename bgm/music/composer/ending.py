@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bgm.music.composer.accompaniment import band, roles
+from bgm.music.composer.accompaniment import band, roles, thinned
 from bgm.music.composer.harmony import tonic_chord, voiced
 from bgm.music.composer.instruments import fitted
 from bgm.music.composer.patterns import KICK
@@ -44,7 +44,9 @@ def _chord(sketch: Sketch, role: Role, span: tuple[float, float], velocity: floa
     program = sketch.ensemble.program(role)
     if program is None:
         return
-    for i, note in enumerate(voiced(sketch.chords[-1].pcs, (), *band(sketch.bands.chords, program))):
+    where = sketch.bands.pad if role is Role.PAD else sketch.bands.chords
+    notes = voiced(sketch.chords[-1].pcs, (), *band(where, program))
+    for i, note in enumerate(thinned(sketch, role, notes)):
         late = 0.06 * i if role is Role.COMP else 0.0
         yield Event(span[0] + late, span[1] - late, note, velocity, role)
 

@@ -13,30 +13,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
 
-from bgm.music.composer.seeds import stream
-from bgm.timeline import Emotion
+from bgm.digest import stream
 
 MAJOR = (0, 2, 4, 5, 7, 9, 11)
 MODES = ("ionian", "dorian", "phrygian", "lydian", "mixolydian", "aeolian", "locrian")
 """In the order of the degrees of the major scale that are their tonics."""
-_MODE_OF: dict[Emotion, tuple[str, str]] = {
-    Emotion.ANGER: ("aeolian", "phrygian"),
-    Emotion.DISGUST: ("aeolian", "hungarian minor"),
-    Emotion.FEAR: ("aeolian", "harmonic minor"),
-    Emotion.JOY: ("mixolydian", "ionian"),
-    Emotion.NEUTRAL: ("dorian", "dorian"),
-    Emotion.SADNESS: ("aeolian", "aeolian"),
-    Emotion.SURPRISE: ("mixolydian", "lydian"),
-}
-"""The mode of a weakly and of a fully felt emotion."""
 BRIGHT = ("ionian", "lydian", "mixolydian")
 """Modes with a major third."""
 _MINOR_TWIN = {"ionian": "aeolian", "lydian": "harmonic minor", "mixolydian": "dorian"}
 _AEOLIAN = MODES.index("aeolian")
 _RAISED = {"harmonic minor": (6,), "hungarian minor": (3, 6)}
 """Modes that alter the shared collection: the degrees of the aeolian mode that are a semitone higher."""
-FULLY_FELT = 0.6
-"""Strength from which on the second mode is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +66,8 @@ def home(piece_seed: int) -> int:
     return stream(piece_seed, "home").randrange(12)
 
 
-def key_for(
-    piece_seed: int, emotion: Emotion, strength: float, *, tonic: int | None = None, major: bool | None = None
-) -> Key:
-    """The key of a mood within the piece, or on the tonic and in the gender that the creator names."""
-    mode = _MODE_OF[emotion][strength >= FULLY_FELT]
+def key_for(piece_seed: int, mode: str, *, tonic: int | None = None, major: bool | None = None) -> Key:
+    """The key of a mode within the piece, or on the tonic and in the gender that the creator names."""
     if major is not None and major != (mode in BRIGHT):
         mode = "ionian" if major else _MINOR_TWIN.get(mode, "aeolian")
     degree = _AEOLIAN if mode in _RAISED else MODES.index(mode)

@@ -8,7 +8,8 @@ from random import Random
 
 from bgm.music.composer.form import Kind, Section
 from bgm.music.composer.instruments import fitted
-from bgm.music.composer.motif import Cell, Line, Tone, cadence, in_mood, inverted, joined, ornamented, rhythm
+from bgm.music.composer.moods import TOLD
+from bgm.music.composer.motif import Cell, Line, Tone, cadence, inverted, joined, ornamented, rhythm
 from bgm.music.composer.sketch import Sketch
 from bgm.music.score import Event, Role
 
@@ -57,7 +58,7 @@ def answer(sketch: Sketch, beat: float, beats: float) -> list[Event]:
 
 def _told(sketch: Sketch) -> Line:
     """The piece's motif in this cue's mood; always told the same way within a cue, so that it is recognised."""
-    return in_mood(sketch.motif, sketch.emotion, sketch.strength, sketch.chance("telling"))
+    return sketch.mood.tell(sketch.motif, sketch.chance("telling")) if sketch.strength >= TOLD else sketch.motif
 
 
 def _planned(sketch: Sketch, section: Section) -> list[_Bar]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random
 
+from bgm.digest import stream
 from bgm.music.composer.form import COMMON, COMPOUND, WALTZ, Meter
-from bgm.music.composer.seeds import stream
-from bgm.timeline import Emotion
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +120,6 @@ def _back(leap: int, rng: Random) -> int:
     return rng.choice((1, 2)) * (-1 if leap > 0 else 1)
 
 
-def in_mood(tones: Line, emotion: Emotion, strength: float, rng: Random) -> Line:
-    """The motif as a mood tells it; a weak mood leaves it as it is."""
-    return tones if strength < 0.4 else _TELLERS[emotion](tones, rng)
-
-
 def inverted(tones: Line) -> Line:
     """Up becomes down."""
     return tuple(replace(tone, step=-tone.step) for tone in tones)
@@ -152,14 +147,16 @@ def joined(tones: Line) -> Line:
     return (*tones[: i - 1], one, *tones[i + 1 :])
 
 
-def _sad(tones: Line, rng: Random) -> Line:
+def sad(tones: Line, rng: Random) -> Line:
+    """Falling, and slower: three tones at most."""
     falling = tones if sum(tone.step for tone in tones) < 0 else inverted(tones)
     while len(falling) > 3:
         falling = joined(falling)
     return falling
 
 
-def _angry(tones: Line, rng: Random) -> Line:
+def angry(tones: Line, rng: Random) -> Line:
+    """Hammered: long tones are struck twice."""
     hammered: list[Tone] = []
     for tone in tones:
         count = 2 if tone.length >= 1 else 1
@@ -168,11 +165,13 @@ def _angry(tones: Line, rng: Random) -> Line:
     return tuple(hammered)
 
 
-def _fearful(tones: Line, rng: Random) -> Line:
+def fearful(tones: Line, rng: Random) -> Line:
+    """It does not dare to leave its first tone by more than a step."""
     return tuple(replace(tone, step=max(-1, min(1, tone.step))) for tone in tones)
 
 
-def _disgusted(tones: Line, rng: Random) -> Line:
+def disgusted(tones: Line, rng: Random) -> Line:
+    """Upside down, clipped, and one tone is off the scale."""
     chosen = rng.randrange(1, len(tones))
     return tuple(
         replace(tone, colour=rng.choice((-1, 1)) if i == chosen and tone.length <= 1 else 0, length=0.6 * tone.length)
@@ -180,24 +179,19 @@ def _disgusted(tones: Line, rng: Random) -> Line:
     )
 
 
-def _surprised(tones: Line, rng: Random) -> Line:
+def surprised(tones: Line, rng: Random) -> Line:
+    """Clipped, and the last tone leaps away."""
     wide = [replace(tone, length=0.5 * tone.length) for tone in tones]
     return (*wide[:-1], replace(wide[-1], step=wide[-1].step + (5 if wide[-1].step < 2 else -5)))
 
 
-def _plain(tones: Line, rng: Random) -> Line:
+def plain(tones: Line, rng: Random) -> Line:
+    """As it is."""
     return tones
 
 
-_TELLERS = {
-    Emotion.ANGER: _angry,
-    Emotion.DISGUST: _disgusted,
-    Emotion.FEAR: _fearful,
-    Emotion.JOY: ornamented,
-    Emotion.NEUTRAL: _plain,
-    Emotion.SADNESS: _sad,
-    Emotion.SURPRISE: _surprised,
-}
+Teller = Callable[[Line, Random], Line]
+"""What a mood makes of a motif."""
 
 
 def rhythm(meter: Meter, notes: float, rng: Random) -> Cell:

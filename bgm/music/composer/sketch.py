@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from random import Random
 
+from bgm.digest import stream
 from bgm.media.audio import SAMPLE_RATE
 from bgm.music.composer.form import (
     METERS,
@@ -34,10 +35,9 @@ from bgm.music.composer.harmony import (
     tonic_chord,
 )
 from bgm.music.composer.instruments import GENERAL_MIDI, Ensemble
-from bgm.music.composer.moods import DARK, RATIOS, Character, character, strength
+from bgm.music.composer.moods import FELT, FULLY_FELT, MOODS, RATIOS, Character, Mood, character, strength
 from bgm.music.composer.motif import Line, motif_for
-from bgm.music.composer.seeds import stream
-from bgm.music.composer.styles import BRIGHT_CLOSES, CADENCE, CARDS, DARK_CLOSES, LEADING, ROUGH, STILL, TENSE, Card
+from bgm.music.composer.styles import BRIGHT_CLOSES, CARDS, DARK_CLOSES, STILL, Card
 from bgm.music.cue import Cue, Piece
 from bgm.music.direction import Direction, read
 from bgm.music.score import Role
@@ -91,6 +91,11 @@ class Sketch:
     ending: bool
 
     @property
+    def mood(self) -> Mood:
+        """The card of its emotion."""
+        return MOODS[self.emotion]
+
+    @property
     def bar(self) -> int:
         """Quarters of a bar."""
         return self.grid.meter.bar
@@ -122,7 +127,7 @@ def tempo_of(piece: Piece) -> float:
 
 def sketch(cue: Cue) -> Sketch:
     """Take all decisions for a cue from its deciding fields."""
-    said = read(cue.prompt)
+    said = read(cue.prompt, cue.whole)
     style = said.style or _not_refused(cue.style or cue.piece.style, said)
     card, emotion = CARDS[style], said.feeling(cue.emotion)
     felt = min(1.0, max(0.0, strength(cue.confidence) * (1 + 0.3 * said.intensity)))
@@ -142,7 +147,7 @@ def sketch(cue: Cue) -> Sketch:
         strength=felt,
         character=mood,
         direction=said,
-        key=key_for(cue.piece.seed, emotion, felt, tonic=said.tonic, major=_major(said)),
+        key=key_for(cue.piece.seed, MOODS[emotion].modes[felt >= FULLY_FELT], tonic=said.tonic, major=_major(said)),
         motif=motif_for(cue.piece.seed, meter),
         ensemble=players,
         bands=_bands(mood, players, stream(cue.piece.seed, "height")),
@@ -200,7 +205,7 @@ def ensemble_for(piece: Piece, style: Style, emotion: Emotion, said: Direction) 
     """The piece's players; in a dark mood another may take the melody. The creator's words have the last."""
     card = CARDS[style]
     programs = {role: stream(piece.seed, "player", style, role).choice(card.players[role]) for role in card.players}
-    if card.dark_leads and emotion in DARK:
+    if card.dark_leads and MOODS[emotion].dark:
         programs[Role.LEAD] = stream(piece.seed, "dark lead", style).choice(card.dark_leads)
     if programs[Role.COUNTER] == programs[Role.LEAD]:
         programs[Role.COUNTER] = programs[Role.PAD]
@@ -210,7 +215,7 @@ def ensemble_for(piece: Piece, style: Style, emotion: Emotion, said: Direction) 
     if said.solo and said.instruments:
         first = said.instruments[0][1]
         alone = {Role.LEAD: first, Role.COMP: first, Role.ARP: first}
-        players = Ensemble(alone | dict(said.instruments), drums=False)
+        players = Ensemble(alone | dict(said.instruments), drums=Role.DRUMS in said.wanted)
     players = players.without(*said.without)
     for role, program in list(players.programs.items()):
         if program in said.without_programs:
@@ -264,38 +269,43 @@ def _section_chords(bare: Sketch, section: Section) -> Iterator[Chord]:
     contrast = section.kind is Kind.CONTRAST
     rng = bare.chance("harmony", section.cycle if contrast else 0, contrast)
     phrases = phrase_roots(_pool(bare), -(-section.bars // _PHRASE), rng)
-    rhythms = [rng.choice(_rhythms(bare)) for _ in range(2)]
+    rhythms = [rng.choice(_rhythms(bare, section)) for _ in range(2)]
     colours = bare.chance("colours", section.number)
+    reached = 0
     for number, roots in enumerate(phrases):
         bar = float(section.first + _PHRASE * number)
-        for i, bars in enumerate(rhythms[number % 2]):
+        rhythm = rhythms[number % 2]
+        # Where chords are held long, the next phrase goes on from the one that was reached.
+        reached = reached % len(roots) if len(rhythm) < len(roots) else 0
+        for i, bars in enumerate(rhythm, reached):
             beat = bar * bare.bar
             if bar >= section.end or beat >= bare.grid.beats:
                 break
-            root = roots[i] if i < len(roots) else _DOMINANT
+            root = roots[i % len(roots)] if reached or i < len(roots) else _DOMINANT
             length = min(bars, section.end - bar) * bare.bar
             yield _coloured(bare, root, (beat, min(length, bare.grid.beats - beat)), colours)
             bar += bars
+        reached += len(rhythm)
 
 
 def _pool(bare: Sketch) -> tuple[Progression, ...]:
-    if bare.strength >= 0.3 and bare.emotion in TENSE:
-        return TENSE[bare.emotion]
+    if bare.strength >= FELT and bare.mood.progressions:
+        return bare.mood.progressions
     return bare.card.bright if bare.key.mode in BRIGHT else bare.card.dark
 
 
-def _rhythms(bare: Sketch) -> tuple[tuple[float, ...], ...]:
-    """Those of the style; in 3/4 only whole bars, and a busy mood does not stand on one chord."""
+def _rhythms(bare: Sketch, section: Section) -> tuple[tuple[float, ...], ...]:
+    """Those of the style; in 3/4 only whole bars, and neither a busy mood nor a whole section stands on one chord."""
     whole = tuple(r for r in bare.card.harmony if all(bars % 1 == 0 for bars in r)) if bare.bar == 3 else ()
     rhythms = whole or bare.card.harmony
     moving = tuple(r for r in rhythms if r != STILL)
-    return moving if bare.character.density > 0.4 and moving else rhythms
+    return moving if (bare.character.density > 0.4 or section.bars < 2 * _PHRASE) and moving else rhythms
 
 
 def _coloured(bare: Sketch, root: int, span: tuple[float, float], rng: Random) -> Chord:
     rough = span[0] > 0 and rng.random() < bare.character.dissonance * bare.strength
-    colour = rng.choice(ROUGH.get(bare.emotion, bare.card.colours) if rough else bare.card.colours)
-    leading = bare.emotion in LEADING and root == _DOMINANT
+    colour = rng.choice((bare.mood.rough or bare.card.colours) if rough else bare.card.colours)
+    leading = bare.mood.leading and root == _DOMINANT
     return chord(bare.key, root, colour if span[0] > 0 else TRIAD, span, leading=leading)
 
 
@@ -310,9 +320,9 @@ def _turn(bare: Sketch) -> list[Chord]:
 def _cadence(bare: Sketch) -> list[Chord]:
     """The close of the piece: two chords that lead home, and the tonic that rings."""
     closes = BRIGHT_CLOSES if bare.key.mode in BRIGHT else DARK_CLOSES
-    usual = stream(bare.names[0], "close").choice(closes)
-    (before, last), end = CADENCE.get(bare.emotion, usual), bare.grid.beats
-    leading = bare.emotion in LEADING or bare.key.mode == "aeolian"
+    before, last = stream(bare.names[0], "close").choice(bare.mood.closes or closes)
+    end = bare.grid.beats
+    leading = bare.mood.leading or bare.key.mode == "aeolian"
     close = [tonic_chord(bare.key, (end, 2.0 * bare.bar))]
     if end >= 2:
         span = min(float(bare.bar), end / 2)

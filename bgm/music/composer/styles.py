@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from bgm.music.composer.form import COMMON, COMPOUND, WALTZ, Meter
 from bgm.music.composer.harmony import (
-    DIMINISHED,
     FIFTH,
     NINTH,
     OPEN,
@@ -31,9 +30,8 @@ from bgm.music.composer.patterns import (
     SNARE,
     Patterns,
 )
-from bgm.music.composer.seeds import stream
 from bgm.music.score import Role
-from bgm.timeline import Emotion, Style
+from bgm.timeline import Style
 
 Timing = Mapping[Role | int, float]
 """Who plays late (or, below 0, early), in seconds: roles, or drums by their key."""
@@ -187,7 +185,7 @@ CARDS: dict[Style, Card] = {
         ),
         harmony=(EVEN, EVEN, LAST, BROAD),
         colours=(TRIAD, OPEN, NINTH),
-        bright=((0, 4, 5, 3), (5, 3, 0, 4), (3, 0, 4, 5), (0, 2, 3, 4)),
+        bright=((0, 4, 5, 3), (5, 3, 0, 4), (3, 0, 4, 5), (0, 2, 3, 4), (0, 5, 3, 1), (3, 4, 5, 0), (5, 0, 3, 1)),
         dark=((0, 5, 2, 6), (5, 2, 6, 0), (0, 2, 5, 6), (3, 5, 0, 6)),
         enters={_K: 0.1, _A: 0.35, _D: 0.4},
         legato=0.9,
@@ -203,8 +201,17 @@ CARDS: dict[Style, Card] = {
         patterns=Patterns(("long", "sighs"), ("whole", "pedal"), ("drops", "slow", "broken")),
         harmony=(STILL, BROAD, BROAD, (3.0, 1.0)),
         colours=(NINTH, OPEN, SUSPENDED, SIXTH),
-        bright=((0, 3, 0, 3), (0, 1, 0, 1), (3, 0, 4, 0), (0, 5, 3, 0)),
-        dark=((0, 5, 0, 5), (0, 6, 0, 3), (0, 3, 5, 0), (5, 6, 0, 0), (0, 2, 5, 3), (3, 0, 6, 5)),
+        bright=((0, 3, 1, 3), (0, 1, 5, 1), (3, 0, 4, 0), (0, 5, 3, 0), (3, 5, 1, 0), (5, 1, 3, 4), (0, 2, 3, 1)),
+        dark=(
+            (0, 5, 2, 5),
+            (0, 6, 2, 3),
+            (0, 3, 5, 0),
+            (5, 6, 0, 2),
+            (0, 2, 5, 3),
+            (3, 0, 6, 5),
+            (5, 3, 2, 6),
+            (2, 6, 3, 0),
+        ),
         enters={_K: 0.3, _A: 0.4, _B: 0.2, _C: 0.7},
         busy=-0.3,
         rests=0.3,
@@ -228,8 +235,17 @@ CARDS: dict[Style, Card] = {
         in_six=Patterns(("6 rock", "6 lilt"), ("6 whole", "6 rock"), ("6 broken", "6 wave"), ("6 stage",)),
         harmony=(EVEN, FIRST, BROAD, LAST),
         colours=(TRIAD, OPEN, NINTH, SUSPENDED),
-        bright=((0, 4, 5, 3), (3, 0, 4, 5), (5, 3, 0, 4), (0, 2, 3, 3)),
-        dark=((0, 5, 2, 6), (0, 3, 5, 4), (5, 2, 6, 0), (0, 0, 5, 3), (5, 0, 3, 6), (3, 6, 0, 5)),
+        bright=((0, 4, 5, 3), (3, 0, 4, 5), (5, 3, 0, 4), (0, 2, 3, 3), (5, 2, 3, 0), (3, 5, 4, 1), (0, 5, 1, 3)),
+        dark=(
+            (0, 5, 2, 6),
+            (0, 3, 5, 4),
+            (5, 2, 6, 0),
+            (0, 2, 5, 3),
+            (5, 0, 3, 6),
+            (3, 6, 0, 5),
+            (2, 6, 0, 3),
+            (0, 6, 3, 5),
+        ),
         enters={_P: 0.45, _K: 0.0, _A: 0.25, _B: 0.4, _C: 0.75, _D: 0.7},
         rests=0.1,
         room=0.15,
@@ -353,40 +369,6 @@ CARDS: dict[Style, Card] = {
     ),
 }
 
-TENSE: dict[Emotion, tuple[Progression, ...]] = {
-    Emotion.FEAR: ((0, 0, 1, 0), (0, 5, 0, 4), (0, 1, 0, 4), (0, 0, 5, 1), (0, 3, 1, 0)),
-    Emotion.DISGUST: ((0, 1, 0, 4), (0, 4, 0, 1), (0, 5, 4, 1), (0, 1, 4, 0), (0, 3, 1, 4)),
-    Emotion.ANGER: ((0, 0, 1, 0), (0, 0, 0, 1), (0, 1, 0, 6), (0, 0, 6, 0), (0, 0, 3, 1)),
-    Emotion.SURPRISE: ((0, 1, 0, 1), (0, 1, 4, 1), (0, 2, 1, 0), (0, 4, 1, 5), (0, 1, 5, 1)),
-}
-"""Progressions of moods that have their own in every style."""
-ROUGH: dict[Emotion, tuple[Colour, ...]] = {
-    Emotion.FEAR: (DIMINISHED, SUSPENDED),
-    Emotion.DISGUST: (DIMINISHED, SEVENTH),
-    Emotion.ANGER: (FIFTH, DIMINISHED),
-    Emotion.SURPRISE: (SEVENTH, SUSPENDED),
-    Emotion.SADNESS: (SEVENTH,),
-}
-"""Chords for tension; other moods take the style's own."""
-CADENCE: dict[Emotion, tuple[int, int]] = {Emotion.ANGER: (6, 1), Emotion.FEAR: (1, 4), Emotion.DISGUST: (1, 4)}
-"""The two degrees before the final tonic; other moods close as the piece does."""
-BRIGHT_CLOSES, DARK_CLOSES = ((3, 4), (1, 4), (5, 4), (5, 3)), ((3, 4), (5, 6), (5, 4), (3, 6))
+BRIGHT_CLOSES = ((3, 4), (1, 4), (5, 4), (5, 3), (2, 3), (1, 3))
+DARK_CLOSES = ((3, 4), (5, 6), (5, 4), (3, 6), (5, 3), (2, 3), (6, 3), (2, 4))
 """How a piece may close, in a key with a major and with a minor third."""
-LEADING = (Emotion.SADNESS, Emotion.FEAR)
-"""Moods whose dominant has a major third, as in harmonic minor."""
-
-_FITTING: dict[Emotion, tuple[Style, ...]] = {
-    Emotion.JOY: (Style.ACOUSTIC, Style.CORPORATE, Style.QUIRKY, Style.JAZZ, Style.ELECTRONIC),
-    Emotion.SURPRISE: (Style.QUIRKY, Style.ORCHESTRAL, Style.ELECTRONIC, Style.CORPORATE, Style.JAZZ),
-    Emotion.NEUTRAL: (Style.LOFI, Style.CORPORATE, Style.ACOUSTIC, Style.JAZZ, Style.AMBIENT, Style.CINEMATIC_PIANO),
-    Emotion.SADNESS: (Style.CINEMATIC_PIANO, Style.AMBIENT, Style.ACOUSTIC, Style.LOFI, Style.ORCHESTRAL),
-    Emotion.FEAR: (Style.TRAILER, Style.AMBIENT, Style.ORCHESTRAL, Style.ELECTRONIC),
-    Emotion.DISGUST: (Style.QUIRKY, Style.ORCHESTRAL, Style.ELECTRONIC, Style.TRAILER),
-    Emotion.ANGER: (Style.TRAILER, Style.ELECTRONIC, Style.ORCHESTRAL),
-}
-"""Styles that suit a video in which an emotion dominates."""
-
-
-def auto_style(piece_seed: int, dominating: Emotion) -> Style:
-    """The style of a piece for a video in which ``dominating`` is felt most."""
-    return stream(piece_seed, "style").choice(_FITTING[dominating])

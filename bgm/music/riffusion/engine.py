@@ -49,7 +49,7 @@ class Riffusion(Composer):
     """
 
     name: ClassVar[str] = "riffusion"
-    revision: ClassVar[str] = "5"
+    revision: ClassVar[str] = "6"
     heeds: ClassVar[tuple[str, ...]] = ("lora",)
     reads_sentences: ClassVar[bool] = True
     paints: ClassVar[bool] = True
@@ -122,7 +122,7 @@ class Riffusion(Composer):
             key=self._key,
             pixels=np.stack([picture.pixels for picture in drawn]),
             held=plan.held_columns(),
-            regions=regions(plan, [layer.cues for layer in layers]),
+            regions=regions(plan, [layer.cues for layer in layers], layers[0].scores),
             settings=self._settings,
         )
         painted = painting.paint(job, share(progress, _DRAWN, _PAINTED))

@@ -9,12 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
-from bgm.music.composer.compose import compose
 from bgm.music.composer.instruments import GENERAL_MIDI
+from bgm.music.composer.moods import MOODS
 from bgm.music.cue import Cue
-from bgm.music.direction import Direction, read
+from bgm.music.direction import Direction, beneath, read
 from bgm.music.grammar import Kind, Phrase, phrases, tokens
 from bgm.music.score import Role, Score
 from bgm.timeline import Emotion, Style
@@ -31,23 +30,6 @@ WeightedPrompt = tuple[tuple[str, float], ...]
 """Texts and their shares of the embedding, which sum to 1."""
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
-    """An emotion in music: mood and usual instruments. Its label is what the emotion LoRA was trained on."""
-
-    mood: str
-    instruments: str
-
-
-WORDS: dict[Emotion, Words] = {
-    Emotion.ANGER: Words("furious, aggressive", "distorted electric guitar, pounding drums, low brass"),
-    Emotion.DISGUST: Words("queasy, sour, uneasy", "detuned synth, bassoon, plucked low strings"),
-    Emotion.FEAR: Words("tense, eerie, suspenseful", "tremolo strings, dark drone, distant bells"),
-    Emotion.JOY: Words("happy, bright, uplifting", "acoustic guitar, piano, hand claps, light drums"),
-    Emotion.NEUTRAL: Words("calm, unobtrusive, warm", "soft electric piano, mellow synth pad"),
-    Emotion.SADNESS: Words("sad, tender, melancholic", "solo piano, cello, quiet strings"),
-    Emotion.SURPRISE: Words("wondrous, playful, sparkling", "glockenspiel, pizzicato strings"),
-}
 _STYLES: dict[Style, str] = {
     Style.LOFI: "lo-fi hip hop",
     Style.ACOUSTIC: "acoustic folk",
@@ -80,11 +62,10 @@ class Prompt:
     refused: str = ""
 
 
-@lru_cache(maxsize=512)
-def prompt_for(cue: Cue) -> Prompt:
-    """The prompt of a cue: a weakly angry one is partly neutral. Composes the cue, to tell what its sketch plays."""
-    asked, score = read(cue.prompt), compose(cue)
-    own, refused = _own(cue.prompt)
+def prompt_for(cue: Cue, score: Score) -> Prompt:
+    """The prompt of a cue whose sketch is ``score``: a weakly angry one is partly neutral."""
+    asked = read(cue.prompt, cue.whole)
+    own, refused = _own(cue)
     played = ", ".join(_played(cue, asked, score))
     emotion = asked.feeling(cue.emotion)
     share = WEAKEST + (1.0 - WEAKEST) * min(1.0, max(0.0, cue.confidence))
@@ -95,11 +76,11 @@ def prompt_for(cue: Cue) -> Prompt:
 
 def neighbour(emotion: Emotion) -> Prompt:
     """For the music beside a cue, of which only the mood is known."""
-    return Prompt(((_joined(_felt(emotion), WORDS[emotion].instruments, BACKGROUND), 1.0),))
+    return Prompt(((_joined(_felt(emotion), MOODS[emotion].players, BACKGROUND), 1.0),))
 
 
 def _felt(emotion: Emotion) -> str:
-    return f"{emotion}, {WORDS[emotion].mood}"
+    return f"{emotion}, {MOODS[emotion].mood}"
 
 
 def _joined(*parts: str) -> str:
@@ -132,24 +113,37 @@ def _leans(asked: Direction) -> Iterator[str]:
         yield "in {}/{} time".format(*asked.meter)
 
 
-def _own(text: str) -> tuple[str, str]:
+def _own(cue: Cue) -> tuple[str, str]:
     """The creator's words without what they refuse and without the tempo, which is the sketch's; and the refused words.
 
-    Words that aren't English are left out: the text encoder knows none, and what they ask for is played anyway.
+    Words that aren't English are left out: the text encoder knows none, and what they ask for is played anyway. Of the
+    words for the whole video, those that the segment's overrule are left out too.
     """
+    said = phrases(tuple(tokens(cue.prompt)))
+    kept = {p.token.start for p in beneath(said, cue.whole)}
+    overruled = [p for p in phrases(tuple(tokens(cue.whole))) if p.token.start not in kept]
+    both = [_words(cue.prompt, ()), _words(cue.whole, overruled)]
+    refused = dict.fromkeys(name for _, names in both for name in names if name.isascii())
+    return _joined(*(words for words, _ in both)), ", ".join(refused)
+
+
+def _words(text: str, overruled: Sequence[Phrase]) -> tuple[str, list[str]]:
+    """What is wished in a text, and what it refuses."""
     found = tuple(tokens(text))
     said = phrases(found)
-    against = [p for p in said if p.negated or p.factor < 0]
-    spans = [(p.start, p.token.end) for p in against]
+    gone = {p.token.start for p in overruled}
+    against = [p for p in said if (p.negated or p.factor < 0)]
+    spans = [(p.start, p.token.end) for p in said if p in against or p.token.start in gone]
     spans += [(p.token.start, p.token.end) for p in said if (p.word.bpm and not p.word.style) or p.under_speech]
     spans += [(token.start, token.end) for token in found if token.kind is Kind.SPEECH]
-    refused = [name for p in against if not p.under_speech for name in _names(text, p)]
+    heard = [p for p in against if not p.under_speech and p.token.start not in gone]
+    refused = [name for p in heard for name in _names(text, p)]
     for words in read(text).unread:  # "no reverb": a word that only the diffusion model may know
         start = text.index(words)
         if next(token for token in found if token.start == start).kind is Kind.NOT:
             spans.append((start, start + len(words)))
             refused.append(words.split(maxsplit=1)[-1])
-    return _without(text, spans), ", ".join(dict.fromkeys(name for name in refused if name.isascii()))
+    return _without(text, spans), refused
 
 
 def _names(text: str, phrase: Phrase) -> Sequence[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from bgm.music.riffusion import prompts
 from bgm.music.riffusion.multidiffusion import WINDOW
 from bgm.music.riffusion.paint import PIXELS_PER_COLUMN, Region
 from bgm.music.riffusion.spectrogram import SpectrogramParams
+from bgm.music.score import Score
 from bgm.progress import Progress
 from bgm.progress import part as share
 from bgm.timeline import Emotion
@@ -143,17 +144,18 @@ def parts(total: int, takes: int = 1) -> list[tuple[int, int]]:
     return [(first, min(total, first + step)) for first in range(0, total, step)]
 
 
-def regions(part: Part, layers: Sequence[Sequence[Cue]]) -> tuple[Region, ...]:
+def regions(part: Part, layers: Sequence[Sequence[Cue]], scores: Mapping[int, Score]) -> tuple[Region, ...]:
     """Columns and prompt of every cue that the part's picture shows, and of the neighbours' context.
 
-    ``layers`` has the strand's cues for each take; takes of one segment share its prompt.
+    ``layers`` has the strand's cues for each take; takes of one segment share its prompt, by the first one's ``scores``
+    (of the cues that the picture shows, by their number).
     """
     found: list[Region] = []
     at = part.lead - part.first
-    for takes in zip(*layers, strict=True):
+    for number, takes in enumerate(zip(*layers, strict=True)):
         start, stop = _column(at, part), _column(at + takes[0].frames, part)
         if stop > start:
-            prompt = prompts.prompt_for(takes[0])
+            prompt = prompts.prompt_for(takes[0], scores[number])
             found.append(Region(start, stop, prompt.wished, tuple(cue.seed for cue in takes), prompt.refused))
         at += takes[0].frames
     return _with_context(found, part, layers[0][0], layers[0][-1])
@@ -192,15 +194,17 @@ def _existing(path: Path | None) -> Path | None:
     return path if path is not None and path.is_file() else None
 
 
-SeedRenderer = Callable[[Cue, Path, Progress], None]
-"""Writes the sketch of a cue: 48 kHz FLAC, exactly ``cue.frames`` long."""
+SeedRenderer = Callable[[Cue, Path, Progress], Score]
+"""Writes the sketch of a cue: 48 kHz FLAC, exactly ``cue.frames`` long. Gives what it plays."""
 
 
-def composed(cue: Cue, target: Path, progress: Progress) -> None:
+def composed(cue: Cue, target: Path, progress: Progress) -> Score:
     """Our composer's piece for the cue."""
     from bgm.music.embedded import compose, render
 
-    render(compose(cue), target, cue.frames, progress)
+    score = compose(cue)
+    render(score, target, cue.frames, progress)
+    return replace(score, notes=(), controls=(), changes=())
 
 
 class Layer:
@@ -212,6 +216,8 @@ class Layer:
         self.cues = cues
         self._starts = [0, *itertools.accumulate(cue.frames for cue in cues)]
         self._files = [folder / f"{i}.flac" for i in range(len(cues))]
+        self.scores: dict[int, Score] = {}
+        """Of the cues whose sketch was read, without their notes."""
         self._render = renderer
         before, after = around
         self.lead = _tail(before) if before else np.zeros((0, 2), np.float32)
@@ -246,7 +252,7 @@ class Layer:
     def _sketched(self, i: int, progress: Progress) -> Path:
         if not self._files[i].is_file():
             progress(0.0, "composing the sketch")
-            self._render(self.cues[i], self._files[i], progress)
+            self.scores[i] = self._render(self.cues[i], self._files[i], progress)
         return self._files[i]
 
 

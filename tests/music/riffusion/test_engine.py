@@ -17,11 +17,13 @@ from bgm import weights
 from bgm.engines import EngineOptions
 from bgm.errors import BadInput, Cancelled
 from bgm.media import audio
+from bgm.music.composer.compose import compose
 from bgm.music.cue import Cue, Piece
 from bgm.music.riffusion import lora, model
 from bgm.music.riffusion.engine import Riffusion
 from bgm.music.riffusion.multidiffusion import DenoiseSettings
 from bgm.music.riffusion.strands import composed
+from bgm.music.score import Score
 from bgm.progress import Progress, silent
 from bgm.timeline import Emotion
 from testing.riffusion_checkpoint import write_checkpoint, write_lora
@@ -44,9 +46,10 @@ def engine(checkpoint: Path) -> Riffusion:
     return Riffusion(EngineOptions(model=str(checkpoint), lora="none"), settings=FAST, seed_renderer=sketch)
 
 
-def sketch(cue: Cue, target: Path, progress: Progress) -> None:
+def sketch(cue: Cue, target: Path, progress: Progress) -> Score:
     sound = music(cue.frames / SECOND + 0.01, SECOND, cue.seed)[: cue.frames]
     soundfile.write(target, sound, SECOND, subtype="PCM_24")
+    return compose(cue)
 
 
 def cue(start: float, stop: float, seed: int = 0, emotion: Emotion = Emotion.JOY) -> Cue:

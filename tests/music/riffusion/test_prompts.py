@@ -7,13 +7,18 @@ import re
 import pytest
 
 from bgm.music.composer.compose import compose
-from bgm.music.riffusion.prompts import neighbour, prompt_for
+from bgm.music.cue import Cue
+from bgm.music.riffusion.prompts import Prompt, neighbour, prompt_for
 from bgm.timeline import EMOTIONS, Emotion, Style
 from tests.music.composing import cue
 
 
+def prompt_of(cue: Cue) -> Prompt:
+    return prompt_for(cue, compose(cue))
+
+
 def told(emotion: Emotion = Emotion.FEAR, **changes: object) -> str:
-    [(text, share)] = prompt_for(cue(emotion, 20.0, **changes)).wished
+    [(text, share)] = prompt_of(cue(emotion, 20.0, **changes)).wished
     assert share == 1.0
     return text
 
@@ -47,10 +52,18 @@ def test_the_creators_words_come_first_and_choose_the_instruments() -> None:
     ],
 )
 def test_what_is_refused_becomes_the_negative_prompt(words: str, own: str, refused: str) -> None:
-    prompt = prompt_for(cue(Emotion.FEAR, 20.0, prompt=words))
+    prompt = prompt_of(cue(Emotion.FEAR, 20.0, prompt=words))
     assert prompt.wished[0][0].startswith(f"{own}, ")
     assert prompt.refused == refused
     assert words not in prompt.wished[0][0]
+
+
+def test_the_whole_videos_words_follow_but_those_that_the_segments_overrule() -> None:
+    prompt = prompt_of(
+        cue(Emotion.FEAR, 20.0, prompt="jazz with drums", whole="lo-fi vinyl crackle, no drums, no choir")
+    )
+    assert prompt.wished[0][0].startswith("jazz with drums, vinyl crackle, fear, ")
+    assert prompt.refused == "choir"
 
 
 def test_korean_words_are_told_in_english() -> None:
@@ -67,7 +80,7 @@ def test_the_style_is_told() -> None:
 @pytest.mark.parametrize("confidence", [-1.0, 0.0, 0.3, 1.0, 7.0])
 def test_shares_sum_to_one_and_grow_with_confidence(confidence: float) -> None:
     def shares(confidence: float) -> dict[str, float]:
-        prompt = prompt_for(cue(Emotion.ANGER, 20.0, confidence=confidence))
+        prompt = prompt_of(cue(Emotion.ANGER, 20.0, confidence=confidence))
         return {text.split(",")[0]: share for text, share in prompt.wished}
 
     found = shares(confidence)
@@ -77,4 +90,4 @@ def test_shares_sum_to_one_and_grow_with_confidence(confidence: float) -> None:
 
 
 def test_neutral_is_neutral() -> None:
-    assert [share for _, share in prompt_for(cue(Emotion.NEUTRAL, 20.0, confidence=0.1)).wished] == [1.0]
+    assert [share for _, share in prompt_of(cue(Emotion.NEUTRAL, 20.0, confidence=0.1)).wished] == [1.0]

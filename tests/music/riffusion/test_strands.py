@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bgm.music.composer.compose import compose
 from bgm.music.cue import Cue, Piece
 from bgm.music.riffusion import paint, prompts
 from bgm.music.riffusion.model import ModelKey
@@ -108,10 +109,11 @@ def test_regions_cover_the_picture_and_context_has_its_own_emotion() -> None:
     afraid = replace(cue(0, 2, Emotion.FEAR, 4), before=Emotion.SADNESS, prompt="no piano")
     layers = [[afraid, cue(2, 5, Emotion.ANGER, 5)]]
     part = Part(0, 5 * 48_000, 32 * COLUMN, 0, False)
-    found = regions(part, layers)
+    scores = dict(enumerate(map(compose, layers[0])))
+    found = regions(part, layers, scores)
     assert [(r.start, r.stop) for r in found] == [(0, 32), (32, 57), (57, 94), (94, 95)]
     assert found[0].prompt == prompts.neighbour(Emotion.SADNESS).wished
-    assert found[1].prompt == prompts.prompt_for(afraid).wished
+    assert found[1].prompt == prompts.prompt_for(afraid, scores[0]).wished
     assert [r.negative for r in found] == ["", "piano", "", ""]
     assert found[-1].stop == part.columns
 

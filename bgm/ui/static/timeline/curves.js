@@ -5,7 +5,6 @@ import { EMOTIONS } from '../store.js';
 import { fitted } from './canvas.js';
 import { ticks } from './scale.js';
 
-export const DASHES = { anger: [], disgust: [6, 4], fear: [2, 3], joy: [], neutral: [], sadness: [8, 3, 2, 3], surprise: [11, 4] };
 const HEIGHT = 104;
 const RULER = 20;
 const TOP = RULER + 6;
@@ -30,7 +29,7 @@ export class Curves {
     const edge = style.getPropertyValue('--curve-edge').trim();
     EMOTIONS.forEach((emotion, index) => {
       context.globalAlpha = !this.highlighted || this.highlighted === emotion ? 1 : FAINT;
-      this.drawCurve(context, seen, index, { color: style.getPropertyValue(`--fill-${emotion}`).trim(), edge, dash: DASHES[emotion] });
+      this.drawCurve(context, seen, index, { color: style.getPropertyValue(`--fill-${emotion}`).trim(), edge, dash: style.getPropertyValue(`--dash-${emotion}`).split(' ').map(Number).filter(Boolean) });
     });
     context.globalAlpha = 1;
   }

@@ -3,7 +3,6 @@ import { button, h } from '../dom.js';
 import { chosenSegments, EMOTIONS, selectedSegment, store, subscribe } from '../store.js';
 import { emotionName, t } from '../texts.js';
 import * as actions from './actions.js';
-import { DASHES } from './curves.js';
 
 export function toolbar(zoom, highlight) {
   const buttons = {
@@ -35,7 +34,7 @@ function emotionButton(emotion, number, highlight) {
   const line = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
   line.setAttribute('viewBox', '0 0 30 4');
   line.setAttribute('class', 'sample');
-  line.innerHTML = `<path d="M0 2H30" stroke="var(--fill-${emotion})" stroke-width="3" stroke-dasharray="${DASHES[emotion].map((n) => n * 0.7).join(' ')}"/>`;
+  line.innerHTML = `<path d="M0 2H30" stroke="var(--fill-${emotion})" stroke-width="3" style="stroke-dasharray: var(--dash-${emotion})"/>`;
   const label = `${emotionName(emotion)} (${number})`;
   return h('button', {
     type: 'button', class: 'emotion', title: label, 'aria-label': label, 'data-emotion': emotion, style: `--fill: var(--fill-${emotion})`,
