@@ -21,7 +21,7 @@ from bgm.music.composer.form import Kind, Section
 from bgm.music.composer.sketch import Sketch, sketch
 from bgm.music.cue import Cue, Piece
 from bgm.music.embedded import render
-from bgm.music.level import loudness
+from bgm.music.mastering import loudness
 from bgm.progress import silent
 from bgm.timeline import EMOTIONS, Emotion, Style
 

@@ -1,5 +1,7 @@
 """How the embedded engine's takes sound, in figures: ``python -m benchmarks.sound [--font FILE] [--seconds N]``.
 
+With ``--styles`` the pieces are those of every style and mood, and only the farthest of each figure is told.
+
 For each emotion a whole piece without speech: how far each octave from 125 Hz to 8 kHz lies from pink noise (equal
 power in each octave, against the mean of the seven), the crest (peak over RMS), the side's level against the middle's,
 and the time that composing and playing took. Then for each instrument: whether a harder stroke sounds brighter, by the
@@ -9,6 +11,7 @@ spectrum's centroid of one note at velocities 40, 80 and 120.
 from __future__ import annotations
 
 import argparse
+import itertools
 import tempfile
 import time
 from collections.abc import Iterator
@@ -24,7 +27,7 @@ from bgm.music.cue import Cue, Piece
 from bgm.music.embedded import EmbeddedComposer, _font, render
 from bgm.music.score import Note, Part, Role, Score
 from bgm.progress import silent
-from bgm.timeline import EMOTIONS, Emotion
+from bgm.timeline import EMOTIONS, Emotion, Style
 from testing.mix_sounds import RATE, Sound
 
 OCTAVES = (125, 250, 500, 1_000, 2_000, 4_000, 8_000)
@@ -52,7 +55,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sound", description=__doc__)
     parser.add_argument("--font", help="a soundfont; the one that would be used if none is named")
     parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--styles", action="store_true", help="every style and mood in place of the instruments")
     given = parser.parse_args()
+    if given.styles:
+        report_styles(given.seconds, given.font)
+        return
     print("dB from pink at", *OCTAVES, "Hz; dB; dB; seconds for one")
     for emotion in EMOTIONS:
         print(f"{emotion:9} {figures(emotion, given.seconds, given.font)}", flush=True)
@@ -65,9 +72,26 @@ def main() -> None:
     print("not:", ", ".join(f"{GENERAL_MIDI[p].name} {told[p]}" for p in told if p not in following))
 
 
-def figures(emotion: Emotion, seconds: float, font: str | None = None) -> Figures:
+def report_styles(seconds: float, font: str | None) -> None:
+    """The time, crest and octaves of 70 pieces."""
+    every = itertools.product(Style, EMOTIONS)
+    found = {f"{style}, {emotion}": figures(emotion, seconds, font, style) for style, emotion in every}
+    times = sorted((f.real_time, name) for name, f in found.items())
+    mean = sum(time for time, _ in times) / len(times)
+    worst = ", ".join(f"{time:.4f} ({name})" for time, name in times[:-6:-1])
+    print(f"processor seconds for one of music: mean {mean:.4f}, longest {worst}")
+    crests = sorted((round(f.crest, 1), name) for name, f in found.items())
+    inside = sum(12 <= crest <= 15 for crest, _ in crests)
+    print(f"crest {crests[0]} to {crests[-1]}; {inside} of {len(crests)} from 12 to 15 dB")
+    for number, centre in enumerate(OCTAVES):
+        levels = sorted((round(f.octaves[number], 1), name) for name, f in found.items())
+        within = sum(abs(level) <= 6 for level, _ in levels)
+        print(f"{centre} Hz: {levels[0]} to {levels[-1]}; {within} of {len(levels)} within 6 dB of pink")
+
+
+def figures(emotion: Emotion, seconds: float, font: str | None = None, style: Style = Style.ACOUSTIC) -> Figures:
     """Of one piece, composed and played."""
-    cue = Cue(Piece(7, seconds), round(seconds * RATE), emotion, 1.0, "", 1, True, True)
+    cue = Cue(Piece(7, seconds, style), round(seconds * RATE), emotion, 1.0, "", 1, True, True)
     with tempfile.TemporaryDirectory() as folder:
         take = Path(folder) / "take.flac"
         started = time.process_time()

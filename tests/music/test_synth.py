@@ -19,7 +19,7 @@ from bgm.music import embedded, soundfont, synth
 from bgm.music.composer.compose import compose
 from bgm.music.cue import Cue
 from bgm.music.embedded import EmbeddedComposer, render
-from bgm.music.level import loudness
+from bgm.music.mastering import loudness
 from bgm.music.score import Note, Part, Role, Score
 from bgm.progress import silent
 from bgm.timeline import EMOTIONS, Emotion, Style

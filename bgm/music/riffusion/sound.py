@@ -13,7 +13,7 @@ import numpy as np
 from bgm.files import beside
 from bgm.media.audio import SAMPLE_RATE, Audio, AudioWriter, writer
 from bgm.media.signal import falling, rising
-from bgm.music.level import gain_for, softened
+from bgm.music.mastering import gain_for, softened
 from bgm.music.riffusion.inverse import GUIDED_ITERATIONS, Guide, PhaseSearch, wave_blocks
 from bgm.music.riffusion.spectrogram import Pixels, mel_blocks, mel_from_pixels, pixels_from_mel
 from bgm.music.riffusion.strands import JOIN, PARAMS, Part
