@@ -21,8 +21,8 @@ from bgm.media.audio import frames_of
 from bgm.media.container import open_input
 from bgm.media.decode import decode
 from bgm.media.probe import probe
+from bgm.music.composer import moods
 from bgm.music.composer.instruments import GENERAL_MIDI
-from bgm.music.composer.moods import MOODS
 from bgm.music.cue import Cue, Piece
 from bgm.music.embedded import EmbeddedComposer, compose, render
 from bgm.music.riffusion.prompts import BACKGROUND
@@ -261,7 +261,7 @@ def _piece(number: int, fonts: Sequence[Path]) -> Composed:
         path=font,
         licence="CC0-1.0",
         emotion=emotion.value,
-        tags=(*MOODS[emotion].mood.split(", "), style.value),
+        tags=(*moods.MOODS[emotion].mood.split(", "), style.value),
         title=f"{emotion} {turn}",
         artist="BGM Studio's composer",
         source=f"{style}, seed {number}, soundfont {font.name}",
