@@ -1,10 +1,9 @@
 """Does a LoRA do anything? ``python -m bgm.training.probe SET [--base riffusion/riffusion-model-v1 --lora FILE]``.
 
-A classifier of emotions is trained on SET's pictures and judged on its validation tracks. With --base it then hears
-pictures painted for each emotion, without and with --lora: how often as meant, and whether that is more than chance
-gives; and how far they are from SET's own pictures, as Fréchet distance (Heusel et al. 2017, arXiv 1706.08500; for
-music Kilgour et al., Interspeech 2019) on this probe's own features, so not to be compared with anybody else's. Needs
-scikit-learn.
+Trains a classifier of emotions on SET's spectrograms and evaluates it on tracks that it never saw. With --base it then
+classifies images generated for each emotion, without and with --lora: how often as intended, and whether that is above
+chance; and their Fréchet distance to SET's own images (Heusel et al. 2017, arXiv 1706.08500; for music Kilgour et al.,
+Interspeech 2019), on this probe's features, so not comparable with other implementations. Needs scikit-learn.
 """
 
 from __future__ import annotations
@@ -12,8 +11,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,10 @@ import numpy as np
 import numpy.typing as npt
 
 from bgm.device import pick
+from bgm.digest import digest
 from bgm.errors import BadInput, EngineUnavailable
 from bgm.music.riffusion import lora as product
-from bgm.music.riffusion.spectrogram import Pixels
+from bgm.music.riffusion.spectrogram import ROWS, Pixels, SpectrogramParams
 from bgm.progress import Progress, part
 from bgm.training import command, diffusion, examples
 from bgm.training.examples import Example
@@ -31,31 +34,39 @@ from bgm.training.examples import Example
 Features = npt.NDArray[np.float64]
 """(pictures, features)."""
 Painted = Mapping[str, Features]
-"""Of each emotion, the features of what was painted for it."""
+"""For each emotion the features of the images generated for it."""
 
+PARAMS = SpectrogramParams()
 BANDS = 64
 LAGS = (25, 30, 35, 40, 46, 50, 60, 70, 80, 92, 100)
-"""Frames of 10 ms between two beats: 240 to 60 beats a minute."""
+"""Beat periods in frames of 10 ms: 240 to 60 beats a minute."""
+MODULATIONS_HZ = np.geomspace(0.4, 25.0, 9)
+"""Edges of the bands of the modulation spectrum: from two bars to a tremolo."""
+MAJOR = np.array([6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88])
+MINOR = np.array([6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17])
+"""How well each of the twelve pitch classes fits a key (Krumhansl and Kessler 1982)."""
+MELODIC_HZ = (100.0, 2000.0)
+FOLDS = 5
 COMPONENTS = 12
-"""Principal components in which distances are taken: more would need more pictures for their covariance."""
-STRENGTH = 0.1
-"""Inverse of the regularisation, scikit-learn's C."""
+"""Principal components for the Fréchet distance: the covariance of more would need more images."""
+PENALTY, GAMMA = 10.0, 0.001
+"""C and gamma of the support vector machine, on standardised features."""
 SURE = 0.01
-"""A result that chance gives more often than this is called chance."""
+"""p-values above this are reported as chance."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the probe heard in painted pictures."""
+    """How the probe classified generated images."""
 
     pictures: int
     as_meant: float
-    """Share that it hears as the emotion they were painted for."""
+    """Share classified as the emotion they were generated for."""
     chance: float
     p_value: float
-    """How often guessing would do as well or better (binomial test)."""
+    """Probability that guessing does as well or better (binomial test)."""
     frechet: float
-    """To all of the set's pictures."""
+    """Distance to the training images."""
 
     @property
     def is_chance(self) -> bool:
@@ -104,43 +115,53 @@ def _from_arguments(arguments: argparse.Namespace, progress: Progress) -> str:
 
 
 class Probe:
-    """A logistic regression on statistics of log-mel pictures, and the pictures that it learnt from."""
+    """A support vector machine on statistics of log-mel spectrograms, and the images that it was trained on."""
 
     def __init__(self, train: Sequence[Example], validation: Sequence[Example], progress: Progress) -> None:
-        try:
-            from sklearn.linear_model import LogisticRegression
-            from sklearn.pipeline import make_pipeline
-            from sklearn.preprocessing import StandardScaler
-        except ImportError as error:
-            raise EngineUnavailable("the probe needs scikit-learn: pip install -r requirements-dev.txt") from error
-        self._validation = validation
+        self._examples, self._validation = [*train, *validation], validation
         self._train = _features(train, part(progress, 0.0, 0.8))
         self._held = _features(validation, part(progress, 0.8, 1.0))
         self.columns = examples.pixels(validation[0].path).shape[1]
-        self._model: Any = make_pipeline(StandardScaler(), LogisticRegression(C=STRENGTH, max_iter=2000))
-        self._model.fit(self._train, [example.emotion for example in train])
+        self._model = _fitted(self._train, [example.emotion for example in train])
 
     @classmethod
     def of(cls, folder: Path, progress: Progress) -> Probe:
-        """Trained on the set. Raises BadInput where it has less than two emotions, or none to judge by."""
+        """Trained on the set. Raises BadInput for fewer than two emotions or an empty validation split."""
         both = [[e for e in examples.read(folder, split) if e.emotion] for split in ("train", "validation")]
         if len({e.emotion for e in both[0]}) < 2 or not both[1]:
             raise BadInput(f"{folder} needs pictures of two emotions or more in train, and of one in validation")
         return cls(both[0], both[1], progress)
 
     def on_real(self) -> dict[str, Any]:
-        """Accuracy on tracks that it never saw, and the distance of the two splits: what is the least to expect."""
+        """Accuracy on unseen tracks, and the Fréchet distance between the splits, the least that can be expected."""
         truth = [example.emotion for example in self._validation]
+        pictures, tracks = self._cross_validated()
         return {
             "train": len(self._train),
             "validation": len(truth),
             "emotions": len(self._model.classes_),
             "accuracy": round(float(self._model.score(self._held, truth)), 4),
+            "cross_validated": {"pictures": pictures, "tracks": tracks},
             "frechet": round(frechet(self._held, self._train, self._train), 2),
         }
 
+    def _cross_validated(self) -> tuple[float, float]:
+        """Accuracy over all images, each classified by a model that was trained without its track; and over tracks,
+        by majority of their images. A validation split of a tenth is small: this uses every track.
+        """
+        rows, truth = np.concatenate([self._train, self._held]), np.array([e.emotion for e in self._examples])
+        tracks = np.array([e.track or e.path.name for e in self._examples])
+        names, told = sorted({*tracks.tolist()}, key=digest), np.full(len(rows), "", dtype=truth.dtype)
+        for fold in range(FOLDS):
+            held = np.isin(tracks, names[fold::FOLDS])
+            if held.any() and len({*truth[~held].tolist()}) > 1:
+                told[held] = _fitted(rows[~held], truth[~held].tolist()).predict(rows[held])
+        majority = [Counter(told[tracks == name].tolist()).most_common(1)[0][0] for name in names]
+        meant = [truth[tracks == name][0] for name in names]
+        return round(float(np.mean(told == truth)), 4), round(float(np.mean(np.array(majority) == meant)), 4)
+
     def paint(self, pipeline: Any, each: int, seed: int, progress: Progress) -> Painted:
-        """``each`` pictures of every emotion, after the captions of its validation pictures in turn."""
+        """``each`` images per emotion, cycling through the captions of its validation images."""
         painted: dict[str, Features] = {}
         emotions = sorted({example.emotion for example in self._validation} & set(self._model.classes_))
         for i, emotion in enumerate(emotions):
@@ -154,7 +175,7 @@ class Probe:
         return painted
 
     def judge(self, painted: Painted) -> Verdict:
-        """How often the pictures are heard as meant, and how far they are from the set's own."""
+        """How often the images are classified as intended, and their distance to the set's own."""
         from scipy.stats import binomtest
 
         rows, meant = np.concatenate([*painted.values()]), np.repeat([*painted], [len(r) for r in painted.values()])
@@ -169,9 +190,10 @@ class Probe:
 
 
 def features(pixels: Pixels) -> npt.NDArray[np.float64]:
-    """A picture (512, columns) → statistics that don't depend on the track's level.
+    """An image (512, columns) → statistics of timbre, rhythm, dynamics and harmony that ignore level and key.
 
-    Of 64 bands the mean, the spread and the movement; of the onsets how periodic they are at LAGS; and how full it is.
+    Timbre: mean, spread and movement of 64 bands, brightness and tonality. Rhythm: periodicity of the onsets at LAGS,
+    modulation spectrum of eight bands. Harmony: :func:`harmony`.
     """
     loud = 1.0 - pixels[::-1].astype(np.float64) / 255.0
     bands = loud.reshape(BANDS, len(loud) // BANDS, -1).mean(axis=1)
@@ -181,7 +203,67 @@ def features(pixels: Pixels) -> npt.NDArray[np.float64]:
     power = float(centred @ centred) + 1e-9
     beats = [float(centred[lag:] @ centred[:-lag]) / power for lag in LAGS]
     whole = [onsets.std(), loud.mean(), loud.std()]
-    return np.concatenate([bands.mean(axis=1), bands.std(axis=1), np.abs(movement).mean(axis=1), beats, whole])
+    timbre = [bands.mean(axis=1), bands.std(axis=1), np.abs(movement).mean(axis=1)]
+    return np.concatenate([*timbre, beats, whole, _dynamics(loud), _modulations(loud), harmony(loud)])
+
+
+def _dynamics(loud: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """How level and brightness move; and of eight bands how far tones stand out of noise."""
+    level = loud.mean(axis=0)
+    bright = (loud * np.arange(len(loud))[:, None]).sum(axis=0) / (loud.sum(axis=0) + 1e-9)
+    moves = [level.std(), np.abs(np.diff(level)).mean(), np.abs(np.diff(level, 2)).mean()]
+    brightness = [bright.mean(), bright.std(), np.abs(np.diff(bright)).mean()]
+    return np.concatenate([moves, brightness, loud.reshape(8, len(loud) // 8, -1).std(axis=1).mean(axis=1)])
+
+
+def _modulations(loud: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Of the onsets in eight bands the share of each band of MODULATIONS_HZ."""
+    movement = np.diff(loud.reshape(8, len(loud) // 8, -1).mean(axis=1), axis=1)
+    onsets = np.maximum(movement, 0)
+    onsets = (onsets - onsets.mean(axis=1, keepdims=True)) * np.hanning(onsets.shape[1])
+    spectrum = np.abs(np.fft.rfft(onsets, 1024))
+    spectrum /= spectrum.sum(axis=1, keepdims=True) + 1e-9
+    rates = np.fft.rfftfreq(1024, PARAMS.step_size_ms / 1000)
+    bands = [spectrum[:, (rates >= low) & (rates < high)].sum(axis=1) for low, high in pairwise(MODULATIONS_HZ)]
+    return np.concatenate(bands)
+
+
+def harmony(loud: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """(512, columns), low rows first → 22 statistics of the pitch classes that no transposition changes.
+
+    The circular autocorrelation of the chroma, how well it fits the best major and the best minor key (and the
+    difference), the chroma rotated to the better of these keys, and how fast it changes.
+    """
+    chroma = _pitch_classes() @ _peaks(loud)
+    share = chroma.mean(axis=1)
+    share = (share - share.mean()) / (share.std() + 1e-9)
+    fits = np.array([[np.roll(key, turn) @ share / 12 for turn in range(12)] for key in _KEYS])
+    major, minor = fits.max(axis=1)
+    intervals = [share @ np.roll(share, turn) / 12 for turn in range(1, 7)]
+    tonic = int(fits.max(axis=0).argmax())
+    movement = np.abs(np.diff(chroma[:, ::20], axis=1)).mean(axis=1).sum()
+    return np.concatenate([intervals, [major, minor, major - minor], np.roll(share, -tonic), [movement]])
+
+
+_KEYS = [(key - key.mean()) / key.std() for key in (MAJOR, MINOR)]
+
+
+def _peaks(loud: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """What stands out of its neighbourhood of 25 rows (about 6 semitones at 400 Hz)."""
+    from scipy.ndimage import uniform_filter1d
+
+    return np.maximum(loud - uniform_filter1d(loud, 25, axis=0), 0)
+
+
+@cache
+def _pitch_classes() -> npt.NDArray[np.float64]:
+    """(12, 512): how much of each row of the mel scale (HTK's) belongs to each pitch class."""
+    top = 2595 * np.log10(1 + PARAMS.max_frequency / 700)
+    hertz = 700 * (10 ** (np.linspace(0, top, ROWS + 2)[1:-1] / 2595) - 1)
+    pitch = 12 * np.log2(hertz / 440) + 69
+    away = np.abs((pitch[None] - np.arange(12)[:, None] + 6) % 12 - 6)
+    weight = np.maximum(0, 1 - away) * ((hertz > MELODIC_HZ[0]) & (hertz < MELODIC_HZ[1]))
+    return np.asarray(weight / np.maximum(weight.sum(axis=1, keepdims=True), 1e-9))
 
 
 def frechet(some: Features, others: Features, ruler: Features) -> float:
@@ -212,7 +294,8 @@ def as_text(found: Mapping[str, Any]) -> str:
     real = found["real"]
     lines = [
         f"real pictures: {real['accuracy']:.3f} of {real['validation']} from unseen tracks told apart into "
-        f"{real['emotions']} emotions; Fréchet distance of the splits {real['frechet']:.1f}"
+        f"{real['emotions']} emotions; {FOLDS}-fold by track {real['cross_validated']['pictures']:.3f} of all, "
+        f"{real['cross_validated']['tracks']:.3f} of whole tracks; Fréchet distance of the splits {real['frechet']:.1f}"
     ]
     for name in ("without", "with"):
         verdict = found.get(name)
@@ -223,6 +306,16 @@ def as_text(found: Mapping[str, Any]) -> str:
                 f"{verdict.chance:.3f}, p = {verdict.p_value:.3g}): {claim}; Fréchet distance {verdict.frechet:.1f}"
             )
     return "\n".join(lines)
+
+
+def _fitted(rows: Features, emotions: Sequence[str]) -> Any:
+    try:
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+        from sklearn.svm import SVC
+    except ImportError as error:
+        raise EngineUnavailable("the probe needs scikit-learn: pip install -r requirements-dev.txt") from error
+    return make_pipeline(StandardScaler(), SVC(C=PENALTY, gamma=GAMMA)).fit(rows, list(emotions))
 
 
 def _features(some: Sequence[Example], progress: Progress) -> Features:

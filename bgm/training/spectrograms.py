@@ -33,7 +33,7 @@ from bgm.files import beside, sweep, write_text
 from bgm.media.audio import SAMPLE_RATE, Audio, Mono, frames_of, length, read, to_mono
 from bgm.music.riffusion.spectrogram import CLIP_FRAMES, SpectrogramParams, image_from_mel, mel_from_wave, save_image
 from bgm.progress import Progress
-from bgm.timeline import EMOTIONS
+from bgm.timeline import EMOTIONS, Style
 from bgm.training import command, licences
 from bgm.training.tracks import Track, composed, read_tracks
 
@@ -83,6 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("music", type=Path, nargs="?", metavar="MUSIC", help="folder, .csv or .jsonl")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="SET")
     parser.add_argument("--composed", type=int, default=0, metavar="N", help="pieces of our composer (default 0)")
+    parser.add_argument("--style", choices=list(Style), action="append", default=[], help="… in it; default: every one")
     parser.add_argument("--soundfont", type=Path, action="append", default=[], help="… played by this one; repeatable")
     parser.add_argument("--crops", type=int, default=4, help="pictures of a track, at most (default 4)")
     parser.add_argument("--seconds", choices=list(SECONDS), default="5.11", help="of a picture (default 5.11)")
@@ -100,7 +101,8 @@ def _from_arguments(arguments: argparse.Namespace, progress: Progress) -> str:
         raise BadInput("--crops and --processes must be 1 or more, --composed 0 or more")
     allow = licences.conditions(arguments.allow)
     tracks: list[Track] = read_tracks(arguments.music, arguments.licence) if arguments.music else []
-    tracks += composed(arguments.composed, arguments.soundfont)
+    styles = [Style(name) for name in arguments.style] or list(Style)
+    tracks += composed(arguments.composed, arguments.soundfont, styles)
     options = Options(arguments.crops, SECONDS[arguments.seconds], arguments.seed, allow, arguments.processes)
     ledger = build(tracks, arguments.out, options, progress)
     for track in ledger:

@@ -38,7 +38,6 @@ MOST_TAGS = 16
 COMPOSED_SECONDS = 30.0
 """Length of a composed piece: room for several crops."""
 FIRST_SEED = 1000
-STYLES = tuple(Style)
 
 _COLUMNS = {
     "path": ("path", "file_name", "file", "filename"),
@@ -236,7 +235,7 @@ class Composed(Track):
         return replace(self, tags=(*self.tags, *_instruments(score), BACKGROUND), tempo=score.tempo)
 
 
-def composed(count: int, fonts: Sequence[Path]) -> list[Composed]:
+def composed(count: int, fonts: Sequence[Path], styles: Sequence[Style] = tuple(Style)) -> list[Composed]:
     """``count`` pieces, cycling through moods, styles and soundfonts (default: the usual one).
 
     Raises EngineUnavailable if there is no soundfont or synthesizer, and BadInput for a missing font.
@@ -248,14 +247,14 @@ def composed(count: int, fonts: Sequence[Path]) -> list[Composed]:
     why = EmbeddedComposer.missing(EngineOptions(model=str(players[0]) if players else None))
     if why:
         raise EngineUnavailable(f"music can't be composed here: {why}")
-    return [_piece(number, players) for number in range(count)]
+    return [_piece(number, players, styles) for number in range(count)]
 
 
-def _piece(number: int, fonts: Sequence[Path]) -> Composed:
+def _piece(number: int, fonts: Sequence[Path], styles: Sequence[Style]) -> Composed:
     """Every piece has its own seed, hence key and motif: no validation piece is a variation of a training piece."""
     emotion, turn = EMOTIONS[number % len(EMOTIONS)], number // len(EMOTIONS)
-    style = STYLES[turn % len(STYLES)]
-    font = fonts[(turn + turn // len(STYLES)) % len(fonts)]
+    style = styles[turn % len(styles)]
+    font = fonts[(turn + turn // len(styles)) % len(fonts)]
     return Composed(
         name=f"composed {number:05d}",
         path=font,

@@ -19,6 +19,7 @@ from PIL import Image
 from bgm.errors import BadInput
 from bgm.media.audio import SAMPLE_RATE
 from bgm.music.riffusion.spectrogram import mel_from_image
+from bgm.timeline import Style
 from bgm.training import licences, spectrograms
 from bgm.training.spectrograms import Job, Options, crops, held_out, is_fit, make
 from bgm.training.tracks import Track, composed, read_tracks
@@ -225,6 +226,7 @@ def test_of_each_emotion_some_tracks_are_held_out_whoever_else_is_there() -> Non
 def test_a_composed_piece_has_true_labels_and_each_is_another(tmp_path: Path) -> None:
     for name in (".tracks", "train"):
         (tmp_path / name).mkdir()
+    assert {track.style for track in composed(9, [], [Style.JAZZ])} == {Style.JAZZ}
     found = composed(15, [])
     assert len({track.emotion for track in found[:7]}) == 7 and len({track.name for track in found}) == 15
     made = make(Job(found[3], "train", tmp_path, Options(crops=1)))
