@@ -13,6 +13,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -39,6 +40,8 @@ BATCH = 32
 HEAD = ("inner", "inner_bias", "outer", "outer_bias")
 DOWN, UP = ".down", ".up"
 """Endings of the two factors of a change: ``NAME.up @ NAME.down`` is added to the weight of the module NAME."""
+MOST = ".most"
+"""Ending of the largest values of each channel that the module NAME was given, over sentences of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,8 @@ class Encoder:
         self._network = network
         self._tokenizer, model = load(network)
         self._head = {name: torch.from_numpy(weights[name].astype(np.float32)) for name in HEAD}
-        _merge(model, weights)
+        merge(model, weights)
+        _even(model, weights)
         self._model = _in_8_bits(model)
 
     def batches(self, texts: Sequence[str]) -> Iterator[tuple[Positions, Floats]]:
@@ -178,7 +182,8 @@ def load(network: Network, **changes: Any) -> tuple[Any, Any]:
     return tokenizer, model
 
 
-def _merge(model: Any, weights: Mapping[str, Any]) -> None:
+def merge(model: Any, weights: Mapping[str, Any]) -> None:
+    """Add the changes to the weights of the model."""
     import torch
 
     for name in (key.removesuffix(DOWN) for key in weights if key.endswith(DOWN)):
@@ -187,18 +192,45 @@ def _merge(model: Any, weights: Mapping[str, Any]) -> None:
             model.get_submodule(name).weight += torch.from_numpy(change)
 
 
+def _even(model: Any, weights: Mapping[str, Any]) -> None:
+    """Share the outliers of a module's input with its weights, as one scale in 8 bits for all channels is too coarse.
+
+    SmoothQuant: Xiao et al. 2023, arXiv 2211.10438, with half of it for either.
+    """
+    import torch
+
+    for name in (key.removesuffix(MOST) for key in weights if key.endswith(MOST)):
+        module = model.get_submodule(name)
+        most = torch.from_numpy(weights[name + MOST].astype(np.float32)).clamp(min=1e-3)
+        with torch.no_grad():
+            scale = (most / module.weight.abs().amax(0).clamp(min=1e-4)).sqrt()
+            module.weight *= scale
+        module.register_forward_pre_hook(partial(_divided, 1 / scale))
+
+
+def _divided(by: torch.Tensor, module: Any, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+    return (inputs[0] * by,)
+
+
 def _in_8_bits(model: Any) -> Any:
     """Its linear modules with a scale for each channel (Krishnamoorthi 2018, arXiv 1806.08342), where torch has them:
     several times as fast as in float32. With one scale for each matrix the upper layers would suffer."""
     import torch
     from torch.ao.quantization import per_channel_dynamic_qconfig, quantize_dynamic
 
-    if torch.backends.quantized.engine == "none":
+    kernels = torch.backends.quantized
+    usual = kernels.engine
+    if usual == "none":
         return model
     linear = {name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # deprecated in favour of torchao, a package of its own
-        return quantize_dynamic(model, dict.fromkeys(linear, per_channel_dynamic_qconfig), inplace=True)
+    try:
+        if torch.cpu._is_vnni_supported() and "onednn" in kernels.supported_engines:
+            kernels.engine = "onednn"  # a seventh faster
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # deprecated in favour of torchao, a package of its own
+            return quantize_dynamic(model, dict.fromkeys(linear, per_channel_dynamic_qconfig), inplace=True)
+    finally:
+        kernels.engine = usual
 
 
 def pooled(states: Sequence[torch.Tensor], attention_mask: torch.Tensor) -> torch.Tensor:

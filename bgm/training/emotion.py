@@ -115,6 +115,7 @@ def train_encoder(network: Network, material: Material, words: dict[str, Any]) -
         sources.append(Source(pool, _read(learner, pool), cap=cap))
     emotion_lora.fit(learner, sources)
     weights = learner.weights()
+    weights |= emotion_lora.largest_inputs(network, weights, material.dev.texts)
     return {**weights, "shares": fitting_shares(Encoder(weights, network), words, material.dev)}
 
 

@@ -6,18 +6,20 @@ would. In bfloat16 where the CPU has it.
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bgm.emotion.finetuned import DOWN, UP, Network, load, pooled
+from bgm.emotion.finetuned import DOWN, MOST, UP, Network, load, merge, pooled
 from bgm.timeline import EMOTIONS
 from bgm.training.corpora import Corpus, Targets
 
@@ -31,10 +33,11 @@ SEED = 0
 RANK = 32
 UNITS = 128
 HEAD_DROPOUT = 0.3
-LEARNING_RATE = 1e-3
 WEIGHT_DECAY = 0.01
 WARM_UP = 0.08
-EPOCHS = 4
+STEPS = {"mpnet": 720, "minilm": 1200}
+"""Batches, of which an epoch has about 450: as many as leave the whole command half an hour on two cores."""
+LEARNING_RATE = {"mpnet": 5e-4, "minilm": 1e-3}
 BATCH = 64
 MAX_TOKENS = 48
 SMOOTHING = 0.05
@@ -45,6 +48,8 @@ TOKENS_LOST = 0.1
 """Share of a sentence's word pieces that are left out, others each time: our own sentences are few."""
 CHANGED = ("query", "key", "value", "q", "k", "v", "o", "dense")
 """The linear modules of a layer, as either network calls them: all are changed."""
+NORMED = (".query", ".key", ".value", ".q", ".k", ".v", ".intermediate.dense")
+"""Those that are given what was normalised, of which a few channels are many times as large as all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ class Learner:
 
         torch.manual_seed(SEED)
         half = torch.cpu._is_avx512_bf16_supported()
-        self._network, self._number = network, torch.bfloat16 if half else torch.float32
+        self.network, self._number = network, torch.bfloat16 if half else torch.float32
         self._tokenizer, self._lower = load(
             network, dtype=self._number, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0
         )
@@ -106,7 +111,7 @@ class Learner:
                 hidden = self._lower(**batch).last_hidden_state.half().numpy()
             for i, row, count in zip(chosen, hidden, batch["attention_mask"].sum(1).tolist(), strict=True):
                 states[i] = row[:count].copy()
-            _say(f"{self._network.name}'s lower layers have read {start + len(chosen)} of {len(texts)}")
+            _say(f"{self.network.name}'s lower layers have read {start + len(chosen)} of {len(texts)}")
         return states
 
     def logits(self, lower: States) -> torch.Tensor:
@@ -144,7 +149,7 @@ class Learner:
         factors: dict[str, Any] = {}
         for name, module in changed.items():
             number, _, rest = name.partition(".")
-            full = f"encoder.layer.{int(number) + self._network.frozen}.{rest}"
+            full = f"encoder.layer.{int(number) + self.network.frozen}.{rest}"
             factors[full + DOWN] = _half(module.lora_A["default"].weight)
             factors[full + UP] = _half(module.lora_B["default"].weight)
         inner, outer = self.head[1], self.head[4]
@@ -156,18 +161,41 @@ def _half(parameter: torch.Tensor) -> npt.NDArray[np.float16]:
     return parameter.detach().numpy().astype(np.float16)
 
 
+def largest_inputs(network: Network, weights: dict[str, Any], texts: Sequence[str]) -> dict[str, Any]:
+    """The arrays that end in MOST, of the network as ``weights`` change it."""
+    import torch
+
+    tokenizer, model = load(network)
+    merge(model, weights)
+    most: dict[str, torch.Tensor] = {}
+
+    def note(name: str, module: Any, inputs: tuple[torch.Tensor, ...]) -> None:
+        found = inputs[0].abs().flatten(0, -2).amax(0)
+        most[name] = torch.maximum(most.get(name, found), found)
+
+    for name, module in model.named_modules():
+        if name.endswith(NORMED):
+            module.register_forward_pre_hook(partial(note, name))
+    for start in range(0, len(texts), BATCH):
+        batch = tokenizer(list(texts[start : start + BATCH]), padding=True, truncation=True, return_tensors="pt")
+        with torch.inference_mode():
+            model(**batch)
+    return {name + MOST: found.numpy().astype(np.float16) for name, found in most.items()}
+
+
 def fit(learner: Learner, sources: Sequence[Source]) -> None:
     """Minimise the cross-entropy: AdamW, warm-up, cosine decay."""
     import torch
 
     chance = random.Random(SEED)
-    steps = EPOCHS * -(-sum(map(_size, sources)) // BATCH)
-    optimizer = torch.optim.AdamW(learner.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    steps = STEPS[learner.network.name]
+    rate = LEARNING_RATE[learner.network.name]
+    optimizer = torch.optim.AdamW(learner.parameters(), lr=rate, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps))
     started = time.monotonic()
     learner.train(True)
-    every = (batch for _ in range(EPOCHS) for batch in _batches(sources, chance))
-    for step, (states, targets) in enumerate(every, start=1):
+    every = (batch for _ in itertools.count() for batch in _batches(sources, chance))
+    for step, (states, targets) in enumerate(itertools.islice(every, steps), start=1):
         optimizer.zero_grad()
         loss = _loss(learner.logits(states), torch.from_numpy(targets))
         loss.backward()
@@ -184,12 +212,6 @@ def _loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     weights = targets.sum(1, keepdim=True)
     smooth = targets * (1 - SMOOTHING) + weights * SMOOTHING / len(EMOTIONS)
     return -(smooth * logits.log_softmax(dim=1)).sum() / weights.sum()
-
-
-def _size(source: Source) -> int:
-    """Sentences in an epoch."""
-    counts = np.bincount(source.corpus.labels)
-    return int(np.minimum(counts, source.cap or len(source.corpus.texts)).sum())
 
 
 def _say(progress: str) -> None:

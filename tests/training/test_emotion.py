@@ -100,7 +100,7 @@ def test_one_command_makes_weights_that_serve(
 
     monkeypatch.setattr(corpora, "spoken", some)
     monkeypatch.setattr(corpora, "heard", lambda writer: some((writer,)).texts)
-    monkeypatch.setattr(emotion_lora, "EPOCHS", 1)
+    monkeypatch.setattr(emotion_lora, "STEPS", {"minilm": 12})
     out = data / "weights"
     emotion.main([str(data), "-o", str(out), "--reader", "words"])
     emotion.main([str(data), "-o", str(out), "--reader", "minilm"])
