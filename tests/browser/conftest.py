@@ -60,7 +60,7 @@ def _stamp(seconds: float) -> str:
     return f"00:00:{int(seconds):02d},{round(seconds % 1 * 1000):03d}"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def page(tmp_path_factory: pytest.TempPathFactory, sample: Path) -> Iterator[Page]:
     """The page, launched."""
     environment = Environment(data=tmp_path_factory.mktemp("data"), max_minutes=2, max_mb=50)
@@ -84,11 +84,12 @@ def made(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def project(page: Page, made: Path) -> str:
-    """The id of a project of its own on the server."""
+def project(page: Page, made: Path) -> Iterator[str]:
+    """The id of a project of its own on the server, whose work ends with the test."""
     with page.desk.workspace.new() as (project_id, folder):
         shutil.copytree(made, folder, dirs_exist_ok=True)
-    return project_id
+    yield project_id
+    page.desk.jobs.stop(project_id)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from gradio_client.exceptions import AppError
 from imageio_ffmpeg import get_ffmpeg_exe
 
 from bgm.ui.page import Page
+from tests.faults.clips import clip
 
 
 @pytest.fixture(scope="module")
@@ -18,9 +19,13 @@ def client(page: Page, tmp_path_factory: pytest.TempPathFactory) -> Client:
     return Client(page.blocks.local_url, verbose=False, download_files=tmp_path_factory.mktemp("client"))
 
 
-def test_a_program_gets_a_video_with_its_music(client: Client, clip: Path) -> None:
+def test_a_program_gets_a_video_with_its_music(client: Client, tmp_path: Path) -> None:
+    video = clip(tmp_path / "talk.mp4", 8.0)
     project = client.predict(
-        video=handle_file(clip), subtitles=handle_file(clip.with_suffix(".srt")), settings=None, api_name="/analyze"
+        video=handle_file(video),
+        subtitles=handle_file(video.with_suffix(".srt")),
+        settings={"min_segment": 1.0},
+        api_name="/analyze",
     )
     assert [s["emotion"] for s in project["segments"]] == ["joy", "sadness", "anger", "fear"]
     edits = [{"op": "emotion", "id": project["segments"][2]["id"], "emotion": "surprise"}]
@@ -28,9 +33,9 @@ def test_a_program_gets_a_video_with_its_music(client: Client, clip: Path) -> No
     assert [s["emotion"] for s in edited["segments"]] == ["joy", "sadness", "surprise", "fear"]
     scored = client.predict(project=project["project"], segments=None, another=False, api_name="/compose")
     assert all(s["chosen"] for s in scored["segments"])
-    video = client.predict(project=project["project"], api_name="/render")
-    described = subprocess.run([get_ffmpeg_exe(), "-i", video], capture_output=True, text=True, check=False).stderr
-    assert "Duration: 00:00:20" in described and "Audio:" in described
+    result = client.predict(project=project["project"], api_name="/render")
+    described = subprocess.run([get_ffmpeg_exe(), "-i", result], capture_output=True, text=True, check=False).stderr
+    assert "Duration: 00:00:08" in described and "Audio:" in described
 
 
 def test_engines_are_listed_with_reasons(client: Client) -> None:

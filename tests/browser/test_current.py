@@ -12,14 +12,13 @@ from bgm import studio
 from bgm.project import Project
 from bgm.ui import records
 from bgm.ui.page import Page as Studio
+from tests.browser.waiting import WAIT, saved, until
 
 Truth = Callable[[str], Project]
-WAIT = 60_000
 HEARD = """async () => {
   const { sound } = await import(new URL('studio/static/playback.js', location.href));
   return sound.audio?.dataset.url ?? null;
 }"""
-SAVING = "async () => (await import(new URL('studio/static/store.js', location.href))).isSaving()"
 FRESH = """async () => {
   const { store } = await import(new URL('studio/static/store.js', location.href));
   const { sound } = await import(new URL('studio/static/playback.js', location.href));
@@ -36,19 +35,6 @@ def with_music(tab: Page) -> str:
 def heard(tab: Page, before: str) -> str:
     """The address of the mix that is heard, when it is another than before and made of what the timeline is now."""
     return str(until(tab, FRESH, lambda address: address not in {False, before}))
-
-
-def until(tab: Page, script: str, holds: Callable[[object], bool]) -> object:
-    """What a script answers, as soon as that will do."""
-    for _ in range(WAIT // 100):
-        if holds(answer := tab.evaluate(script)):
-            return answer
-        tab.wait_for_timeout(100)
-    raise AssertionError(f"{script} answered {answer!r}")
-
-
-def saved(tab: Page) -> None:
-    until(tab, SAVING, lambda is_saving: not is_saving)
 
 
 def idle(tab: Page) -> None:
@@ -73,7 +59,7 @@ def test_what_is_heard_with_music_follows_every_edit(tab: Page, page: Studio, pr
     assert records.load(now.folder).preview == records.mix_key(now)
     tab.get_by_role("button", name="Original").click()
     tab.keyboard.press("n")
-    tab.wait_for_timeout(700)
+    saved(tab)
     assert tab.evaluate(HEARD) is None
     idle(tab)
 

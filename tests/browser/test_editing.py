@@ -14,8 +14,10 @@ from bgm.project import Project
 from bgm.timeline import Segment
 from bgm.ui.job import Job
 from bgm.ui.page import Page as Studio
+from tests.browser.waiting import eventually, saved
 
 Truth = Callable[[str], Project]
+DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 NAMELESS = """() => [...document.querySelectorAll('main button, main [role=slider], main input')]
   .filter(e => e.offsetParent)
   .filter(e => !(e.getAttribute('aria-label') || e.title || e.textContent.trim() || e.labels?.length))
@@ -54,15 +56,6 @@ def segments(truth: Truth, project: str) -> tuple[Segment, ...]:
     return truth(project).segments
 
 
-def eventually(tab: Page, holds: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Edits arrive a moment after the gesture."""
-    for _ in range(int(seconds / 0.05)):
-        if holds():
-            return
-        tab.wait_for_timeout(50)
-    assert holds()
-
-
 def middle(handle: Locator) -> tuple[float, float]:
     box = handle.bounding_box()
     assert box
@@ -81,7 +74,7 @@ def drag(tab: Page, handle: Locator, seconds: float, alt: bool = False) -> None:
         tab.keyboard.down("Alt")
     for part in range(1, 9):
         tab.mouse.move(x + pixels(tab, seconds) * part / 8, y)
-    tab.wait_for_timeout(60)
+    tab.evaluate(DRAWN)
     tab.mouse.up()
     if alt:
         tab.keyboard.up("Alt")
@@ -200,7 +193,7 @@ def test_a_click_selects_and_seeks_and_a_double_click_splits(tab: Page, project:
 def test_an_impossible_split_is_explained_and_changes_nothing(tab: Page, project: str, truth: Truth) -> None:
     before = segments(truth, project)
     tab.evaluate("() => { document.querySelector('.player video').currentTime = 0.05 }")
-    tab.wait_for_timeout(200)
+    tab.wait_for_function("() => Math.abs(document.querySelector('.player video').currentTime - 0.05) < 0.01")
     tab.keyboard.press("s")
     expect(tab.locator(".timeline .message")).to_contain_text("can be split only")
     assert segments(truth, project) == before
@@ -214,14 +207,15 @@ def test_zoom_stays_through_an_edit(tab: Page) -> None:
     for _ in range(4):
         tab.mouse.wheel(0, -300)
     tab.keyboard.up("Control")
-    tab.wait_for_timeout(200)
     seen = "() => { const s = document.querySelector('.scroller'); return [s.scrollLeft, s.scrollWidth] }"
-    left, width = tab.evaluate(seen)
-    assert left > 0 and width > 2 * box["width"]
+    eventually(tab, lambda: tab.evaluate(seen)[0] > 0 and tab.evaluate(seen)[1] > 2 * box["width"])
+    tab.evaluate(DRAWN)
+    zoomed = tab.evaluate(seen)
     tab.keyboard.press("2")
     expect(tab.locator(".bar [aria-label^=Undo]")).to_be_enabled()
-    tab.wait_for_timeout(200)
-    assert tab.evaluate(seen) == [left, width]
+    saved(tab)
+    tab.evaluate(DRAWN)
+    assert tab.evaluate(seen) == zoomed
     tab.get_by_role("button", name="Show the whole video").click()
     assert tab.evaluate(seen)[0] == 0
 
@@ -333,7 +327,7 @@ def test_a_decision_of_the_creator_survives_a_new_analysis(tab: Page, page: Stud
     shortest.dispatch_event("change")
     eventually(tab, lambda: truth(project).settings.min_segment == 7.0)
     tab.locator("[data-step=analyze]").click()
-    eventually(tab, lambda: ("analyze", project) in ended.jobs, 60)
+    eventually(tab, lambda: ("analyze", project) in ended.jobs)
     assert segments(truth, project)[-1].emotion == "neutral"
 
 
@@ -363,7 +357,7 @@ def test_a_feeling_too_short_to_be_a_segment_is_a_mark_and_a_click_makes_it_one(
     shortest.fill("30")
     shortest.dispatch_event("change")
     eventually(tab, lambda: truth(project).settings.min_segment == 30.0)
-    eventually(tab, lambda: len(segments(truth, project)) == 1, 30)
+    eventually(tab, lambda: len(segments(truth, project)) == 1)
     expect(tab.locator(".bar .progress")).to_be_hidden(timeout=30_000)
     expect(tab.locator(".ignored-mark").first).to_be_visible(timeout=30_000)
     told = tab.locator(".ignored-mark").first.get_attribute("aria-label") or ""

@@ -50,7 +50,7 @@ def test_before_the_analysis_the_timeline_takes_no_keys_and_a_stopped_one_goes_o
 ) -> None:
     release = threading.Event()
     for number in range(page.desk.workspace.environment.workers):  # the analysis waits
-        page.desk.jobs.submit(f"somebody-{number}", "render", "studio", lambda listen: release.wait(60))
+        page.desk.jobs.submit(f"somebody-{number}", "render", "studio", lambda listen: release.wait(300))
     tab = open_tab(context)
     tab.locator("#bgm-drop input[type=file]").set_input_files([clip, clip.with_suffix(".srt")])
     expect(tab.locator(".bar .doing")).to_contain_text("before you", timeout=30_000)

@@ -7,14 +7,10 @@ from collections.abc import Callable
 from playwright.sync_api import Page, expect
 
 from bgm.project import Project
+from tests.browser.waiting import saved
 
 Truth = Callable[[str], Project]
 FOCUS = "() => document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent"
-
-SAVED = """async () => {
-  const { isSaving, subscribe } = await import(new URL('studio/static/store.js', location.href));
-  await new Promise((done) => subscribe(['view'], () => isSaving() || done()));
-}"""
 
 
 def tab_to(tab: Page, wanted: str, back: bool = False) -> None:
@@ -48,6 +44,6 @@ def test_a_session_by_keyboard_alone(tab: Page, project: str, truth: Truth) -> N
     expect(sheet).to_be_visible()
     tab.keyboard.press("Escape")
     expect(sheet).to_be_hidden()
-    tab.evaluate(SAVED)
+    saved(tab)
     assert truth(project).segments[1].emotion == "anger"
     assert truth(project).utterances[0].text.endswith("Really!")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from bgm.project import Project
 from bgm.ui.page import Page as Studio
+from tests.browser.waiting import eventually
 
 Open = Callable[..., Page]
 
@@ -27,10 +27,7 @@ def test_narrow_and_by_touch(chromium: Browser, open_tab: Open, project: str, tr
         assert box and box["width"] >= 32
         start = truth(project).segments[2].start
         touch_drag(tab, box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, 40)
-        for _ in range(60):
-            tab.wait_for_timeout(50)
-            if truth(project).segments[2].start != start:
-                break
+        eventually(tab, lambda: truth(project).segments[2].start != start)
         moved = truth(project).segments[2]
         assert moved.start > start + 0.5 and moved.emotion == "joy"
         assert tab.errors == []  # type: ignore[attr-defined]
@@ -38,22 +35,18 @@ def test_narrow_and_by_touch(chromium: Browser, open_tab: Open, project: str, tr
         phone.close()
 
 
-@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1440, 900), (1024, 768), (768, 1024)])
-def test_the_editor_is_one_screen(chromium: Browser, open_tab: Open, project: str, width: int, height: int) -> None:
-    context = chromium.new_context(locale="en-US", viewport={"width": width, "height": height})
-    try:
-        tab = open_tab(context, project)
+def test_the_editor_is_one_screen(tab: Page) -> None:
+    strip = tab.locator(".strip")
+    for width, height in ((1280, 720), (1440, 900), (1024, 768), (768, 1024)):
+        tab.set_viewport_size({"width": width, "height": height})
+        eventually(tab, lambda width=width: strip.evaluate("(e) => e.clientWidth") == width)  # edge to edge
         for tab_name in ("Segment", "Transcript"):
             tab.get_by_role("tab", name=tab_name).click()
-            assert tab.evaluate(OVERFLOW) == [], "nothing scrolls but the panel's inside"
+            eventually(tab, lambda: tab.evaluate(OVERFLOW) == [])  # nothing scrolls but the panel's inside
             for part in ("header.bar", ".player video", ".panel", ".strip"):
                 box = tab.locator(part).bounding_box()
                 assert box and box["y"] >= 0 and box["y"] + box["height"] <= height and box["x"] >= 0, part
                 assert box["x"] + box["width"] <= width, part
-        strip = tab.locator(".strip").bounding_box()
-        assert strip and strip["width"] == width, "edge to edge"
-    finally:
-        context.close()
 
 
 OVERFLOW = """() => [...document.querySelectorAll('html, .bgm-studio, .bgm-steps, .bar, .player, .panel')]
@@ -88,19 +81,16 @@ def test_korean(chromium: Browser, open_tab: Open, project: str) -> None:
         korean.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_can_be_read_in_both_themes(chromium: Browser, open_tab: Open, project: str, scheme: str) -> None:
-    context = chromium.new_context(locale="en-US", viewport={"width": 1400, "height": 1300})
-    try:
-        tab = open_tab(context, project)
-        is_dark = tab.evaluate("() => document.body.classList.contains('dark')")
-        if is_dark != (scheme == "dark"):
-            tab.get_by_role("button", name="Light or dark").click()
+def test_text_can_be_read_in_both_themes(tab: Page) -> None:
+    def readable() -> bool:
         pairs = tab.evaluate(COLOURS)
-        assert len(pairs) > 20
-        assert [p for p in pairs if contrast(p[0], p[1]) < 4.5] == [], "WCAG 2 AA"
-    finally:
-        context.close()
+        return len(pairs) > 20 and all(contrast(text, ground) >= 4.5 for text, ground, _ in pairs)  # WCAG 2 AA
+
+    is_dark = tab.evaluate("() => document.body.classList.contains('dark')")
+    eventually(tab, readable)
+    tab.get_by_role("button", name="Light or dark").click()
+    tab.wait_for_function(f"() => document.body.classList.contains('dark') === {str(not is_dark).lower()}")
+    eventually(tab, readable)
 
 
 COLOURS = """() => {
@@ -152,17 +142,12 @@ MISNAMED = """() => [...document.querySelectorAll('main :is(button, a)[aria-labe
   .filter(([name, text]) => !name.toLowerCase().includes(text.toLowerCase()))"""
 
 
-@pytest.mark.parametrize("language", ["en-US", "ko-KR"])
-def test_a_control_is_called_what_is_written_on_it(
-    chromium: Browser, open_tab: Open, project: str, language: str
-) -> None:
+def test_a_control_is_called_what_is_written_on_it(tab: Page) -> None:
     """WCAG 2.5.3: who speaks to the page says what is seen."""
-    context = chromium.new_context(locale=language, viewport={"width": 1400, "height": 1300})
-    try:
-        tab = open_tab(context, project)
-        assert tab.evaluate(MISNAMED) == []
-    finally:
-        context.close()
+    assert tab.evaluate(MISNAMED) == []
+    tab.get_by_role("button", name="한국어").click()
+    expect(tab.locator(".seg .name").first).to_have_text("기쁨")
+    assert tab.evaluate(MISNAMED) == []
 
 
 def test_the_first_paint_needs_no_other_host(chromium: Browser, page: Studio) -> None:
@@ -180,19 +165,15 @@ def test_the_first_paint_needs_no_other_host(chromium: Browser, page: Studio) ->
         context.close()
 
 
-@pytest.mark.parametrize("width", [1440, 1280, 1024])
-def test_no_hint_is_cut_and_all_stand_in_a_sheet(chromium: Browser, open_tab: Open, project: str, width: int) -> None:
-    context = chromium.new_context(locale="en-US", viewport={"width": width, "height": 768})
-    try:
-        tab = open_tab(context, project)
-        assert tab.evaluate(HALF_SEEN) == []
+def test_no_hint_is_cut_and_all_stand_in_a_sheet(tab: Page) -> None:
+    for width in (1440, 1280, 1024):
+        tab.set_viewport_size({"width": width, "height": 768})
+        eventually(tab, lambda: tab.evaluate(HALF_SEEN) == [])
         expect(tab.locator(".keys span").first).to_be_in_viewport()
-        tab.get_by_role("button", name="Keys").click()
-        expect(tab.get_by_role("dialog", name="Keys").get_by_role("listitem")).to_have_count(
-            tab.locator(".hints .keys span").count()
-        )
-    finally:
-        context.close()
+    tab.get_by_role("button", name="Keys").click()
+    expect(tab.get_by_role("dialog", name="Keys").get_by_role("listitem")).to_have_count(
+        tab.locator(".hints .keys span").count()
+    )
 
 
 HALF_SEEN = """() => {

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from bgm.project import Project
 from bgm.ui.page import Page as Studio
+from tests.browser.waiting import eventually
 
 Truth = Callable[[str], Project]
 Open = Callable[..., Page]
@@ -34,13 +35,15 @@ def test_a_job_survives_a_closed_tab(
     tab: Page, context: BrowserContext, page: Studio, project: str, truth: Truth
 ) -> None:
     release = threading.Event()  # somebody else's job goes first, so that this one isn't over before the tab is
-    page.desk.jobs.submit("somebody-else", "compose", "music", lambda listen: release.wait(30))
+    page.desk.jobs.submit("somebody-else", "compose", "music", lambda listen: release.wait(300))
     tab.get_by_role("tab", name="Segment").click()
-    tab.get_by_role("button", name="Another take").click()
-    expect(tab.locator(".progress")).to_be_visible()
-    other = context.new_page()
-    tab.close()
-    release.set()
+    try:
+        tab.get_by_role("button", name="Another take").click()
+        expect(tab.locator(".progress")).to_be_visible()
+        other = context.new_page()
+        tab.close()
+    finally:
+        release.set()
     other.goto(page.blocks.local_url)
     expect(other.locator(".take")).to_have_count(2, timeout=30_000)
     assert len(truth(project).segments[0].takes) == 2
@@ -107,7 +110,7 @@ def test_a_gone_project_is_explained(tab: Page, page: Studio, project: str, tmp_
 def test_a_project_file_opens_again(tab: Page, chromium: Browser, open_tab: Open, project: str, truth: Truth) -> None:
     tab.locator(".seg").nth(2).click()
     tab.keyboard.press("6")
-    tab.wait_for_timeout(500)
+    eventually(tab, lambda: truth(project).segments[2].emotion == "sadness")
     tab.get_by_role("button", name="Export").click()
     with tab.expect_download() as download:
         tab.get_by_role("link", name="Project file").click()

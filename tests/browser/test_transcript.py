@@ -8,20 +8,16 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from bgm.project import Project
+from tests.browser.waiting import saved
 
 Truth = Callable[[str], Project]
 CARET = """() => [document.activeElement.closest('.line')?.dataset.key, document.getSelection().anchorOffset]"""
 
-SAVED = """async () => {
-  const { isSaving, subscribe } = await import(new URL('studio/static/store.js', location.href));
-  await new Promise((done) => subscribe(['view'], () => isSaving() || done()));
-}"""
 
-
-def saved(tab: Page, truth: Truth, project: str, count: int) -> list[tuple[float, float, str]]:
+def lines(tab: Page, truth: Truth, project: str, count: int) -> list[tuple[float, float, str]]:
     """What Python has, when every edit has come there."""
     expect(tab.locator(".line")).to_have_count(count)
-    tab.evaluate(SAVED)
+    saved(tab)
     return [(u.start, u.end, u.text) for u in truth(project).utterances]
 
 
@@ -35,28 +31,28 @@ def test_enter_cuts_a_line_and_backspace_joins_it_again(tab: Page, project: str,
     first, second = "I miss her so much,", "I cried the whole night, it is so sad."
     caret_in(tab, 1, len(first))
     tab.keyboard.press("Enter")
-    found = saved(tab, truth, project, 5)
+    found = lines(tab, truth, project, 5)
     assert [text for _, _, text in found[1:3]] == [first, second]
     assert found[1][0] == before[1].start and found[2][1] == before[1].end
     assert found[1][1] <= found[2][0] and 6.0 < found[1][1] < 7.5, "between the words, not in the middle"
     assert tab.evaluate(CARET) == ["2", 0]
     tab.keyboard.press("Backspace")
-    assert saved(tab, truth, project, 4)[1] == (before[1].start, before[1].end, before[1].text)
+    assert lines(tab, truth, project, 4)[1] == (before[1].start, before[1].end, before[1].text)
     assert tab.evaluate(CARET) == ["1", len(first) + 1]
     tab.keyboard.press("End")
     tab.keyboard.press("Delete")
-    assert saved(tab, truth, project, 3)[1] == (before[1].start, before[2].end, f"{before[1].text} {before[2].text}")
+    assert lines(tab, truth, project, 3)[1] == (before[1].start, before[2].end, f"{before[1].text} {before[2].text}")
     for count in (4, 5, 4):
         tab.get_by_role("button", name="Undo (Ctrl+Z)").click()
         expect(tab.locator(".line")).to_have_count(count)
-    assert saved(tab, truth, project, 4)[1][2] == before[1].text
+    assert lines(tab, truth, project, 4)[1][2] == before[1].text
 
 
 def test_what_is_typed_is_not_lost_by_a_cut(tab: Page, project: str, truth: Truth) -> None:
     caret_in(tab, 0, 0)
     tab.keyboard.type("Well, ")
     tab.keyboard.press("Enter")
-    found = saved(tab, truth, project, 5)
+    found = lines(tab, truth, project, 5)
     assert [text for _, _, text in found[:2]] == ["Well,", "I am so happy today, this is wonderful and I love it!"]
 
 
@@ -80,7 +76,7 @@ def test_a_lines_times_are_typed_and_stop_at_its_neighbours(tab: Page, project: 
     for _ in range(3):
         start.press("ArrowUp")
     expect(start).to_have_value("0:05.50")
-    assert saved(tab, truth, project, 4)[1][:2] == (5.5, 10.1)
+    assert lines(tab, truth, project, 4)[1][:2] == (5.5, 10.1)
     tab.get_by_role("button", name="Undo (Ctrl+Z)").click()
     expect(start).to_have_value("0:05.20")  # one held key is one step
 
@@ -88,13 +84,13 @@ def test_a_lines_times_are_typed_and_stop_at_its_neighbours(tab: Page, project: 
 def test_lines_are_cut_and_joined_by_buttons(tab: Page, project: str, truth: Truth) -> None:
     caret_in(tab, 2, len("How dare you,"))
     tab.get_by_role("button", name="Split the line at the caret").click()
-    assert [text for _, _, text in saved(tab, truth, project, 5)[2:4]] == [
+    assert [text for _, _, text in lines(tab, truth, project, 5)[2:4]] == [
         "How dare you,",
         "I am furious, I hate this!",
     ]
     tab.get_by_role("button", name="Merge with the line before").click()
     tab.get_by_role("button", name="Merge with the next line").click()
-    assert saved(tab, truth, project, 3)[2][2].startswith("How dare you, I am furious, I hate this! I am so scared")
+    assert lines(tab, truth, project, 3)[2][2].startswith("How dare you, I am furious, I hate this! I am so scared")
 
 
 def test_words_are_found_and_replaced_in_one_step(tab: Page, project: str, truth: Truth) -> None:
@@ -111,7 +107,7 @@ def test_words_are_found_and_replaced_in_one_step(tab: Page, project: str, truth
     expect(tab.locator(".timeline .message")).to_contain_text("2 replaced")
     search.fill("")
     wanted = [text.replace("I am so", "I was very") for text in before]
-    assert [text for _, _, text in saved(tab, truth, project, 4)] == wanted
+    assert [text for _, _, text in lines(tab, truth, project, 4)] == wanted
     assert truth(project).utterances[0].english == wanted[0]
     tab.get_by_role("button", name="Undo (Ctrl+Z)").click()
     expect(tab.locator(".line .text")).to_have_text(before)
@@ -131,7 +127,7 @@ def test_a_script_is_laid_on_the_words(tab: Page, project: str, truth: Truth) ->
     sheet = tab.get_by_role("dialog", name="Paste a script")
     expect(sheet).to_contain_text("Lines placed: 3. Lines kept that the script lacks: 2.")
     expect(sheet.get_by_role("listitem")).to_have_text(["ACT ONE"])
-    found = saved(tab, truth, project, 5)
+    found = lines(tab, truth, project, 5)
     assert [text for _, _, text in found[:3]] == [
         "I'm so happy today; this is wonderful, and I love it!",
         "I miss her so much.",
@@ -144,7 +140,7 @@ def test_a_script_is_laid_on_the_words(tab: Page, project: str, truth: Truth) ->
     expect(sheet).to_contain_text("this script is of something else")
     tab.get_by_role("button", name="Close").click()
     tab.get_by_role("button", name="Undo (Ctrl+Z)").click()
-    assert saved(tab, truth, project, 4) == [(u.start, u.end, u.text) for u in before]
+    assert lines(tab, truth, project, 4) == [(u.start, u.end, u.text) for u in before]
 
 
 def test_the_emotions_of_changed_lines_are_read_again(tab: Page, project: str, truth: Truth) -> None:

@@ -7,24 +7,11 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from bgm import studio
 from bgm.project import Project
+from tests.browser.waiting import eventually, settled
 
 Open = Callable[..., Page]
 Truth = Callable[[str], Project]
-WAIT = 60_000
-
-
-def settled(tab: Page, project: str, truth: Truth, wanted: Callable[[Project], bool]) -> Project:
-    """The project when Python has what is ``wanted`` and all of its music is made for it."""
-    for _ in range(WAIT // 100):
-        now = truth(project)
-        if wanted(now) and not studio.stale(now):
-            break
-        tab.wait_for_timeout(100)
-    assert wanted(now) and not studio.stale(now)
-    expect(tab.locator(".bar .progress")).to_be_hidden(timeout=WAIT)
-    return now
 
 
 def test_each_wish_for_the_whole_video_is_heard_and_can_be_undone(tab: Page, project: str, truth: Truth) -> None:
@@ -82,17 +69,21 @@ def test_a_snapshot_is_saved_gone_back_to_undone_and_deleted(tab: Page, project:
     expect(sheet.get_by_role("listitem")).to_contain_text(["before the trailer"])
 
 
-@pytest.mark.parametrize("width", [1440, 1280, 1024, 390])
-def test_the_row_fits_in_both_languages(chromium: Browser, open_tab: Open, project: str, width: int) -> None:
-    for locale in ("en-US", "ko-KR"):
-        context = chromium.new_context(locale=locale, viewport={"width": width, "height": 844})
-        try:
-            tab = open_tab(context, project)
-            row = tab.locator(".whole")
-            assert row.evaluate("(e) => e.scrollWidth <= e.clientWidth + 1"), locale
-            for field in row.locator("select, input, button").all():
-                box = field.bounding_box()
-                assert box is None or (box["x"] >= 0 and box["x"] + box["width"] <= width), locale
-            assert row.locator("label.own input").bounding_box()["width"] > 110  # type: ignore[index]
-        finally:
-            context.close()
+FITS = """(row) => {
+  const inside = (box) => box.width === 0 || (box.left >= 0 && box.right <= innerWidth);
+  const fields = [...row.querySelectorAll('select, input, button')].map((e) => e.getBoundingClientRect());
+  const own = row.querySelector('label.own input').getBoundingClientRect();
+  return row.scrollWidth <= row.clientWidth + 1 && fields.every(inside) && own.width > 110;
+}"""
+
+
+@pytest.mark.parametrize("locale", ["en-US", "ko-KR"])
+def test_the_row_fits_in_both_languages(chromium: Browser, open_tab: Open, project: str, locale: str) -> None:
+    context = chromium.new_context(locale=locale, viewport={"width": 1440, "height": 844})
+    try:
+        tab = open_tab(context, project)
+        for width in (1440, 1280, 1024, 390):
+            tab.set_viewport_size({"width": width, "height": 844})
+            eventually(tab, lambda: tab.locator(".whole").evaluate(FITS))
+    finally:
+        context.close()
