@@ -18,6 +18,7 @@ __all__ = ["empty_cache", "fake_hub", "no_network"]
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as bgm.__main__ does, before torch and NumPy are loaded
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+LONG_ROOMS = ("browser", "faults", "ui")
 NEVER_SKIPPED_IN_CI = ("browser", "checkpoint")
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -39,11 +40,12 @@ def _gradio_asset(kind: str, name: str) -> Path:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Any]:
     """One for all tests: a second Playwright in the same process refuses to start."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    from playwright.sync_api import sync_playwright
+
     path = shutil.which("chromium")
     if path is None:
         pytest.skip("there is no chromium on this machine")
-    with playwright.sync_playwright() as play:
+    with sync_playwright() as play:
         browser = play.chromium.launch(
             executable_path=path, args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
         )
@@ -95,6 +97,11 @@ def cate_mp3() -> Path:
 def sample() -> Path:
     """The bundled sample video, with its subtitles beside it."""
     return ROOT / "assets" / "sample.mp4"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long begins first (and ``--no-loadscope-reorder`` leaves it so): the processes end together."""
+    items.sort(key=lambda item: item.path.parent.name not in LONG_ROOMS)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, BrowserContext, expect
+from playwright.sync_api import Page as Tab
 
 from bgm import project as projects
 from bgm import studio
@@ -17,10 +19,6 @@ from bgm.progress import unheard
 from bgm.settings import Settings
 from bgm.ui import steps
 from bgm.ui.page import Page, build
-
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-from playwright.sync_api import Browser, BrowserContext, expect  # noqa: E402
-from playwright.sync_api import Page as Tab  # noqa: E402
 
 expect.set_options(timeout=20_000)  # a busy machine is no failure
 

@@ -9,15 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
+from playwright.sync_api import Page as Tab
 
 from bgm import project as projects
 from bgm.project import EngineUse
 from bgm.timeline import EMOTIONS, Timeline, Utterance
 from bgm.ui.page import Page
-
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-from playwright.sync_api import Browser  # noqa: E402
-from playwright.sync_api import Page as Tab  # noqa: E402
 
 pytestmark = pytest.mark.browser
 EVIL = "<img src=x onerror=window.hacked=1>\"'><script>window.hacked=1<\\/script>{{hacked}}${window.hacked=1}"
