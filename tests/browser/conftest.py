@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
@@ -18,6 +20,7 @@ from bgm.environment import Environment
 from bgm.progress import unheard
 from bgm.settings import Settings
 from bgm.ui import steps
+from bgm.ui.job import Job, Queue
 from bgm.ui.page import Page, build
 
 expect.set_options(timeout=20_000)  # a busy machine is no failure
@@ -88,6 +91,8 @@ def project(page: Page, made: Path) -> Iterator[str]:
         shutil.copytree(made, folder, dirs_exist_ok=True)
     yield project_id
     page.desk.jobs.stop(project_id)
+    job = page.desk.jobs.of(project_id)
+    assert job is None or job.finished.wait(60)
 
 
 @pytest.fixture
@@ -127,6 +132,22 @@ def tab(context: BrowserContext, open_tab: Callable[..., Tab], project: str) -> 
     tab = open_tab(context, project)
     yield tab
     assert tab.errors == []  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def others(page: Page) -> Iterator[Callable[[Queue], threading.Event]]:
+    """Fill a queue with the work of others, which goes on until the event is set, at the latest to the test's end."""
+    release, environment = threading.Event(), page.desk.workspace.environment
+    jobs: list[Job] = []
+
+    def fill(queue: Queue) -> threading.Event:
+        for _ in range(environment.workers if queue == "studio" else environment.music_workers):
+            jobs.append(page.desk.jobs.submit(uuid4().hex, "render", queue, lambda listen: release.wait(300)))
+        return release
+
+    yield fill
+    release.set()
+    assert all(job.finished.wait(60) for job in jobs)
 
 
 @pytest.fixture

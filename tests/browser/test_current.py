@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -137,7 +138,10 @@ def test_steps_of_the_volume_are_one_undo(tab: Page, project: str, truth: Truth)
     expect(tab.get_by_label("No music here")).not_to_be_checked()
 
 
-def test_both_halves_of_a_split_go_on_with_the_music(tab: Page, page: Studio, project: str, truth: Truth) -> None:
+def test_both_halves_of_a_split_go_on_with_the_music(
+    tab: Page, project: str, truth: Truth, others: Callable[..., threading.Event]
+) -> None:
+    others("music")  # nothing is composed meanwhile
     whole = truth(project).segments[1]
     tab.evaluate(f"() => {{ document.querySelector('.player video').currentTime = {whole.start + 2} }}")
     expect(tab.locator(".panel h2")).to_have_text("sadness")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -263,7 +264,10 @@ def test_a_corrected_line_can_be_undone(tab: Page, project: str, truth: Truth) -
     expect(words).to_have_text("How kind of you")
 
 
-def test_typing_a_prompt_is_no_shortcut(tab: Page, project: str, truth: Truth) -> None:
+def test_typing_a_prompt_is_no_shortcut(
+    tab: Page, project: str, truth: Truth, others: Callable[..., threading.Event]
+) -> None:
+    others("music")  # nothing is composed meanwhile
     tab.get_by_role("tab", name="Segment").click()
     prompt = tab.get_by_label("In your words (optional)")
     prompt.fill("slow strings")

@@ -9,8 +9,6 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from bgm.ui.page import Page as Studio
-
 SHIFTS = """() => {
   window.shifts = [];
   new PerformanceObserver((list) => {
@@ -46,11 +44,9 @@ def test_nothing_jumps_when_the_analysis_ends(
 
 
 def test_before_the_analysis_the_timeline_takes_no_keys_and_a_stopped_one_goes_on_when_asked(
-    context: BrowserContext, open_tab: Callable[..., Page], clip: Path, page: Studio
+    context: BrowserContext, open_tab: Callable[..., Page], clip: Path, others: Callable[..., threading.Event]
 ) -> None:
-    release = threading.Event()
-    for number in range(page.desk.workspace.environment.workers):  # the analysis waits
-        page.desk.jobs.submit(f"somebody-{number}", "render", "studio", lambda listen: release.wait(300))
+    release = others("studio")  # the analysis waits
     tab = open_tab(context)
     tab.locator("#bgm-drop input[type=file]").set_input_files([clip, clip.with_suffix(".srt")])
     expect(tab.locator(".bar .doing")).to_contain_text("before you", timeout=30_000)

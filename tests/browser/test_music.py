@@ -116,15 +116,12 @@ def test_stop_in_the_middle_keeps_what_is_finished(tab: Page, page: Studio, proj
     composed(tab)
 
 
-def test_the_second_in_the_queue_sees_its_place(tab: Page, page: Studio) -> None:
+def test_the_second_in_the_queue_sees_its_place(tab: Page, others: Callable[..., threading.Event]) -> None:
     tab.get_by_role("tab", name="Segment").click()
-    release = threading.Event()
-    page.desk.jobs.submit("somebody-else", "compose", "music", lambda listen: release.wait(300))
-    try:
-        tab.get_by_role("button", name="Another take").click()
-        expect(tab.locator(".doing")).to_have_text("Waiting for our turn: 1 before you")
-    finally:
-        release.set()
+    release = others("music")
+    tab.get_by_role("button", name="Another take").click()
+    expect(tab.locator(".doing")).to_have_text("Waiting for our turn: 1 before you")
+    release.set()
     expect(tab.locator(".take")).to_have_count(2, timeout=30_000)
 
 

@@ -32,19 +32,16 @@ def test_a_reload_keeps_the_work(tab: Page, context: BrowserContext, page: Studi
 
 
 def test_a_job_survives_a_closed_tab(
-    tab: Page, context: BrowserContext, page: Studio, project: str, truth: Truth
+    tab: Page, context: BrowserContext, project: str, truth: Truth, others: Callable[..., threading.Event]
 ) -> None:
-    release = threading.Event()  # somebody else's job goes first, so that this one isn't over before the tab is
-    page.desk.jobs.submit("somebody-else", "compose", "music", lambda listen: release.wait(300))
+    release = others("music")  # so that this one isn't over before the tab is
     tab.get_by_role("tab", name="Segment").click()
-    try:
-        tab.get_by_role("button", name="Another take").click()
-        expect(tab.locator(".progress")).to_be_visible()
-        other = context.new_page()
-        tab.close()
-    finally:
-        release.set()
-    other.goto(page.blocks.local_url)
+    tab.get_by_role("button", name="Another take").click()
+    expect(tab.locator(".progress")).to_be_visible()
+    other, address = context.new_page(), tab.url
+    tab.close()
+    release.set()
+    other.goto(address)
     expect(other.locator(".take")).to_have_count(2, timeout=30_000)
     assert len(truth(project).segments[0].takes) == 2
 
