@@ -22,7 +22,7 @@ LONG = """async ([seconds, count]) => {
   const utterances = segments.map(({ start, end }, i) => (
     { start: start + step * 0.2, end: end - step * 0.2, text: 'words', english: 'words',
       scores: [0, 0, 0, i % 2, 1 - (i % 2), 0, 0] }));
-  setView({ ...store.view, id: 'long', duration: seconds, segments, utterances });
+  setView({ ...store.view, id: `long ${count}`, duration: seconds, segments, utterances });
 }"""
 # Where each row shows the same moments: the left edges of the utterance, of the segment and of its music with the given
 # number, the playhead. On a canvas the nearest column where paint begins is looked for: a curve at full height and the
