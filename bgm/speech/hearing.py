@@ -22,10 +22,22 @@ from bgm.engines import EngineOptions, Translator
 from bgm.progress import Progress, Tick, attended, part, silent
 from bgm.speech import language, sizes, stretches
 from bgm.speech.language import ENGLISH, UNKNOWN
-from bgm.speech.recording import Recording, Span, Spans, Transcript
 from bgm.speech.stretches import Mono
-from bgm.speech.translation import lay, reads_as_english
-from bgm.speech.utterances import Timed, evenly, group, heard, inside, join, lay_out
+from bgm.speech.utterances import (
+    Recording,
+    Span,
+    Spans,
+    Timed,
+    Transcript,
+    evenly,
+    group,
+    heard,
+    inside,
+    join,
+    lay,
+    lay_out,
+    reads_as_english,
+)
 from bgm.timeline import Utterance
 
 WIDEST_GAP_S = 1.5

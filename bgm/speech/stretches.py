@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bgm.media import audio as sound
-from bgm.speech.recording import Spans
+from bgm.speech.utterances import Spans
 
 RATE = 16_000
 """Input sample rate of every recogniser, in Hz."""

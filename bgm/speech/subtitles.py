@@ -14,8 +14,7 @@ from bgm.errors import BadInput
 from bgm.progress import Progress, silent
 from bgm.speech import charset, cues, language
 from bgm.speech.cues import RawCue, Subtitle
-from bgm.speech.recording import Recording, Spans, Transcript
-from bgm.speech.utterances import Timed, group, join, lay_out
+from bgm.speech.utterances import Recording, Spans, Timed, Transcript, group, join, lay_out
 from bgm.timeline import Utterance
 
 if TYPE_CHECKING:

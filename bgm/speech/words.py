@@ -19,8 +19,7 @@ from typing import Any
 
 from bgm.errors import BadInput
 from bgm.files import write_text
-from bgm.speech.recording import Span
-from bgm.speech.utterances import Timed, evenly
+from bgm.speech.utterances import Span, Timed, evenly
 from bgm.timeline import MAX_SECONDS, Utterance
 
 _UNSPACED = "\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"

@@ -15,7 +15,7 @@ from bgm.errors import BadInput, Cancelled
 from bgm.speech import faster_whisper
 from bgm.speech.activity import speech_spans
 from bgm.speech.faster_whisper import FasterWhisper
-from bgm.speech.recording import Recording, Transcript
+from bgm.speech.utterances import Recording, Transcript
 from tests.conftest import JFK_WORDS
 from tests.speech.sounds import Wave, silence, write
 

@@ -12,9 +12,8 @@ from bgm.engines import EngineOptions
 from bgm.errors import BadInput
 from bgm.progress import Tick
 from bgm.speech.hearing import MARGIN_S, Model, Passage, Recogniser
-from bgm.speech.recording import Recording, Transcript
 from bgm.speech.stretches import RATE, Mono
-from bgm.speech.utterances import Timed
+from bgm.speech.utterances import Recording, Timed, Transcript
 from bgm.timeline import Utterance
 from tests.speech.sounds import silence, write
 

@@ -9,8 +9,8 @@ import pytest
 from bgm.engines import EngineOptions
 from bgm.errors import BadInput
 from bgm.speech import cues
-from bgm.speech.recording import Recording, Transcript
 from bgm.speech.subtitles import Subtitles, find, has_text_track
+from bgm.speech.utterances import Recording, Transcript
 
 TALK = """1
 00:00:01,000 --> 00:00:03,000

@@ -15,7 +15,7 @@ from bgm.errors import BadInput, Cancelled
 from bgm.speech import sizes
 from bgm.speech import whisper as engine
 from bgm.speech.hearing import MARGIN_S
-from bgm.speech.recording import Recording, Transcript
+from bgm.speech.utterances import Recording, Transcript
 from bgm.speech.whisper import Whisper
 from tests.speech import tiny_whisper
 from tests.speech.sounds import Wave, write

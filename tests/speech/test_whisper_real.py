@@ -13,7 +13,7 @@ import whisper
 from bgm.engines import EngineOptions
 from bgm.speech import whisper as engine
 from bgm.speech.activity import speech_spans
-from bgm.speech.recording import Recording, Transcript
+from bgm.speech.utterances import Recording, Transcript
 from bgm.speech.whisper import Whisper
 from tests.conftest import JFK_WORDS
 from tests.speech import openai_base

@@ -15,7 +15,7 @@ from bgm import studio
 from bgm.environment import Environment
 from bgm.progress import Step
 from bgm.settings import Settings
-from bgm.speech.recording import Recording, Transcript
+from bgm.speech.utterances import Recording, Transcript
 from bgm.timeline import Utterance
 from bgm.ui import records
 from bgm.ui.desk import Desk
