@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bgm.errors import BadInput
-from bgm.speech import charset
+from bgm.speech.language import DAMAGED, decode
 from bgm.speech.utterances import Timed
 
 MAX_BYTES = 20_000_000
@@ -45,7 +45,7 @@ class Subtitle:
     """Cues of song lyrics and sound descriptions."""
     language: str | None
     unreadable: int = 0
-    """Damaged characters in the file, each replaced by ``charset.DAMAGED``."""
+    """Damaged characters in the file, each replaced by ``DAMAGED``."""
 
 
 def read(path: Path) -> Subtitle:
@@ -57,12 +57,12 @@ def read(path: Path) -> Subtitle:
         raise BadInput(f"{path} can't be read: {error.strerror or error}") from error
     if too_big:
         raise BadInput(f"{path} is too big for a subtitle file")
-    text = charset.decode(data)
+    text = decode(data)
     if text is None:
         raise BadInput(f"{path} is not a subtitle file: it doesn't hold text")
     if not text.strip():
         raise BadInput(f"{path} is empty: there are no subtitles in it")
-    return replace(parse(text, str(path)), unreadable=text.count(charset.DAMAGED))
+    return replace(parse(text, str(path)), unreadable=text.count(DAMAGED))
 
 
 def parse(text: str, name: str) -> Subtitle:

@@ -1,8 +1,12 @@
-"""Language detection of text, and language codes."""
+"""The language of a text, language codes, and the encoding of a subtitle file, whatever old programs did to it."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import codecs
+import itertools
+import re
+import unicodedata
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -58,3 +62,105 @@ def _identifier() -> Any:
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     identifier.set_languages(COMMON)
     return identifier
+
+
+DAMAGED = "\N{REPLACEMENT CHARACTER}"
+"""Replaces an unreadable character."""
+
+_CHARSETS: Mapping[str, str] = {
+    "cp1252": "en fr de es it nl no sv da fi pt id ms",
+    "cp1250": "pl cs hu hr ro sk",
+    "cp1254": "tr",
+    "cp1251": "ru uk bg",
+    "koi8-r": "ru",
+    "cp1255": "he",
+    "cp1253": "el",
+    "cp1256": "ar fa",
+    "cp949": "ko",
+    "cp932": "ja",
+    "euc_jp": "ja",
+    "gb18030": "zh",
+    "big5": "zh",
+    "mac_roman": "en fr de es it nl no sv da fi pt",
+}
+"""Encodings of subtitles before Unicode, and the languages of each; of equally likely ones the first wins."""
+_LIKELY = 0.5
+_SAMPLE = 20_000
+"""Bytes that suffice for detection."""
+_STRAY_NULS = 0.01
+"""Share of a text that may be NUL; with more it isn't text."""
+_WIDE_NULS = 0.2
+"""Share of NULs from which a file is UTF-16: in plain English, every letter has one."""
+
+
+def decode(data: bytes) -> str | None:
+    """Text with ``\\n`` line endings; None if it isn't text.
+
+    Data that is nearly all UTF-8 is decoded as UTF-8: a damaged byte then costs one character (``DAMAGED``), not all.
+    """
+    text = _unicode(data)
+    if text is None:
+        text = _before_unicode(data)
+    elif 0 < text.count("\0") <= _STRAY_NULS * len(text):
+        text = text.replace("\0", "")
+    if text is None or "\0" in text:
+        return None
+    return text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\ufeff")
+
+
+def _unicode(data: bytes) -> str | None:
+    """Decode UTF-16, recognised by its BOM or its NULs, or UTF-8; None if it is neither."""
+    for name, mark, high in (("utf-16-le", codecs.BOM_UTF16_LE, 1), ("utf-16-be", codecs.BOM_UTF16_BE, 0)):
+        wide = data[high::2].count(0) > _WIDE_NULS * len(data) and data[1 - high :: 2].count(0) == 0
+        if data.startswith(mark) or wide:
+            return data.decode(name, "replace")
+    text = data.decode("utf-8-sig", "surrogateescape")
+    damaged = len(re.findall("[\udc80-\udcff]", text))
+    whole = sum(character > "\x7f" for character in text) - damaged
+    return _mended(text) if damaged <= whole else None
+
+
+def _mended(text: str) -> str:
+    """UTF-8 whose bad bytes are surrogates: inside a word, such a byte is read as a Latin-1 letter (two files
+    joined)."""
+    letters = re.sub(
+        "(?<=[A-Za-z\u00c0-\u024f])[\udcc0-\udcff](?![\udc80-\udcff])", lambda found: chr(ord(found[0]) - 0xDC00), text
+    )
+    return re.sub("[\udc80-\udcff]+", DAMAGED, letters)
+
+
+def _before_unicode(data: bytes) -> str | None:
+    """The encoding that gives the most plausible text, else what charset-normalizer finds, which needs more text."""
+    from charset_normalizer import from_bytes
+
+    charset = max(_CHARSETS, key=lambda name: _likelihood(data[:_SAMPLE], name))
+    if _likelihood(data[:_SAMPLE], charset) >= _LIKELY:
+        return data.decode(charset, "replace")
+    best = from_bytes(data).best()
+    return None if best is None else str(best)
+
+
+def _likelihood(data: bytes, charset: str) -> float:
+    """0..1: the probability that the text is in a language of ``charset``, with a penalty for characters outside
+    words."""
+    text = data.decode(charset, "replace")
+    if text.count(DAMAGED) > 1:  # one may be the end of the sample
+        return 0.0
+    words = re.sub(r"\d[\d\W_]*-->[\d\W_]*|\d+", " ", text)
+    code, probability = likeliest(words)
+    if code not in _CHARSETS[charset].split():
+        return 0.0
+    foreign = [character for character in words if character > "\x7f"]
+    odd = sum(_is_odd(character, code) for character in foreign)
+    odd += sum(before.islower() and after.isupper() for before, after in itertools.pairwise(words))
+    return round(probability, 2) - odd / max(1, len(foreign))
+
+
+def _is_odd(character: str, code: str) -> bool:
+    """Whether a character suggests a wrong encoding: a symbol, or a letter of another script."""
+    category = unicodedata.category(character)
+    return (
+        character in "†‡‰"
+        or category in ("Lm", "So", "Sk", "Sm", "Sc", "Cc", "Co")
+        or (code == "ko" and "一" <= character <= "鿿")
+    )

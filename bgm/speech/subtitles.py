@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 from bgm.engines import EngineOptions, Transcriber
 from bgm.errors import BadInput
 from bgm.progress import Progress, silent
-from bgm.speech import charset, cues, language
+from bgm.speech import cues, language
 from bgm.speech.cues import RawCue, Subtitle
 from bgm.speech.utterances import Recording, Spans, Timed, Transcript, group, join, lay_out
 from bgm.timeline import Utterance
@@ -115,7 +115,7 @@ def _notes(subtitle: Subtitle, beyond: int, code: str, english: bool) -> tuple[s
         notes.append(f"Sung words and descriptions of sounds were left out (cues: {subtitle.left_out}).")
     if subtitle.unreadable:
         notes.append(
-            f"The subtitle file is damaged: {charset.DAMAGED} stands for what can't be read ({subtitle.unreadable})."
+            f"The subtitle file is damaged: {language.DAMAGED} stands for what can't be read ({subtitle.unreadable})."
         )
     if beyond:
         notes.append(f"What comes after the video's end was left out (cues: {beyond}).")

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bgm.errors import BadInput
-from bgm.speech import charset, cues
+from bgm.speech import cues, language
 from bgm.speech.cues import Subtitle
 from bgm.speech.writers import to_srt, to_vtt
 from bgm.timeline import Utterance
@@ -80,7 +80,7 @@ def test_any_text_is_read_or_refused(start: str, text: str) -> None:
 @settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_text_or_none(data: bytes) -> None:
-    text = charset.decode(data)
+    text = language.decode(data)
     assert text is None or "\0" not in text
 
 
