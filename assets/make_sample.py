@@ -26,7 +26,7 @@ from bgm.media.audio import SAMPLE_RATE, Audio, frames_of, read
 from bgm.music.cue import Cue, Piece
 from bgm.music.embedded import EmbeddedComposer
 from bgm.progress import silent
-from bgm.speech.writers import to_srt
+from bgm.speech.subtitle_file import to_srt
 from bgm.timeline import Emotion, Utterance
 
 SIZE, FPS = (640, 360), 12

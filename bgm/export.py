@@ -47,13 +47,13 @@ def export(project: Project, kind: str, out: Path, *, overwrite: bool = False) -
 
 
 def _srt(project: Project, out: Path) -> None:
-    from bgm.speech.writers import to_srt
+    from bgm.speech.subtitle_file import to_srt
 
     write_text(out, to_srt(project.utterances))
 
 
 def _vtt(project: Project, out: Path) -> None:
-    from bgm.speech.writers import to_vtt
+    from bgm.speech.subtitle_file import to_vtt
 
     write_text(out, to_vtt(project.utterances))
 

@@ -29,7 +29,7 @@ from bgm.music import direction
 from bgm.progress import Listener, Stages, Whole, silent, unheard
 from bgm.project import Project
 from bgm.settings import Settings
-from bgm.speech.writers import to_srt
+from bgm.speech.subtitle_file import to_srt
 from bgm.timeline import Segment, Take, Timeline, Utterance
 
 WORDS = "words of "

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, ClassVar
 from bgm.engines import EngineOptions, Transcriber
 from bgm.errors import BadInput
 from bgm.progress import Progress, silent
-from bgm.speech import cues, language
-from bgm.speech.cues import RawCue, Subtitle
+from bgm.speech import language
+from bgm.speech.subtitle_file import RawCue, Subtitle, clean, read, tidy
 from bgm.speech.utterances import Recording, Spans, Timed, Transcript, group, join, lay_out
 from bgm.timeline import Utterance
 
@@ -41,7 +41,7 @@ def has_text_track(video: Path, speech: Spans = ()) -> bool:
     tracks = [track for track in info.text_subtitles if not track.forced]
     covered = dict.fromkeys(tracks, 0.0)
     for track, cue in text_cues(info, tracks):
-        if cues.clean(cue.text):
+        if clean(cue.text):
             covered[track] += cue.end - cue.start
             if covered[track] >= needed:
                 return True
@@ -84,7 +84,7 @@ class Subtitles(Transcriber):
         path = self._options.subtitles
         progress(0.0, "reading the subtitles")
         given = _is_subtitle_file(path)
-        subtitle, taken = (cues.read(path), ()) if given else _own_track(path, self._options.language, progress)
+        subtitle, taken = (read(path), ()) if given else _own_track(path, self._options.language, progress)
         inside = [cue for cue in subtitle.cues if cue.start < recording.duration]
         if subtitle.cues and not inside:
             raise BadInput(f"{path} begins after the video's end ({recording.duration:.0f} s): is it of another video?")
@@ -136,7 +136,7 @@ def _own_track(video: Path, wanted: str | None, progress: Progress) -> tuple[Sub
     found: dict[SubtitleTrack, list[RawCue]] = {track: [] for track in tracks}
     for track, cue in text_cues(info, tracks, progress):
         found[track].append((cue.start, cue.end, cue.text))
-    tidied = {track: cues.tidy(raw, track.language) for track, raw in found.items()}
+    tidied = {track: tidy(raw, track.language) for track, raw in found.items()}
     usable = {track: subtitle for track, subtitle in tidied.items() if subtitle.cues}
     if not usable:
         raise BadInput(f"{video} carries no subtitles as text")

@@ -21,7 +21,7 @@ from bgm.progress import Listener
 from bgm.project import Project
 from bgm.settings import SETTINGS, Settings
 from bgm.speech import words
-from bgm.speech.cues import read as check_subtitles
+from bgm.speech.subtitle_file import read as check_subtitles
 from bgm.timeline import Timeline
 from bgm.ui import archive, edits, line_edits, preferences
 from bgm.ui.edits import Gesture, History, Revision

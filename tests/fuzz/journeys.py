@@ -19,9 +19,9 @@ from bgm.media.remux import RemuxOptions, encode_audio, remux
 from bgm.media.subtitle_track import text_cues
 from bgm.progress import silent
 from bgm.project import Project
+from bgm.speech.subtitle_file import to_srt, to_vtt
 from bgm.speech.subtitles import Subtitles
 from bgm.speech.utterances import Recording
-from bgm.speech.writers import to_srt, to_vtt
 from bgm.ui import archive, edits
 from bgm.ui.view import project_view
 

@@ -11,9 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bgm.errors import BadInput
-from bgm.speech import cues, language
-from bgm.speech.cues import Subtitle
-from bgm.speech.writers import to_srt, to_vtt
+from bgm.speech import language, subtitle_file
+from bgm.speech.subtitle_file import Subtitle, to_srt, to_vtt
 from bgm.timeline import Utterance
 
 WORDS = st.lists(st.text("abcdefgàéßñ한국어日本語АБВ", min_size=1, max_size=12), min_size=1, max_size=15)
@@ -33,7 +32,7 @@ def transcripts(draw: st.DrawFn) -> list[Utterance]:
 @given(transcripts(), st.sampled_from([to_srt, to_vtt]))
 def test_what_is_written_is_read_again(talk: list[Utterance], write) -> None:  # type: ignore[no-untyped-def]
     """A long phrase may be several cues one after another: together they say it, from its start to its end."""
-    left = list(cues.parse(write(talk), "talk").cues)
+    left = list(subtitle_file.parse(write(talk), "talk").cues)
     for phrase in talk:
         own = [left.pop(0)]
         while left and left[0].end <= phrase.end:
@@ -56,7 +55,7 @@ def test_any_text_can_be_written_and_its_times_survive(texts: list[str], write) 
 
 def parsed(text: str) -> Subtitle:
     try:
-        return cues.parse(text, "talk.srt")
+        return subtitle_file.parse(text, "talk.srt")
     except BadInput as error:
         assert str(error).startswith("talk.srt") and str(error).isprintable()
         return Subtitle((), 0, None)
@@ -112,6 +111,6 @@ def test_no_text_takes_longer_than_its_size(kind: str) -> None:
 
 
 def test_too_many_subtitles_are_refused(tmp_path: Path) -> None:
-    (path := tmp_path / "many.srt").write_text("00:00:01,000 --> 00:00:02,000\nx\n" * (cues.MAX_CUES + 1))
+    (path := tmp_path / "many.srt").write_text("00:00:01,000 --> 00:00:02,000\nx\n" * (subtitle_file.MAX_CUES + 1))
     with pytest.raises(BadInput, match="are the most"):
-        cues.read(path)
+        subtitle_file.read(path)

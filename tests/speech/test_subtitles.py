@@ -8,7 +8,7 @@ import pytest
 
 from bgm.engines import EngineOptions
 from bgm.errors import BadInput
-from bgm.speech import cues
+from bgm.speech import subtitle_file
 from bgm.speech.subtitles import Subtitles, find, has_text_track
 from bgm.speech.utterances import Recording, Transcript
 
@@ -194,7 +194,7 @@ def test_a_file_without_subtitles_is_one_clear_line(tmp_path: Path, content: byt
 def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
     path = tmp_path / "talk.srt"
     with path.open("wb") as file:
-        file.truncate(cues.MAX_BYTES + 1)
+        file.truncate(subtitle_file.MAX_BYTES + 1)
     with pytest.raises(BadInput, match="too big"):
         transcribe(path)
 

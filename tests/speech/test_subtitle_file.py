@@ -6,7 +6,7 @@ import pysubs2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bgm.speech.writers import to_srt, to_vtt
+from bgm.speech.subtitle_file import to_srt, to_vtt
 from bgm.timeline import Utterance
 
 LONG = Utterance(3725.0, 3727.9996, "It was the best thing that has ever happened to anybody in this whole small town.")
