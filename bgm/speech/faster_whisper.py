@@ -16,12 +16,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from bgm import device, weights
+from bgm import device
 from bgm.engines import EngineOptions
 from bgm.errors import BadInput
 from bgm.progress import Tick
-from bgm.speech import sizes
-from bgm.speech.hearing import BEAM, TEMPERATURES, Passage, Recogniser
+from bgm.speech.hearing import BEAM, TEMPERATURES, Passage
+from bgm.speech.recogniser import Recogniser
 from bgm.speech.stretches import Mono
 from bgm.speech.utterances import Timed
 
@@ -43,10 +43,7 @@ class FasterWhisper(Recogniser):
     def missing(cls, options: EngineOptions) -> str | None:
         if not find_spec("faster_whisper"):
             return "the package faster-whisper is not installed"
-        no_device = device.why_no_device(options.device)
-        if no_device or options.model:
-            return no_device or weights.why_no_model(cls.name, options.model, offline=options.offline)
-        return sizes.why_none(cls.name, options.offline)
+        return super().missing(options)
 
     def _device(self) -> str:
         """CTranslate2 supports NVIDIA GPUs and CPUs."""

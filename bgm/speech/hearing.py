@@ -10,32 +10,27 @@ from __future__ import annotations
 
 import itertools
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import Protocol
 
-from bgm import weights
-from bgm.engines import EngineOptions, Translator
-from bgm.progress import Progress, Tick, attended, part, silent
-from bgm.speech import language, sizes, stretches
+from bgm.engines import EngineOptions
+from bgm.progress import Progress, Tick, attended
+from bgm.speech import language, stretches
 from bgm.speech.language import ENGLISH, UNKNOWN
 from bgm.speech.stretches import Mono
 from bgm.speech.utterances import (
-    Recording,
     Span,
     Spans,
     Timed,
-    Transcript,
     evenly,
     group,
     heard,
     inside,
     join,
     lay,
-    lay_out,
     reads_as_english,
 )
 from bgm.timeline import Utterance
@@ -119,87 +114,6 @@ class Spoken:
     @property
     def is_guess(self) -> bool:
         return self.probability < SURE
-
-
-class Recogniser(Translator, ABC):
-    """An engine of the transcribe stage: finds, loads and runs a Whisper.
-
-    ``options.prompt`` is text with names to expect, ``options.language`` the language of all the speech.
-    """
-
-    heeds: ClassVar[tuple[str, ...]] = ("language", "prompt")
-
-    def __init__(self, options: EngineOptions) -> None:
-        self._options = options
-
-    @abstractmethod
-    def _device(self) -> str:
-        """``cuda`` or ``cpu``."""
-
-    @abstractmethod
-    def _load(self, path: Path, title: str, place: str) -> Model:
-        """The model of these weights, loaded once per process. Raises BadInput if they are invalid."""
-
-    def size(self) -> str:
-        """The model that it will use: the named one, else the size that suits this machine."""
-        return self._options.model or sizes.best(self.name, self._device(), self._options.offline)
-
-    def transcribe(self, recording: Recording, progress: Progress = silent) -> Transcript:
-        """Phrases in their language, with English translations.
-
-        Raises BadInput for unusable weights, device or language, BgmError when out of memory.
-        """
-        if recording.audio is None or not recording.speech:
-            return Transcript(UNKNOWN, (), ("No speech was heard.",))
-        ear = self._ear(recording.audio, part(progress, 0.0, 0.1))
-        phrases: list[Utterance] = []
-        words: list[Timed] = []
-        found: list[Spoken] = []
-        invented = 0
-        for spoken, tick in ear.listen(recording.speech, part(progress, 0.1, 1.0)):
-            believed, dropped = ear.words(spoken, recording.speech, tick)
-            said = phrased(believed, spoken)
-            phrases += ear.in_english(said, spoken, tick)
-            words += believed
-            invented += dropped
-            found += [spoken] if said else []
-            recording.told(lay_out(phrases, recording.duration))
-        utterances = lay_out(phrases, recording.duration)
-        progress(1.0, f"{len(utterances)} phrases")
-        return Transcript(main_language(found), utterances, tuple(_notes(found, invented)), tuple(words))
-
-    def translate(
-        self, recording: Recording, utterances: Sequence[Utterance], progress: Progress = silent
-    ) -> tuple[Utterance, ...]:
-        """Foreign subtitles with the English translation of the speech at their times.
-
-        The spoken language may differ from the subtitles': it is detected from the audio. A line without detected
-        speech gets no translation. Raises like :meth:`transcribe`.
-        """
-        audible = [u for u in utterances if not u.english and _overlaps(u, recording.speech)]
-        if recording.audio is None or not audible:
-            return tuple(utterances)
-        ear = self._ear(recording.audio, part(progress, 0.0, 0.1))
-        english: dict[float, Utterance] = {}
-        for spoken, tick in ear.listen(tuple((u.start, u.end) for u in audible), part(progress, 0.1, 1.0)):
-            inside = [u for u in audible if spoken.start <= (u.start + u.end) / 2 < spoken.end]
-            english |= {u.start: u for u in ear.retold(inside, spoken, recording.speech, tick)}
-        progress(1.0, f"{len(english)} phrases")
-        return tuple(english.get(u.start, u) for u in utterances)
-
-    def _ear(self, audio: Path, progress: Progress) -> Ear:
-        return Ear(self._model(self.size(), progress), self._translator, audio, self._options)
-
-    def _model(self, size: str, progress: Progress) -> Model:
-        card = weights.card_for(self.name, size)
-        path = weights.provide(card, offline=self._options.offline, progress=progress)
-        tick = partial(progress, 1.0, f"loading {card.title}")
-        return attended(lambda _: self._load(path, card.title, self._device()), tick)
-
-    def _translator(self, tick: Tick) -> Model | None:
-        """A model of another size, if this one can't translate (turbo)."""
-        names = sizes.translators(self.name, self._options.offline)
-        return next((self._model(name, lambda fraction, note="": tick()) for name in names), None)
 
 
 class Ear:
@@ -334,7 +248,8 @@ def main_language(found: Iterable[Spoken]) -> str:
     return max(seconds, key=lambda code: seconds[code], default=UNKNOWN)
 
 
-def _notes(found: Sequence[Spoken], invented: int) -> Iterator[str]:
+def notes(found: Sequence[Spoken], invented: int) -> Iterator[str]:
+    """Sentences for the user: languages that change, guesses, and words that were dropped."""
     turns = [list(same) for _, same in itertools.groupby(found, key=lambda spoken: spoken.language)]
     if len(turns) > 1:
         heard_in = ", ".join(f"{turn[0].language} from {_clock(turn[0].start)}" for turn in turns)
@@ -371,10 +286,6 @@ def _with_next(guesses: Iterator[Spoken]) -> Iterator[tuple[Spoken, Spoken | Non
         after = next(guesses, None)
         yield before, after
         before = after
-
-
-def _overlaps(u: Utterance, speech: Spans) -> bool:
-    return any(start < u.end and u.start < end for start, end in speech)
 
 
 def _clock(seconds: float) -> str:

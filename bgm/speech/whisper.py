@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
-from bgm import device, weights
+from bgm import device
 from bgm.engines import EngineOptions
 from bgm.errors import BadInput
 from bgm.progress import Tick
-from bgm.speech import sizes
 from bgm.speech.faster_whisper import FasterWhisper
-from bgm.speech.hearing import BEAM, TEMPERATURES, Passage, Recogniser
+from bgm.speech.hearing import BEAM, TEMPERATURES, Passage
+from bgm.speech.recogniser import Recogniser
 from bgm.speech.stretches import Mono
 from bgm.speech.utterances import Timed
 
@@ -39,13 +39,6 @@ class Whisper(Recogniser):
     """Engine of the transcribe stage: the first choice on a GPU, and for your own checkpoint."""
 
     name: ClassVar[str] = "whisper"
-
-    @classmethod
-    def missing(cls, options: EngineOptions) -> str | None:
-        no_device = device.why_no_device(options.device)
-        if no_device or options.model:
-            return no_device or weights.why_no_model(cls.name, options.model, offline=options.offline)
-        return sizes.why_none(cls.name, options.offline)
 
     @classmethod
     def passed_over(cls, options: EngineOptions) -> str | None:
