@@ -20,9 +20,8 @@ from bgm import device
 from bgm.engines import EngineOptions
 from bgm.errors import BadInput
 from bgm.progress import Tick
-from bgm.speech.hearing import BEAM, TEMPERATURES, Passage
+from bgm.speech.hearing import BEAM, TEMPERATURES, Mono, Passage
 from bgm.speech.recogniser import Recogniser
-from bgm.speech.stretches import Mono
 from bgm.speech.utterances import Timed
 
 MOST_THREADS = 4

@@ -13,9 +13,8 @@ from bgm.engines import EngineOptions
 from bgm.errors import BadInput
 from bgm.progress import Tick
 from bgm.speech.faster_whisper import FasterWhisper
-from bgm.speech.hearing import BEAM, TEMPERATURES, Passage
+from bgm.speech.hearing import BEAM, TEMPERATURES, Mono, Passage
 from bgm.speech.recogniser import Recogniser
-from bgm.speech.stretches import Mono
 from bgm.speech.utterances import Timed
 
 INVENTION_GAP_S = 2.0

@@ -11,9 +11,8 @@ import pytest
 from bgm.engines import EngineOptions
 from bgm.errors import BadInput
 from bgm.progress import Tick
-from bgm.speech.hearing import MARGIN_S, Model, Passage
+from bgm.speech.hearing import MARGIN_S, RATE, Model, Mono, Passage
 from bgm.speech.recogniser import Recogniser
-from bgm.speech.stretches import RATE, Mono
 from bgm.speech.utterances import Recording, Timed, Transcript
 from bgm.timeline import Utterance
 from tests.speech.sounds import silence, write

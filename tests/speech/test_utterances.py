@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bgm.speech.stretches import LONGEST_S, together
+from bgm.speech.hearing import LONGEST_S, together
 from bgm.speech.utterances import MAX_SECONDS, Timed, group, heard, join, lay, lay_out, reads_as_english
 from bgm.timeline import Utterance
 
