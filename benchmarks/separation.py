@@ -31,7 +31,7 @@ from bgm.engines import Stage
 from bgm.progress import silent
 from bgm.speech.activity import speech_spans
 from bgm.timeline import Emotion
-from bgm.voice import background, streaming
+from bgm.voice import background, unet
 from bgm.voice.spleeter import Spleeter
 from testing.voice_sounds import RATE, Sound, level_db, load, mixed, music, read, si_sdr, write
 
@@ -132,7 +132,7 @@ def measured(clean: Sound, mix: Sound, folder: Path) -> Figures:
 
 def _bare(mix: Sound, engine: Spleeter) -> Sound:
     stereo = np.stack([mix, mix], axis=1)
-    blocks = streaming.separated([stereo], engine.loaded(silent), len(mix))
+    blocks = unet.separated([stereo], engine.loaded(silent), len(mix))
     return np.asarray(np.concatenate(list(blocks)).mean(axis=1), np.float32)
 
 

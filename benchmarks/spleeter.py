@@ -23,7 +23,7 @@ from bgm.device import Loaded
 from bgm.engines import EngineOptions
 from bgm.files import user_cache
 from bgm.progress import silent
-from bgm.voice import streaming, unet
+from bgm.voice import unet
 from bgm.voice.spleeter import converted
 
 REQUIREMENTS = Path(__file__).with_name("requirements-spleeter.txt")
@@ -67,7 +67,7 @@ def compare(sound: Path) -> dict[str, float]:
     try:
         loaded = Loaded("Spleeter", unet.Model(weights), "cpu")
         ours, found["ours"] = _timed(waveform, loaded, 0)
-        _, found["overlapping"] = _timed(waveform, loaded, streaming.OVERLAP)
+        _, found["overlapping"] = _timed(waveform, loaded, unet.OVERLAP)
     finally:
         torch.set_num_threads(threads)
     return found | {"difference": float(np.abs(ours - theirs["vocals"][: len(ours)]).max())}
@@ -77,8 +77,8 @@ def _timed(waveform: np.ndarray, loaded: Loaded[unet.Model], overlap: int) -> tu
     """The vocals, and the second run's share of the length."""
     for _ in range(2):
         began = time.process_time()
-        blocks = streaming.vocals([waveform], loaded, overlap)
-        found = np.concatenate(list(streaming.passed(blocks, unet.WINDOW, len(waveform))))
+        blocks = unet.vocals([waveform], loaded, overlap)
+        found = np.concatenate(list(unet.passed(blocks, unet.WINDOW, len(waveform))))
         seconds = time.process_time() - began
     return found, seconds / (len(waveform) / unet.RATE)
 

@@ -7,7 +7,6 @@ is. Where nobody pauses, it is what the separator removed from behind the speech
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bgm.media import audio
+from bgm.media.signal import runs
 from bgm.progress import Progress
 from bgm.voice.separation import Spans
 
@@ -37,6 +37,7 @@ _NEARLY_ALL = 0.8
 """… and from this share of the total power on: voices reach it most of the time, seven instrumental pieces never
 did."""
 _FEWEST_VOICED = 3
+"""Frames in a row."""
 
 LEAVE_BELOW_DB = -24.0
 """Below this level the mask would harm the speech more than the background does."""
@@ -98,7 +99,8 @@ def measure(source: Path, speech: Spans, progress: Progress, vocals: Path | None
     pause = ~inside(speech, moments, _GUARD_SECONDS)
     sounding = bool(np.any(power > _QUIETEST))
     heard = min(_HEARD, float(power.max(initial=0.0)) * _FAR_BELOW)  # a recording may be very quiet
-    voiced = tuple(_runs((sung > heard) & (sung > _NEARLY_ALL * power)))
+    long = (run for run in runs((sung > heard) & (sung > _NEARLY_ALL * power)) if run[1] - run[0] >= _FEWEST_VOICED)
+    voiced = tuple((first * _FRAME_SECONDS, last * _FRAME_SECONDS) for first, last in long)
     times = np.arange(0.0, len(power) * _FRAME_SECONDS + _STEP_SECONDS, _STEP_SECONDS)
     if talk.sum() < _FEWEST_FRAMES // 2:
         return Background(speech, times, np.full(len(times), -np.inf), None, sounding, voiced)
@@ -117,14 +119,6 @@ def inside(spans: Spans, moments: Curve, margin: float) -> npt.NDArray[np.bool_]
         marks[np.searchsorted(moments, start - margin)] += 1
         marks[np.searchsorted(moments, end + margin)] -= 1
     return np.cumsum(marks[:-1]) > 0
-
-
-def _runs(frames: npt.NDArray[np.bool_]) -> Iterator[tuple[float, float]]:
-    """Runs of at least that many true frames, in seconds."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], frames, [False]])))
-    for first, last in edges.reshape(-1, 2):
-        if last - first >= _FEWEST_VOICED:
-            yield float(first * _FRAME_SECONDS), float(last * _FRAME_SECONDS)
 
 
 def _powers(source: Path, vocals: Path | None, progress: Progress) -> tuple[Curve, Curve, Curve]:

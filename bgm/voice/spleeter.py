@@ -19,7 +19,7 @@ from bgm.files import beside, scratch
 from bgm.media import audio
 from bgm.media.signal import rising
 from bgm.progress import Progress, part
-from bgm.voice import streaming, unet
+from bgm.voice import unet
 from bgm.voice.background import Background, Curve, measure
 from bgm.voice.separation import Listen, Separation, Spans, copy_sound, write_silence
 
@@ -84,7 +84,7 @@ class Spleeter(Separator):
         loaded = self.loaded(part(progress, 0.0, 0.1))
         total, heard = audio.length(source), _Heard.of(source)
         with _few_threads(), audio.writer(vocals, len(heard.channels)) as out:
-            for block in streaming.separated(_stereo(source, heard, part(progress, 0.1, 1.0)), loaded, total):
+            for block in unet.separated(_stereo(source, heard, part(progress, 0.1, 1.0)), loaded, total):
                 out.write(heard.placed(block))
 
     def loaded(self, progress: Progress) -> Loaded[unet.Model]:

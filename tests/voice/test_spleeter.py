@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from bgm.device import Loaded
 from bgm.engines import EngineOptions, Stage
 from bgm.errors import Cancelled, EngineUnavailable
 from bgm.progress import Progress, silent
-from bgm.voice import streaming, unet
+from bgm.voice import unet
 from bgm.voice.separation import Separation, Spans
 from bgm.voice.spleeter import Spleeter, converted
 from testing.voice_sounds import JFK_SPEECH, RATE, Sound, level_db, load, mixed, music, read, si_sdr, talk, write
@@ -168,8 +168,8 @@ def test_the_voice_stays_on_its_side_and_in_its_place(jfk: Path, tmp_path: Path)
 def test_blocks_join_without_a_seam(model: Loaded[unet.Model]) -> None:
     """Whatever the blocks, it is the whole file's result; and two stretches of the networks pass into one another."""
     sound = np.stack([music(14.0), music(14.0, 120)], axis=1)[: 14 * unet.RATE]
-    whole = np.concatenate(list(streaming.vocals([sound], model)))
-    pieces = np.concatenate(list(streaming.vocals(np.array_split(sound, 23), model)))
+    whole = np.concatenate(list(unet.vocals([sound], model)))
+    pieces = np.concatenate(list(unet.vocals(np.array_split(sound, 23), model)))
     assert np.abs(whole - pieces).max() < 1e-6
     moves = [step(whole, at) for at in range(unet.RATE, len(sound) - unet.RATE, unet.HOP // 4)]
     join = [step(whole, at) for at in join_samples(len(sound))]
@@ -183,21 +183,21 @@ def step(sound: np.ndarray, at: int) -> float:
 
 def join_samples(length: int) -> range:
     """Where one stretch of frames ends and another begins, in samples behind the silence."""
-    first = (unet.FRAMES - streaming.OVERLAP) * unet.HOP
+    first = (unet.FRAMES - unet.OVERLAP) * unet.HOP
     return range(first, length, first)
 
 
 def test_memory_is_a_few_stretches_whatever_the_length(model: Loaded[unet.Model]) -> None:
     asked = 0
 
-    def blocks() -> streaming.Iterator[np.ndarray]:
+    def blocks() -> Iterator[np.ndarray]:
         nonlocal asked
         for _ in range(30):
             asked += 1
             yield np.zeros((unet.RATE, 2), np.float32)
 
     given = 0
-    for block in streaming.vocals(blocks(), model):
+    for block in unet.vocals(blocks(), model):
         given += len(block)
         assert asked * unet.RATE - given < 14 * unet.RATE
 
