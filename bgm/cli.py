@@ -121,16 +121,16 @@ def _export(arguments: argparse.Namespace, listen: Listener) -> tuple[Result, st
 
 
 def _engines(arguments: argparse.Namespace, listen: Listener) -> tuple[Result, str]:
-    from bgm.weights import overview
+    from bgm.weights import store
 
-    found = overview.survey(_options(arguments))
-    return {"engines": found}, overview.table(found)
+    found = store.survey(_options(arguments))
+    return {"engines": found}, store.table(found)
 
 
 def _fetch(arguments: argparse.Namespace, listen: Listener) -> tuple[Result, str]:
-    from bgm.weights import overview
+    from bgm.weights import store
 
-    brought = overview.fetch(arguments.engines, _options(arguments), listen)
+    brought = store.fetch(arguments.engines, _options(arguments), listen)
     lines = [f"{key}: {path}" for key, path in brought.items()]
     return {"weights": {key: str(path) for key, path in brought.items()}}, "\n".join(lines) or "nothing to fetch"
 

