@@ -1,17 +1,22 @@
-"""Exports of a project for other programs: subtitles, timelines, labels, stems."""
+"""Exports of a project for other programs: subtitles, timelines, labels, stems, edit decision lists (CMX 3600)."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import math
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bgm.errors import BadInput
-from bgm.files import write_text
+from bgm.files import beside, write_text
+from bgm.speech.subtitle_file import to_srt, to_vtt
 
-if TYPE_CHECKING:  # the command line lists the kinds, and its help must not import bgm.project
+if TYPE_CHECKING:  # the command line lists the kinds, and its help must import neither av nor pydantic
+    from bgm.media.probe import VideoTrack
     from bgm.project import Project
 
 
@@ -46,18 +51,6 @@ def export(project: Project, kind: str, out: Path, *, overwrite: bool = False) -
     return out
 
 
-def _srt(project: Project, out: Path) -> None:
-    from bgm.speech.subtitle_file import to_srt
-
-    write_text(out, to_srt(project.utterances))
-
-
-def _vtt(project: Project, out: Path) -> None:
-    from bgm.speech.subtitle_file import to_vtt
-
-    write_text(out, to_vtt(project.utterances))
-
-
 def _json(project: Project, out: Path) -> None:
     timeline = {
         "duration": project.duration,
@@ -76,25 +69,15 @@ def _audacity(project: Project, out: Path) -> None:
 
 def _edl(project: Project, out: Path) -> None:
     """Write the edit list in the video's own frame rate and timecode."""
-    from bgm.edl import lines, timecode_of
     from bgm.media.probe import probe
     from bgm.project import with_video
 
     video = probe(with_video(project).video_path).video
-    write_text(out, "\n".join(lines(project, timecode_of(video))) + "\n")
-
-
-def _music(project: Project, out: Path) -> None:
-    """The music alone, as it is in the mix."""
-    _sound(project, project.bgm, out)
-
-
-def _mix(project: Project, out: Path) -> None:
-    """Voice and music, for a podcast."""
-    _sound(project, project.master, out)
+    write_text(out, "\n".join(edl_lines(project, timecode_of(video))) + "\n")
 
 
 def _sound(project: Project, stem: Path, out: Path) -> None:
+    """A stem of the last mix, in the format of the name."""
     from bgm.media.encode import encode_audio
     from bgm.media.forms import AUDIO_FORMS
     from bgm.media.probe import probe
@@ -107,7 +90,6 @@ def _sound(project: Project, stem: Path, out: Path) -> None:
 
 def _stems(project: Project, out: Path) -> None:
     """voice.wav and bgm.wav (48 kHz, 24 bit), as they are in the last mix."""
-    from bgm.files import beside
     from bgm.media import audio
 
     out.mkdir(exist_ok=True)
@@ -119,13 +101,100 @@ def _stems(project: Project, out: Path) -> None:
 
 
 EXPORTS = {
-    "music": Export(".wav", _music, is_sound=True),
-    "mix": Export(".wav", _mix, is_sound=True),
+    "music": Export(".wav", lambda project, out: _sound(project, project.bgm, out), is_sound=True),
+    "mix": Export(".wav", lambda project, out: _sound(project, project.master, out), is_sound=True),
     "stems": Export(".zip", _stems, is_sound=True),
-    "srt": Export(".srt", _srt),
-    "vtt": Export(".vtt", _vtt),
+    "srt": Export(".srt", lambda project, out: write_text(out, to_srt(project.utterances))),
+    "vtt": Export(".vtt", lambda project, out: write_text(out, to_vtt(project.utterances))),
     "edl": Export(".edl", _edl),
     "audacity": Export(".txt", _audacity),
     "json": Export(".json", _json),
 }
-"""By name, in the order in which page and shell list them."""
+"""By name, in the order in which page and shell list them; ``mix`` is voice and music, for a podcast."""
+
+
+DEFAULT_RATE = Fraction(30)
+"""Frames per second without a picture, or with a variable frame rate."""
+_NTSC = Fraction(1000, 1001)
+_SAME_RATE = 0.0005
+"""Relative difference up to which an average rate counts as a standard one (NTSC's is 0.001 off)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timecode:
+    """A timecode (SMPTE ST 12-1): ``rate`` frames per second, counted in whole ``base`` frames per second.
+
+    ``drop`` skips two frame numbers of 30 (four of 60) in every minute except each tenth, so that 29.97 frames per
+    second keep in step with the clock. ``first`` is the number of the video's first frame.
+    """
+
+    rate: Fraction = DEFAULT_RATE
+    drop: bool = False
+    first: int = 0
+
+    @property
+    def base(self) -> int:
+        return math.ceil(self.rate)
+
+    @property
+    def _dropped(self) -> int:
+        """Frame numbers skipped per minute."""
+        return round(self.base / 15) if self.drop else 0
+
+    def frame(self, seconds: float) -> int:
+        """The number of the frame shown at ``seconds`` on the video's timeline."""
+        return self.first + round(Fraction(seconds) * self.rate)
+
+    def name(self, frame: int) -> str:
+        """``HH:MM:SS:FF`` of a frame; with ``;`` before the frames for drop-frame."""
+        tens, rest = divmod(frame, self.base * 600 - 9 * self._dropped)
+        minutes = max(0, (rest - self._dropped) // (self.base * 60 - self._dropped))
+        counted = frame + self._dropped * (9 * tens + minutes)
+        seconds, frames = divmod(counted, self.base)
+        clock = f"{seconds // 3600 % 24:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+        return f"{clock}{';' if self.drop else ':'}{frames:02d}"
+
+    def number(self, name: str) -> int:
+        """The frame of a timecode; raises ValueError for an invalid one."""
+        match = re.fullmatch(r"(\d\d):(\d\d):(\d\d)[:;.](\d\d)", name)
+        if match is None:
+            raise ValueError(f"{name!r} is no timecode")
+        hours, minutes, seconds, frames = map(int, match.groups())
+        minutes += 60 * hours
+        return (minutes * 60 + seconds) * self.base + frames - self._dropped * (minutes - minutes // 10)
+
+
+def timecode_of(video: VideoTrack | None) -> Timecode:
+    """The video's own timecode: its rate, and the start and kind of its timecode track, if it has one."""
+    rate = _standard(video.fps) if video else DEFAULT_RATE
+    written = video.timecode if video else None
+    drop = bool(written and re.search(r"[;.]\d\d$", written) and rate.denominator != 1 and math.ceil(rate) % 30 == 0)
+    counting = Timecode(rate, drop)
+    try:
+        return Timecode(rate, drop, counting.number(written)) if written else counting
+    except ValueError:
+        return counting
+
+
+def _standard(fps: float) -> Fraction:
+    """The exact rate that an average stands for: an integer, or NTSC's 1000/1001 of an integer."""
+    if not 1 <= fps <= 99:  # a timecode has two digits for frames
+        return DEFAULT_RATE
+    whole = round(fps)
+    near = min((Fraction(whole), Fraction(math.ceil(fps)) * _NTSC), key=lambda rate: abs(float(rate) - fps))
+    return near if abs(float(near) - fps) <= _SAME_RATE * fps else DEFAULT_RATE
+
+
+def edl_lines(project: Project, timecode: Timecode) -> Iterator[str]:
+    """An edit decision list (CMX 3600): one event per segment; the clip is its take, whose own time starts at 0."""
+    clip = Timecode(timecode.rate, timecode.drop)
+    yield "TITLE: " + Path(project.video).stem[:60]
+    yield f"FCM: {'DROP FRAME' if timecode.drop else 'NON-DROP FRAME'}"
+    yield ""
+    for number, segment in enumerate(project.segments, 1):
+        start, end = timecode.frame(segment.start), timecode.frame(segment.end)
+        times = clip.name(0), clip.name(end - start), timecode.name(start), timecode.name(end)
+        yield f"{number:03d}  AX       A     C        {' '.join(times)}"
+        take = segment.chosen_take
+        yield f"* FROM CLIP NAME: {Path(take.file).name if take else segment.id}"
+        yield f"* COMMENT: {segment.emotion}"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bgm.edl import Timecode, lines, timecode_of
+from bgm.export import Timecode, edl_lines, timecode_of
 from bgm.media.probe import VideoTrack, probe
 from bgm.project import Project
 from bgm.settings import Settings
@@ -27,7 +27,7 @@ def video(fps: float, timecode: str | None = None) -> VideoTrack:
 def edl(duration: float, boundary: float, track: VideoTrack | None) -> list[str]:
     segments = (Segment("s1", 0, boundary, Emotion.JOY), Segment("s2", boundary, duration, Emotion.FEAR))
     project = Project(Path("p"), "talk.mov", duration, timeline=Timeline(duration, segments), settings=Settings())
-    return [line for line in lines(project, timecode_of(track)) if line[:3].isdigit() or line.startswith("FCM")]
+    return [line for line in edl_lines(project, timecode_of(track)) if line[:3].isdigit() or line.startswith("FCM")]
 
 
 def test_a_25_fps_video_that_starts_at_ten_hours() -> None:
