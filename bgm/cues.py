@@ -14,8 +14,7 @@ from typing import Any
 
 from bgm import engines
 from bgm.engines import Choice
-from bgm.errors import BadInput
-from bgm.files import digest, seed_of, write_text
+from bgm.files import digest, read_noted, seed_of, write_text
 from bgm.media.audio import frames_of
 from bgm.music.composer.moods import auto_style
 from bgm.music.cue import Cue, Piece
@@ -39,13 +38,7 @@ class Activity:
     @classmethod
     def load(cls, file: Path) -> Activity:
         """Read ``file``, as saved by the analysis; empty if there is no file. Raises BadInput if it is damaged."""
-        try:
-            noted = _schema().validate_json(file.read_bytes())
-        except (FileNotFoundError, NotADirectoryError):
-            return cls()
-        except ValueError as error:
-            raise BadInput(f"{file.name} is damaged; run the analysis again") from error
-        return cls(**noted)
+        return cls(**read_noted(file, _schema) or {})
 
     def save(self, file: Path) -> None:
         """Write it to ``file``."""

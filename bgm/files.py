@@ -1,5 +1,7 @@
-"""Files that are always complete, written next to their target and renamed; and short digests, which name a take and tell
-whether the inputs of a step have changed."""
+"""Files that are always complete: written next to their target and renamed; and what identifies them.
+
+A digest names a take, and tells whether the inputs of a step have changed.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +12,18 @@ import logging
 import os
 import random
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from bgm.errors import BgmError
+from bgm.errors import BadInput, BgmError
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+T = TypeVar("T")
 
 log = logging.getLogger("bgm")
 PART_PREFIX = ".bgm-part-"
@@ -75,6 +82,16 @@ def write_text(target: Path, text: str) -> None:
     """Replace ``target`` with ``text`` (UTF-8) atomically."""
     with beside(target) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def read_noted(file: Path, schema: Callable[[], TypeAdapter[T]]) -> T | None:
+    """What the analysis wrote to ``file`` as JSON; None if there is none. Raises BadInput if it is damaged."""
+    try:
+        return schema().validate_json(file.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValueError as error:
+        raise BadInput(f"{file.name} is damaged; run the analysis again") from error
 
 
 def user_folder() -> Path:

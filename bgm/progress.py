@@ -106,20 +106,17 @@ def unheard(step: Step) -> None:
     """Ignore the step."""
 
 
-class Whole:
-    """Several studio calls reported as one."""
+def over(listen: Listener, start: float, end: float, remaining: Remaining | None = None) -> Listener:
+    """A listener for a call that takes a longer one from ``start`` to ``end`` (0..1).
 
-    def __init__(self, listen: Listener) -> None:
-        self._listen, self._remaining = listen, Remaining()
+    The call's own remaining time says nothing of the longer one's, which ``remaining`` estimates, if given.
+    """
 
-    def over(self, start: float, end: float) -> Listener:
-        """A listener for the call that takes the whole from ``start`` to ``end`` (0..1)."""
+    def inner(step: Step) -> None:
+        overall = start + (end - start) * step.overall
+        listen(replace(step, overall=overall, remaining=remaining(overall) if remaining else step.remaining))
 
-        def inner(step: Step) -> None:
-            overall = start + (end - start) * step.overall
-            self._listen(replace(step, overall=overall, remaining=self._remaining(overall)))
-
-        return inner
+    return inner
 
 
 class Stages:

@@ -25,7 +25,7 @@ from bgm.media.probe import MediaInfo, probe
 from bgm.media.remux import RemuxOptions, check_output, encode_audio, remux
 from bgm.mix.plan import MixPlan, MixReport, MixSettings, Placement
 from bgm.music import direction
-from bgm.progress import Listener, Stages, Whole, silent, unheard
+from bgm.progress import Listener, Remaining, Stages, over, silent, unheard
 from bgm.project import Project
 from bgm.settings import Settings
 from bgm.speech.subtitle_file import to_srt
@@ -236,12 +236,12 @@ def make(
     saved: Callable[[], object] = lambda: None,
 ) -> Rendered:
     """Analyze, compose and render as one call; ``saved`` is called when the project has all of another step's work."""
-    whole = Whole(listen)
-    project = analyze(project, whole.over(0.0, 0.7))
+    whole = Remaining()
+    project = analyze(project, over(listen, 0.0, 0.7, whole))
     saved()
-    project = compose(project, whole.over(0.7, 0.85))
+    project = compose(project, over(listen, 0.7, 0.85, whole))
     saved()
-    return render(project, out, whole.over(0.85, 1.0), overwrite=overwrite)
+    return render(project, out, over(listen, 0.85, 1.0, whole), overwrite=overwrite)
 
 
 @contextmanager

@@ -17,8 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from bgm.errors import BadInput
-from bgm.files import write_text
+from bgm.files import read_noted, write_text
 from bgm.speech.utterances import Span, Timed, evenly
 from bgm.timeline import MAX_SECONDS, Utterance
 
@@ -136,13 +135,7 @@ def save(file: Path, words: Sequence[Timed]) -> None:
 
 def load(file: Path) -> tuple[Timed, ...]:
     """Load the words from ``file``; none if there is no file. Raises BadInput if it is damaged."""
-    try:
-        noted = _schema().validate_json(file.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        return ()
-    except ValueError as error:
-        raise BadInput(f"{file.name} is damaged; run the analysis again") from error
-    return tuple(Timed(*word) for word in noted)
+    return tuple(Timed(*word) for word in read_noted(file, _schema) or ())
 
 
 @lru_cache(maxsize=1)

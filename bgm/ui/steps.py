@@ -9,7 +9,7 @@ from pathlib import Path
 from bgm import engines, studio
 from bgm import project as projects
 from bgm.errors import BadInput
-from bgm.progress import Listener, Step
+from bgm.progress import Listener, over
 from bgm.project import Project
 from bgm.ui import records
 from bgm.ui.jobs import Queue
@@ -49,8 +49,8 @@ def compose(project: Project, options: StepOptions, listen: Listener) -> Project
     project = _read(project, listen)
     if project.duration > PREVIEW_AT_ONCE_SECONDS:
         return studio.compose(project, listen, options.segments, another=options.another)
-    project = studio.compose(project, _over(listen, 0, _MUSIC_SHARE), options.segments, another=options.another)
-    return preview(project, options, _over(listen, _MUSIC_SHARE, 1))
+    project = studio.compose(project, over(listen, 0, _MUSIC_SHARE), options.segments, another=options.another)
+    return preview(project, options, over(listen, _MUSIC_SHARE, 1))
 
 
 def preview(project: Project, options: StepOptions, listen: Listener) -> Project:
@@ -101,7 +101,7 @@ def made_by(kind: str, project: Project, options: StepOptions) -> tuple[str, ...
 
 def _read(project: Project, listen: Listener) -> Project:
     """With the emotions of the words that were changed."""
-    return studio.read_emotions(project, _over(listen, 0, 0)) if studio.unread(project) else project
+    return studio.read_emotions(project, over(listen, 0, 0)) if studio.unread(project) else project
 
 
 def _with_current_music(project: Project, listen: Listener) -> tuple[Project, Listener]:
@@ -111,9 +111,9 @@ def _with_current_music(project: Project, listen: Listener) -> tuple[Project, Li
         lacking = studio.stale(project)
         if not lacking:
             break
-        studio.compose(project, _over(listen, done, _COMPOSED), lacking)
+        studio.compose(project, over(listen, done, _COMPOSED), lacking)
         project, done = projects.load(project.folder, project.settings), _COMPOSED
-    return project, _over(listen, done, 1)
+    return project, over(listen, done, 1)
 
 
 STEPS: dict[str, tuple[Queue, Work]] = {
@@ -148,12 +148,3 @@ def _result_path(project: Project) -> Path:
     except BadInput:
         return out.with_suffix(".mkv")
     return out
-
-
-def _over(listen: Listener, start: float, end: float) -> Listener:
-    """Map a call's whole onto a part of a longer one; the remaining time of a part says nothing of the whole."""
-
-    def inner(step: Step) -> None:
-        listen(replace(step, overall=start + (end - start) * step.overall))
-
-    return inner
