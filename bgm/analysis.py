@@ -161,7 +161,8 @@ def _transcribe(project: Project, info: MediaInfo, stages: Stages) -> Project:
     speech = activity(project).speech
     subtitles = find(project.video_path, settings.subtitles, partial(has_text_track, speech=speech))
     given = fingerprint(subtitles) if subtitles else None
-    key = digest("words", _state(project, "separate"), *_recognition(project), given)
+    recognition = settings.transcriber, settings.language, settings.initial_prompt
+    key = digest("words", _state(project, "separate"), *recognition, given)
 
     def work() -> Project:
         from bgm.speech import words
@@ -200,11 +201,6 @@ def _show(project: Project, heard: tuple[Utterance, ...]) -> None:
     """Save what has been transcribed so far, if there is no timeline yet; this does not finish the step."""
     if project.timeline is None:
         projects.update(project, lambda now: replace(now, utterances=heard))
-
-
-def _recognition(project: Project) -> tuple[str | None, ...]:
-    s = project.settings
-    return s.transcriber, s.language, s.initial_prompt
 
 
 def _in_english(project: Project, transcript: Transcript, recording: Recording, progress: Progress) -> Transcript:
@@ -290,14 +286,10 @@ def _with_decisions(fresh: Timeline, old: tuple[Segment, ...], seed: int | str) 
     seeded = tuple(replace(s, seed=seed_of(seed, s.id)) for s in fresh.segments)
     timeline = Timeline(fresh.duration, seeded)
     kept = [s for s in old if s.source == "user" or s.locked]
-    unmoved = [s for s in old if s not in kept and any((s.start, s.end) == (n.start, n.end) for n in seeded)]
-    emotions = {(n.start, n.end): n for n in seeded}
-    refreshed = [replace(s, **_reading(emotions[s.start, s.end])) for s in unmoved]
+    same = {(n.start, n.end): n for n in seeded}
+    unmoved = [(s, same[s.start, s.end]) for s in old if s not in kept and (s.start, s.end) in same]
+    refreshed = [replace(s, emotion=n.emotion, confidence=n.confidence, seed=n.seed) for s, n in unmoved]
     return overlay(timeline, sorted([*kept, *refreshed], key=lambda s: s.start))
-
-
-def _reading(segment: Segment) -> dict[str, Any]:
-    return {"emotion": segment.emotion, "confidence": segment.confidence, "seed": segment.seed}
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,11 +309,7 @@ def _once(project: Project, stages: Stages, step: _Step, work: Callable[[], Proj
     if step.is_done(project):
         stages.skip(step.name)
         return project
-    return _done(work() or project, stages, step)
-
-
-def _done(project: Project, stages: Stages, step: _Step) -> Project:
-    return _finished(project.save(), stages, step)
+    return _finished((work() or project).save(), stages, step)
 
 
 def _finished(project: Project, stages: Stages, step: _Step) -> Project:

@@ -141,17 +141,14 @@ def explain(error: BaseException, folders: list[Path]) -> tuple[str, int]:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror, 1
     if isinstance(error, MemoryError):
         return "there is not enough memory", 1
-    return f"an unexpected failure ({type(error).__name__}: {_first_line(error)}); --debug shows where", 1
+    first_line = (str(error).splitlines() or ["no message"])[0][:200]
+    return f"an unexpected failure ({type(error).__name__}: {first_line}); --debug shows where", 1
 
 
 def _is_full(folder: Path) -> bool:
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     return shutil.disk_usage(folder).free < _NO_SPACE_BYTES
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or ["no message"])[0][:200]
 
 
 def as_json(result: dict[str, Any] | list[dict[str, Any]]) -> str:

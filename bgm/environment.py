@@ -24,10 +24,6 @@ from bgm.settings import Device, Settings
 PREFIX = "BGM_"
 
 
-def _expanded(path: Path) -> Path:
-    return path.expanduser()
-
-
 def _file(path: Path) -> Path:
     if not path.expanduser().is_file():
         raise ValueError("there is no such file")
@@ -61,7 +57,7 @@ def _address(address: str) -> str:
     return address.rstrip("/")
 
 
-Folder = Annotated[Path, AfterValidator(_expanded)]
+Folder = Annotated[Path, AfterValidator(Path.expanduser)]
 File = Annotated[Path, AfterValidator(_file)]
 
 

@@ -43,7 +43,8 @@ def beside(target: Path) -> Iterator[Path]:
     _open_parts.add(part)
     try:
         yield part
-        _flush_to_disk(part)
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
         part.replace(target)
     except BaseException:
         part.unlink(missing_ok=True)
@@ -129,11 +130,6 @@ def drop_open_parts() -> None:
 
 def _part_prefix(target: Path) -> str:
     return f"{PART_PREFIX}{hashlib.sha256(os.fsencode(target.name)).hexdigest()[:8]}-"
-
-
-def _flush_to_disk(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
 
 
 _SAMPLE_BYTES = 1 << 20

@@ -194,7 +194,7 @@ def compared(info: MediaInfo, written: Path, notes: list[str] | None = None) -> 
         lost = [_lost(name, before[name], after[name]) for name in before if after[name] < before[name]]
         lost += _lost_shapes(source, target) + _lost_records(info.path, written)
         kept = [_counted(name, min(before[name], after[name])) for name in before if after[name]]
-        missing = info.duration - _seconds(target)
+        missing = info.duration - (target.duration or 0) / av.time_base
     if missing > _SHORTER_SECONDS:
         lost.append(f"The finished file is {missing:.2f} s shorter than the source.")
     return Written((*(notes or ()), *lost), tuple(_kept(info, kept)))
@@ -239,14 +239,9 @@ def _things(container: InputContainer) -> Counter[str]:
     """The number of each kind (_NAMES) beside picture and audio."""
     found: Counter[str] = Counter(kind for stream in container.streams if (kind := _kind(stream)))
     found["chapter"] = len(container.chapters())
-    tagged = any("timecode" in {key.lower() for key in tags} for tags in _tags(container))
-    found["timecode"] = int(tagged)
+    tags = (container.metadata, *(stream.metadata for stream in container.streams))
+    found["timecode"] = int(any("timecode" in {key.lower() for key in own} for own in tags))
     return found
-
-
-def _tags(container: InputContainer) -> Iterator[dict[str, str]]:
-    yield container.metadata
-    yield from (stream.metadata for stream in container.streams)
 
 
 def _kind(stream: Stream) -> str | None:
@@ -280,10 +275,6 @@ def _lost_records(source: Path, target: Path) -> list[str]:
     """Records dropped by FFmpeg's muxer of .mov: .mp4 holds both."""
     lost = sorted(records_of(source) - records_of(target))
     return [f"This kind of file can't hold the picture's {name} record; .mp4 can." for name in lost]
-
-
-def _seconds(container: InputContainer) -> float:
-    return (container.duration or 0) / av.time_base
 
 
 def _kept(info: MediaInfo, counted: list[str]) -> Iterator[str]:

@@ -52,13 +52,9 @@ def speech_spans(audio: Path, progress: Progress = silent) -> Spans:
         progress(1.0, "silent")
         return ()
     gain = 10 ** ((TARGET_DB - level) / 20) if level < QUIET_DB else 1.0
-    duration = _seconds(audio)
+    duration = float(soundfile.info(str(audio)).duration)
     with _one_thread():
         return tuple(_spans(_events(audio, gain, duration, progress), duration))
-
-
-def _seconds(audio: Path) -> float:
-    return float(soundfile.info(str(audio)).duration)
 
 
 def _level_db(audio: Path, progress: Progress) -> float:

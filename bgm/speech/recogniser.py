@@ -15,7 +15,7 @@ from bgm.engines import EngineOptions, Translator
 from bgm.progress import Progress, Tick, attended, part, silent
 from bgm.speech.hearing import Ear, Model, Spoken, main_language, notes, phrased
 from bgm.speech.language import UNKNOWN
-from bgm.speech.utterances import Recording, Spans, Timed, Transcript, lay_out
+from bgm.speech.utterances import Recording, Timed, Transcript, lay_out
 from bgm.timeline import Utterance
 
 GPU_GB = {"large-v3": 10, "medium": 5, "small": 2, "base": 1, "tiny": 1}
@@ -127,7 +127,8 @@ class Recogniser(Translator, ABC):
         The spoken language may differ from the subtitles': it is detected from the audio. A line without detected
         speech gets no translation. Raises like :meth:`transcribe`.
         """
-        audible = [u for u in utterances if not u.english and _overlaps(u, recording.speech)]
+        foreign = [u for u in utterances if not u.english]
+        audible = [u for u in foreign if any(start < u.end and u.start < end for start, end in recording.speech)]
         if recording.audio is None or not audible:
             return tuple(utterances)
         ear = self._ear(recording.audio, part(progress, 0.0, 0.1))
@@ -151,7 +152,3 @@ class Recogniser(Translator, ABC):
         """A model of another size, if this one can't translate (turbo)."""
         names = translators(self.name, self._options.offline)
         return next((self._model(name, lambda fraction, note="": tick()) for name in names), None)
-
-
-def _overlaps(u: Utterance, speech: Spans) -> bool:
-    return any(start < u.end and u.start < end for start, end in speech)

@@ -83,7 +83,8 @@ class Spleeter(Separator):
         loaded = self.loaded(part(progress, 0.0, 0.1))
         total, heard = audio.length(source), _Heard.of(source)
         with _few_threads(), audio.writer(vocals, len(heard.channels)) as out:
-            for block in unet.separated(_stereo(source, heard, part(progress, 0.1, 1.0)), loaded, total):
+            blocks = audio.told(source, part(progress, 0.1, 1.0), _NOTE, audio.SAMPLE_RATE)
+            for block in unet.separated(map(heard.given, blocks), loaded, total):
                 out.write(heard.placed(block))
 
     def loaded(self, progress: Progress) -> Loaded[unet.Model]:
@@ -149,11 +150,6 @@ class _Heard:
         if sum(self.channels) == 1:
             block = block.mean(axis=1, keepdims=True) * np.array(self.channels, np.float32)
         return block / np.float32(self.gain)
-
-
-def _stereo(source: Path, heard: _Heard, progress: Progress) -> Iterator[audio.Audio]:
-    """The audio in blocks, as input of the networks; reports progress as it is read."""
-    yield from map(heard.given, audio.told(source, progress, _NOTE, audio.SAMPLE_RATE))
 
 
 @contextmanager

@@ -163,13 +163,15 @@ def convert(checkpoints: Mapping[str, Path], target: Path) -> None:
 
     Raises EngineUnavailable for a file that is damaged or holds another model.
     """
+    import torch
     from safetensors.torch import save_file
 
     tensors = {}
     for stem, checkpoint in checkpoints.items():
         arrays = _unpickled(checkpoint)
         _check({name: np.shape(array) for name, array in arrays.items()}, checkpoint)
-        tensors.update({f"{stem}.{name}": _tensor(arrays[name]) for name, _ in _shapes()})
+        own = {name: np.ascontiguousarray(arrays[name], np.float32) for name, _ in _shapes()}
+        tensors.update({f"{stem}.{name}": torch.from_numpy(array) for name, array in own.items()})
     target.parent.mkdir(parents=True, exist_ok=True)
     with beside(target) as part:
         save_file(tensors, part)
@@ -186,12 +188,6 @@ def _unpickled(checkpoint: Path) -> dict[str, Any]:
             return dict(torch.load(checkpoint, map_location="cpu", weights_only=True))
         except Exception as error:  # a damaged pickle may raise almost anything
             raise EngineUnavailable(f"{checkpoint} is damaged: put Spleeter's own file in its place") from error
-
-
-def _tensor(array: Any) -> Tensor:
-    import torch
-
-    return torch.from_numpy(np.ascontiguousarray(array, np.float32))
 
 
 def _check(found: Mapping[str, tuple[int, ...]], file: Path) -> None:
