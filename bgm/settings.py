@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Literal, get_args, get_type_hints
 
 from bgm.errors import BadInput
-from bgm.timeline import SEEDS, Style
+from bgm.timeline import PROMPT_LENGTH, SEEDS, Style
 
 LOUDNESS_PRESETS = {"youtube": -14.0, "apple": -16.0, "ebu": -23.0}
 """Target integrated loudness of the platforms, LUFS (EBU R 128; Apple Podcasts; YouTube's normalisation)."""
@@ -52,6 +52,8 @@ class Card:
     unit: str = ""
     pattern: str = ""
     """Of a text."""
+    longest: int = 0
+    """Maximum characters of a text; 0: no limit."""
     called: str = ""
     """What the text must be, for error messages."""
     engine: str = ""
@@ -135,8 +137,9 @@ class Settings:
         help="what all of the music shall be, in your own words: key, tempo, instruments, moods",
         group="music",
         metavar="WORDS",
-        pattern=r"[^\x00-\x1f]{0,500}",
-        called="a text of at most 500 characters in one line",
+        pattern=r"[^\x00-\x1f]*",
+        longest=PROMPT_LENGTH,
+        called="a text in one line",
         on_page=True,
     )
     lora: str | None = _card(
@@ -244,7 +247,7 @@ class Setting:
             whole = "a whole number from " if float not in self.types else ""
             choices.append(f"{whole}{bounds[0]:.10g} to {bounds[1]:.10g} {card.unit}".strip())
         elif not card.words:
-            choices.append(card.called or "a text")
+            choices.append((card.called or "a text") + (f", at most {card.longest} characters" if card.longest else ""))
         return " or ".join(filter(None, (", ".join(choices[:-1]), choices[-1])))
 
     def read(self, text: str) -> Any:
@@ -274,7 +277,10 @@ class Setting:
         card = self.card
         if bounds and re.fullmatch("[1-9][0-9]{0,8}", text):
             return bounds[0] <= int(text) <= bounds[1]
-        return text in card.words if card.words else re.fullmatch(card.pattern or "(?s:.*)", text) is not None
+        if card.words:
+            return text in card.words
+        is_short = not card.longest or len(text) <= card.longest
+        return is_short and re.fullmatch(card.pattern or "(?s:.*)", text) is not None
 
 
 def _settings() -> dict[str, Setting]:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args, get_type_hints
 
 MAX_SECONDS = 24 * 3600.0
 """The longest video taken; a damaged or hostile file may claim to last years."""
@@ -24,6 +24,8 @@ SEEDS = (0, 2**32 - 1)
 
 FADES, PAGE_FADES = (0, 60), (0, 10)
 """Least and most seconds, and what the page offers; no fade is longer than its segment."""
+PROMPT_LENGTH = 500
+"""Most characters of a description of music that is typed on the page."""
 
 
 class Emotion(StrEnum):
@@ -88,31 +90,55 @@ class Take:
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
 
+def _card(help: str, default: Any, **known: Any) -> Any:
+    return field(default=default, metadata={"help": help, **known})
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of the timeline with one emotion; ``chosen`` is the id of one of ``takes``, or None.
+    """A stretch of the timeline with one emotion; each field carries what it means and may be.
 
-    A number's ``bounds`` hold wherever it comes from (``called`` so in messages), ``page_bounds`` on the page.
+    A number's ``bounds`` hold wherever it comes from (``called`` so in messages), ``page_bounds`` on the page, as does
+    ``longest``, the most characters of a text.
     """
 
-    id: str
-    start: float
-    end: float
-    emotion: Emotion
-    confidence: float = field(default=1.0, metadata={"called": "confidence", "bounds": (0, 1)})
-    source: Source = "auto"
-    prompt: str = ""
-    seed: int = field(default=0, metadata={"called": "seed", "bounds": SEEDS})
-    gain_db: float = field(default=0.0, metadata={"called": "gain", "bounds": (-60, 24), "page_bounds": (-24, 12)})
-    locked: bool = False
-    silent: bool = False
-    chosen: str | None = None
-    takes: tuple[Take, ...] = ()
-    style: Style | None = None
-    """Of the music here; None is the whole video's."""
-    fade_in: float = field(default=0.0, metadata={"called": "fade in", "bounds": FADES, "page_bounds": PAGE_FADES})
-    """Seconds in which the music comes up from silence; 0: it joins the music before it."""
-    fade_out: float = field(default=0.0, metadata={"called": "fade out", "bounds": FADES, "page_bounds": PAGE_FADES})
+    id: str = field(metadata={"help": "names the segment in the shell", "may_be": "letters, digits, `-` and `_`"})
+    start: float = field(metadata={"help": "seconds"})
+    end: float = field(metadata={"help": "seconds"})
+    emotion: Emotion = field(metadata={"help": "what the music expresses"})
+    confidence: float = _card(
+        "the model's confidence in this emotion over all speech of the segment; 1 if a person set it",
+        1.0,
+        called="confidence",
+        bounds=(0, 1),
+    )
+    source: Source = field(default="auto", metadata={"help": "`user` segments survive a new analysis"})
+    prompt: str = _card("your own description of the music; empty: the emotion's", "", longest=PROMPT_LENGTH)
+    seed: int = _card("another seed, another take", 0, called="seed", bounds=SEEDS)
+    gain_db: float = _card(
+        "gain of this segment's music in dB", 0.0, called="gain", bounds=(-60, 24), page_bounds=(-24, 12)
+    )
+    locked: bool = _card("its takes are not changed", False)
+    silent: bool = _card("no music here", False)
+    chosen: str | None = _card("`id` of the take in use", None)
+    takes: tuple[Take, ...] = _card(
+        "`id` (digest of all the take's inputs), `engine`, `seed`, `file` (in `takes/`)", (), may_be="list"
+    )
+    style: Style | None = field(default=None, metadata={"help": "of the music here; null: the video's"})
+    fade_in: float = _card(
+        "seconds in which the music comes up from silence; 0: it joins the music before it",
+        0.0,
+        called="fade in",
+        bounds=FADES,
+        page_bounds=PAGE_FADES,
+    )
+    fade_out: float = _card(
+        "seconds in which the music goes down to silence; 0: it joins the music after it",
+        0.0,
+        called="fade out",
+        bounds=FADES,
+        page_bounds=PAGE_FADES,
+    )
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
@@ -127,8 +153,29 @@ class Segment:
         return next((take for take in self.takes if take.id == self.chosen), None)
 
 
-BOUNDED: Mapping[str, Mapping[str, Any]] = {f.name: f.metadata for f in fields(Segment) if "bounds" in f.metadata}
+CARDS: Mapping[str, Mapping[str, Any]] = {f.name: f.metadata for f in fields(Segment)}
+BOUNDED: Mapping[str, Mapping[str, Any]] = {name: card for name, card in CARDS.items() if "bounds" in card}
 """The numbers of a segment that have bounds, and what their fields say of them."""
+_TYPES = {float: "number", str: "text", bool: "true or false", type(None): "null"}
+
+
+def table() -> str:
+    """The fields of a segment as the Markdown table of docs/project.md."""
+    rows = ["| field | may be | meaning |", "|---|---|---|"]
+    for name, hint in ((name, get_type_hints(Segment)[name]) for name in CARDS):
+        card = CARDS[name]
+        may_be = card.get("may_be") or " or ".join(_in_words(part, card) for part in get_args(hint) or (hint,))
+        rows.append(f"| `{name}` | {may_be} | {card['help']} |")
+    return "\n".join(rows)
+
+
+def _in_words(part: Any, card: Mapping[str, Any]) -> str:
+    """Of a type, or of one that is part of a union or literal."""
+    if "bounds" in card:
+        return "{} to {}".format(*card["bounds"])
+    if isinstance(part, str):
+        return f"`{part}`"
+    return _TYPES[part] if part in _TYPES else f"one of {', '.join(part)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bgm import project as projects
+from bgm import timeline
 from bgm.errors import BadInput
 from bgm.files import fingerprint, has_fingerprint
 from bgm.project import EngineUse, Project
@@ -84,9 +85,10 @@ def test_where_models_run_is_the_machines_and_not_the_projects(project: Project)
     assert (loaded.settings.device, loaded.settings.offline, loaded.settings.takes) == ("cpu", True, 2)
 
 
-def test_the_docs_list_the_settings() -> None:
+def test_the_docs_list_the_settings_and_the_fields_of_a_segment() -> None:
     text = (Path(__file__).resolve().parents[1] / "docs" / "project.md").read_text(encoding="utf-8")
     assert table() in text, "put bgm.settings.table() into docs/project.md"
+    assert timeline.table() in text, "put bgm.timeline.table() into docs/project.md"
 
 
 @pytest.mark.parametrize(

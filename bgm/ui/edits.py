@@ -13,12 +13,11 @@ from typing import Any
 
 from bgm.errors import BadInput
 from bgm.settings import Settings
-from bgm.timeline import BOUNDED, Emotion, Style, Timeline, Utterance
+from bgm.timeline import BOUNDED, PROMPT_LENGTH, Emotion, Style, Timeline, Utterance
 from bgm.ui import preferences
 
 Gesture = Mapping[str, Any]
 UNDO_DEPTH = 200
-PROMPT_LENGTH = 500
 MAX_SEGMENTS = 2000
 """Up to which an edit may add one; each edit reads and writes them all."""
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import gradio as gr
 
+from bgm.snapshots import NAME_LENGTH
 from bgm.speech.lines import LEAST_SECONDS
 from bgm.timeline import EMOTIONS, MIN_LENGTH, Emotion
 from bgm.ui import preferences
@@ -105,7 +106,7 @@ def head() -> str:
     All our modules are fetched while Gradio loads its own, so that none waits for the one that imports it.
     """
     known: dict[str, Any] = {"prefix": PREFIX, "languages": LANGUAGES, "controls": preferences.controls()}
-    known |= {"emotions": EMOTIONS, "min_length": MIN_LENGTH, "line_seconds": LEAST_SECONDS}
+    known |= {"emotions": EMOTIONS, "min_length": MIN_LENGTH, "line_seconds": LEAST_SECONDS, "name_length": NAME_LENGTH}
     styles = "".join(f'<link rel="stylesheet" href="{PREFIX}/static/{name}">' for name in _STYLES)
     modules = (path.relative_to(_FOLDER).as_posix() for path in sorted(_FOLDER.rglob("*.js")) if path.name != _FIRST)
     early = "".join(f'<link rel="modulepreload" href="{PREFIX}/static/{name}">' for name in modules)

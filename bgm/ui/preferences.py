@@ -10,7 +10,7 @@ from bgm import engines
 from bgm.engines import Stage
 from bgm.errors import BadInput
 from bgm.settings import AUTO, SETTINGS, Setting, Settings
-from bgm.timeline import BOUNDED
+from bgm.timeline import BOUNDED, CARDS
 
 NAMES = tuple(name for name, setting in SETTINGS.items() if setting.card.on_page)
 
@@ -24,7 +24,8 @@ def changed(settings: Settings, changes: Mapping[str, object]) -> Settings:
 
 
 def controls() -> dict[str, dict[str, Any]]:
-    """What the page's controls offer, by setting (and by the segment's field): ``choices``, or ``min`` and ``max``."""
+    """What the page's controls offer, by setting (and by the segment's field): ``choices``, ``min`` and
+    ``max``, or a text's ``longest``."""
     offered: dict[str, dict[str, Any]] = {}
     for name in NAMES:
         card = SETTINGS[name].card
@@ -33,8 +34,12 @@ def controls() -> dict[str, dict[str, Any]]:
             offered[name] = {"choices": _choices(SETTINGS[name])}
         elif bounds:
             offered[name] = {"min": bounds[0], "max": bounds[1]}
+        elif card.longest:
+            offered[name] = {"longest": card.longest}
     of_segments = {name: known.get("page_bounds", known["bounds"]) for name, known in BOUNDED.items()}
-    return {**offered, "segment": {name: {"min": low, "max": high} for name, (low, high) in of_segments.items()}}
+    numbers = {name: {"min": low, "max": high} for name, (low, high) in of_segments.items()}
+    texts = {name: {"longest": known["longest"]} for name, known in CARDS.items() if "longest" in known}
+    return {**offered, "segment": numbers | texts}
 
 
 def _checked(setting: Setting, value: object) -> Any:

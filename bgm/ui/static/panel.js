@@ -91,7 +91,7 @@ function origins(segment) {
 }
 
 function fields() {
-  const prompt = h('textarea', { rows: '2', maxlength: '500', placeholder: t('prompt_hint') });
+  const prompt = h('textarea', { rows: '2', maxlength: controls.segment.prompt.longest, placeholder: t('prompt_hint') });
   const read = h('p', { class: 'note wide read', role: 'status' });
   const { seed: { min, max }, gain_db: level } = controls.segment;
   const seed = h('input', { type: 'number', min, max, step: '1' });

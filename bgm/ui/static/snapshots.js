@@ -3,7 +3,7 @@ import { button, h, reconcile, setText } from './dom.js';
 import { ask, isBusy, say, store, subscribe } from './store.js';
 import { language, t } from './texts.js';
 
-const LONGEST = 60;
+const LONGEST = window.bgm.name_length;
 
 export function snapshotsRoom() {
   const name = h('input', { type: 'text', maxlength: LONGEST, 'aria-label': t('snapshot_name') });

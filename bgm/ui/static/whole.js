@@ -11,7 +11,7 @@ const { min, max } = controls.seed;
 export function wholeRoom() {
   const style = choice('style', styleName);
   const energy = choice('energy', (own) => t(`energy_${own}`));
-  const words = h('input', { type: 'text', maxlength: '500', placeholder: t('words_hint') });
+  const words = h('input', { type: 'text', maxlength: controls.words.longest, placeholder: t('words_hint') });
   const read = h('p', { class: 'note read', role: 'status' });
   const piece = h('input', { type: 'number', min, max, step: '1', placeholder: t('own_piece') });
   const shuffle = button('dice', t('shuffle'), () => save('seed', Math.floor(Math.random() * (max + 1))), { text: t('shuffle') });
