@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import shutil
 import signal
 import socket
 import sys
@@ -17,14 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from bgm.errors import BgmError
-from bgm.files import drop_open_parts
+from bgm.files import drop_open_parts, is_full
 from bgm.progress import Listener, Step, unheard
 
 STOP_WITHIN_S = 1.5
 """A native call that doesn't return within this time after Ctrl-C is ended with the process."""
 INTERRUPTED = 130
 _LINE_EVERY_S = 2.0
-_NO_SPACE_BYTES = 1 << 20
 
 
 @contextmanager
@@ -133,7 +131,7 @@ def explain(error: BaseException, folders: list[Path]) -> tuple[str, int]:
         return "stopped; the same command resumes", INTERRUPTED
     if isinstance(error, BgmError):
         return str(error), error.exit_code
-    full = next((folder for folder in folders if _is_full(folder)), None)
+    full = next((folder for folder in folders if is_full(folder)), None)
     if full is not None or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
         where = full or getattr(error, "filename", None)
         return f"the disk is full{f': {where}' if where else ''}; what was finished is kept, nothing half-written", 1
@@ -143,12 +141,6 @@ def explain(error: BaseException, folders: list[Path]) -> tuple[str, int]:
         return "there is not enough memory", 1
     first_line = (str(error).splitlines() or ["no message"])[0][:200]
     return f"an unexpected failure ({type(error).__name__}: {first_line}); --debug shows where", 1
-
-
-def _is_full(folder: Path) -> bool:
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    return shutil.disk_usage(folder).free < _NO_SPACE_BYTES
 
 
 def as_json(result: dict[str, Any] | list[dict[str, Any]]) -> str:

@@ -12,6 +12,7 @@ import logging
 import os
 import random
 import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -77,6 +78,12 @@ def full_disk_told() -> Iterator[None]:
         raise BgmError(
             "the server's disk is full at the moment; what was finished is kept, please try again later"
         ) from error
+
+
+def is_full(folder: Path) -> bool:
+    """Whether the disk of ``folder`` (there or not) has no room for more than a megabyte."""
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    return shutil.disk_usage(there).free < 1 << 20
 
 
 def write_text(target: Path, text: str) -> None:

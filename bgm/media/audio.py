@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy.typing as npt
 import soundfile
 
 from bgm.errors import BadInput
+from bgm.files import is_full
 from bgm.progress import Progress
 
 SAMPLE_RATE = 48_000
@@ -36,8 +36,6 @@ _MUCH_CANCELLED = 0.25
 window of a hundred, an out-of-phase voice at the level of centred music in most."""
 _MIXES = np.array([[0.5, 0.5], [0.5, -0.5], [1.0, 0.0], [0.0, 1.0]], np.float32)
 """Weights of left and right in the mono mix: the mean; where that cancels, half the difference, or one channel."""
-
-_NO_SPACE_BYTES = 1 << 20
 
 Audio = npt.NDArray[np.float32]
 """(frames, channels), -1..1."""
@@ -216,6 +214,6 @@ def writer(path: Path, channel_count: int = 2, *, subtype: str = "PCM_24") -> It
         with soundfile.SoundFile(str(path), "w", SAMPLE_RATE, channel_count, subtype=subtype, **form) as file:
             yield file
     except (soundfile.LibsndfileError, AssertionError) as error:
-        if shutil.disk_usage(path.parent).free < _NO_SPACE_BYTES:
+        if is_full(path.parent):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path.parent)) from error
         raise

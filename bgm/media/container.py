@@ -19,8 +19,10 @@ from av.stream import Discard, Disposition, Stream
 from av.video.stream import VideoStream
 
 from bgm.progress import Progress
+from bgm.settings import MOST_TRACKS
 
-MAX_STREAMS = 64
+MAX_STREAMS = MOST_TRACKS
+"""FFmpeg stops there, so that a file with as many may have more."""
 MAX_PIXELS = 1 << 26
 """Of one picture: eight times 4K, twice 8K 360° video (8192 × 4096). More is a broken or hostile file."""
 OPEN_SECONDS, READ_SECONDS = 30.0, 60.0
