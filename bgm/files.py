@@ -80,10 +80,14 @@ def full_disk_told() -> Iterator[None]:
         ) from error
 
 
+def free_bytes(folder: Path) -> int:
+    """Of the disk of ``folder``, which need not exist yet."""
+    return shutil.disk_usage(next(place for place in (folder, *folder.absolute().parents) if place.exists())).free
+
+
 def is_full(folder: Path) -> bool:
-    """Whether the disk of ``folder`` (there or not) has no room for more than a megabyte."""
-    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-    return shutil.disk_usage(there).free < 1 << 20
+    """Whether less than a megabyte is free."""
+    return free_bytes(folder) < 1 << 20
 
 
 def write_text(target: Path, text: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-import shutil
 import threading
 import time
 from collections.abc import Callable, Hashable, Mapping
@@ -19,6 +18,7 @@ from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from bgm.errors import EngineUnavailable
+from bgm.files import free_bytes
 from bgm.progress import Progress
 
 NOT_REACHABLE = "weights not reachable"
@@ -101,8 +101,7 @@ def _answers(address: str) -> bool:
 
 def need_room(folder: Path, size: int) -> None:
     """Raise EngineUnavailable when a disk has no room for ``size`` bytes more."""
-    there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
-    free = shutil.disk_usage(there).free
+    free = free_bytes(folder)
     if free < size:
         raise EngineUnavailable(f"{folder} has {in_words(free)} free, and {in_words(size)} are to be fetched")
 
