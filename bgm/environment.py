@@ -70,53 +70,61 @@ class Environment(BaseSettings):
 
     data: Folder = Field(default_factory=lambda: user_folder() / "page", description="folder of the page's projects")
     keep_hours: float = Field(
-        48, gt=0, allow_inf_nan=False, description="a project that nobody opened for so long is deleted"
+        48, gt=0, allow_inf_nan=False, description="hours after which an unopened project is deleted"
     )
-    max_mb: int = Field(2048, gt=0, description="largest upload, MiB")
-    max_minutes: float = Field(180, gt=0, allow_inf_nan=False, description="longest video")
-    max_waiting: int = Field(20, gt=0, description="jobs that may wait in one queue")
-    max_projects: int = Field(500, gt=0, description="projects on disk at one time")
-    max_project_mb: int = Field(20480, gt=0, description="files of one project, MiB: no step starts beyond it")
-    workers: int = Field(2, gt=0, le=64, description="analyses and renders at one time; music has a queue of its own")
-    music_workers: int = Field(1, gt=0, le=64, description="music jobs at one time: as many as GPUs paint")
+    max_mb: int = Field(2048, gt=0, description="largest upload in MiB")
+    max_minutes: float = Field(180, gt=0, allow_inf_nan=False, description="longest video in minutes")
+    max_waiting: int = Field(20, gt=0, description="jobs that may wait in each queue")
+    max_projects: int = Field(500, gt=0, description="projects on disk at a time")
+    max_project_mb: int = Field(
+        20480, gt=0, description="total size of a project's files in MiB; beyond it no step starts"
+    )
+    workers: int = Field(2, gt=0, le=64, description="analyses and renders at a time; music has its own queue")
+    music_workers: int = Field(1, gt=0, le=64, description="music jobs at a time; one per GPU")
 
     warm_up: bool = Field(
         True, description="load the engines when the first visitor comes, so that no video waits for a model"
     )
 
     auth: Annotated[SecretStr, AfterValidator(_pair)] | None = Field(
-        None, description="`name:password` that the page asks for"
+        None, description="login for the page, as `name:password`"
     )
-    auth_file: File | None = Field(None, description="a file with one `name:password` a line, for several users")
+    auth_file: File | None = Field(None, description="file with one `name:password` per line, for several users")
 
     hosts: str | None = Field(
         None,
-        description="names that the page answers to behind a proxy, as `a.org,b.org`; default: any, but only "
-        "this machine's own when it listens on 127.0.0.1",
+        description="host names of the page behind a proxy, as `a.org,b.org`; default: any, but only this "
+        "machine's own when it listens on 127.0.0.1",
     )
 
-    device: Device = Field("auto", description="where models run")
-    offline: bool = Field(False, description="make no network call at all")
-    separator: Annotated[str, _engine(Stage.SEPARATE)] = Field("auto", description="engine of new projects: voice")
-    transcriber: Annotated[str, _engine(Stage.TRANSCRIBE)] = Field("auto", description="… transcript")
-    classifier: Annotated[str, _engine(Stage.CLASSIFY)] = Field("auto", description="… emotion")
-    music: Annotated[str, _engine(Stage.MUSIC)] = Field("auto", description="… music")
-    lora: str | None = Field(None, description="Riffusion's LoRA: hub id, file or `none`; `@0.8` may follow")
-    compile: bool = Field(False, description="torch.compile for Riffusion on a GPU: a slow start, then faster steps")
-    painter: Annotated[str, AfterValidator(_address)] | None = Field(
-        None, description="a painter elsewhere that has the GPU, as `http://host:8000` (`python -m bgm.painter`)"
+    device: Device = Field("auto", description="device that runs the models")
+    offline: bool = Field(False, description="make no network requests at all")
+    separator: Annotated[str, _engine(Stage.SEPARATE)] = Field(
+        "auto", description="default engine of new projects for the voice"
     )
-    painter_token: SecretStr | None = Field(None, description="the token that the painter asks for, on both sides")
+    transcriber: Annotated[str, _engine(Stage.TRANSCRIBE)] = Field("auto", description="… for the transcript")
+    classifier: Annotated[str, _engine(Stage.CLASSIFY)] = Field("auto", description="… for the emotions")
+    music: Annotated[str, _engine(Stage.MUSIC)] = Field("auto", description="… for the music")
+    lora: str | None = Field(None, description="Riffusion's LoRA: hub id, file or `none`; `@0.8` may follow")
+    compile: bool = Field(
+        False, description="use torch.compile for Riffusion on a GPU: slower to start, faster per step"
+    )
+    painter: Annotated[str, AfterValidator(_address)] | None = Field(
+        None,
+        description="address of a painter on a machine with a GPU, as `http://host:8000` (`python -m bgm.painter`)",
+    )
+    painter_token: SecretStr | None = Field(None, description="token that the painter requires; the same on both sides")
     soundfont: File | None = Field(
-        None, description="a `.sf2` or `.sf3` for the composer (else a fetched or installed one)"
+        None, description="`.sf2` or `.sf3` file for the composer (default: a fetched or installed one)"
     )
     weights: Folder = Field(
         default_factory=lambda: user_cache() / "weights",
-        description="weights joined from pip packages or converted; the hub's and Whisper's own files stay in theirs",
+        description="folder for weights joined from pip packages or converted; downloads from the hub and "
+        "Whisper's own files stay in their usual folders",
     )
 
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="of the page's log")
-    log_format: Literal["text", "json"] = Field("text", description="log lines as `key=value` or as JSON")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="level of the page's log")
+    log_format: Literal["text", "json"] = Field("text", description="format of the log: `key=value` or JSON")
     metrics: bool = Field(False, description="serve Prometheus metrics at `/metrics`")
 
     @property

@@ -72,18 +72,29 @@ def _card(default: Any, **known: Any) -> Any:
 class Settings:
     """Times in seconds; loudness in LUFS. Raises BadInput, in one sentence, for an invalid value."""
 
-    separator: str = _card(AUTO, help="who parts the voice", group="analysis", engine="separate", portable=False)
-    transcriber: str = _card(
-        AUTO, help="who hears the words", group="analysis", engine="transcribe", on_page=True, portable=False
+    separator: str = _card(
+        AUTO, help="engine that separates the voice", group="analysis", engine="separate", portable=False
     )
-    classifier: str = _card(AUTO, help="who reads the emotions", group="analysis", engine="classify", portable=False)
-    music: str = _card(AUTO, help="who makes the music", group="music", engine="music", on_page=True, portable=False)
+    transcriber: str = _card(
+        AUTO,
+        help="engine that transcribes the speech",
+        group="analysis",
+        engine="transcribe",
+        on_page=True,
+        portable=False,
+    )
+    classifier: str = _card(
+        AUTO, help="engine that classifies the emotions", group="analysis", engine="classify", portable=False
+    )
+    music: str = _card(
+        AUTO, help="engine that makes the music", group="music", engine="music", on_page=True, portable=False
+    )
     subtitles: str | None = _card(
-        None, help="an .srt or .vtt to use as the transcript", group="analysis", metavar="FILE", portable=False
+        None, help="an .srt or .vtt file to use as the transcript", group="analysis", metavar="FILE", portable=False
     )
     language: str | None = _card(
         None,
-        help="of the speech (default: detected)",
+        help="language of the speech (default: detected)",
         group="analysis",
         metavar="CODE",
         pattern="[a-z]{2,3}",
@@ -91,11 +102,11 @@ class Settings:
         on_page=True,
     )
     initial_prompt: str | None = _card(
-        None, help="names and words that Whisper should expect", group="analysis", metavar="WORDS", portable=False
+        None, help="names and terms that Whisper should expect", group="analysis", metavar="WORDS", portable=False
     )
     min_segment: float | Literal["auto"] = _card(
         AUTO,
-        help="shortest emotion that counts (ET-BGM's rule); auto is half the usual phrase, from 2 to 5",
+        help="shortest emotion that counts, as in ET-BGM (auto is half a typical phrase, 2 to 5 s)",
         group="analysis",
         metavar="SECONDS",
         words=(AUTO,),
@@ -109,7 +120,7 @@ class Settings:
     )
     seed: int | Literal["auto"] = _card(
         AUTO,
-        help="another seed, another piece; auto: the video's own",
+        help="each seed gives another piece (auto is derived from the video)",
         group="music",
         metavar="N",
         words=(AUTO,),
@@ -118,7 +129,7 @@ class Settings:
     )
     style: str = _card(
         AUTO,
-        help="of the music; auto chooses by the video",
+        help="style of the music (auto fits the video)",
         group="music",
         metavar="NAME",
         words=(AUTO, *Style),
@@ -126,7 +137,7 @@ class Settings:
     )
     energy: str = _card(
         AUTO,
-        help="of the music in the whole video; auto follows the speech",
+        help="energy of the music throughout (auto follows the speech)",
         group="music",
         metavar="NAME",
         words=(AUTO, *ENERGIES),
@@ -134,7 +145,7 @@ class Settings:
     )
     words: str = _card(
         "",
-        help="what all of the music shall be, in your own words: key, tempo, instruments, moods",
+        help="the music of the whole video in your own words: key, tempo, instruments, moods",
         group="music",
         metavar="WORDS",
         pattern=r"[^\x00-\x1f]*",
@@ -143,12 +154,12 @@ class Settings:
         on_page=True,
     )
     lora: str | None = _card(
-        None, help="for riffusion, @WEIGHT may follow", group="music", metavar="ID|FILE|none", portable=False
+        None, help="LoRA for riffusion; @WEIGHT may follow", group="music", metavar="ID|FILE|none", portable=False
     )
-    cuts: bool = _card(False, help="let the music land on the picture's cuts", group="music")
+    cuts: bool = _card(False, help="align the music with the picture's cuts", group="music")
     audio_track: str = _card(
         AUTO,
-        help="which sound track, from 1 in the file's order; mix: all; auto: one with speech",
+        help="audio track, numbered from 1 in file order (mix is all of them, auto the one with speech)",
         group="analysis",
         metavar="N|mix",
         words=(AUTO, EVERY_TRACK),
@@ -157,7 +168,7 @@ class Settings:
     )
     lufs: float | None = _card(
         LOUDNESS_PRESETS["youtube"],
-        help="loudness of the finished sound",
+        help="target loudness of the finished audio",
         group="mix",
         metavar="N",
         named={**LOUDNESS_PRESETS, "none": None},
@@ -168,26 +179,26 @@ class Settings:
     duck: bool = _card(True, help="lower the music under speech", group="mix", on_page=True)
     duck_depth_db: float | None = _card(
         None,
-        help="how far it is lowered (default: as far as this voice needs)",
+        help="how far to lower it (default: as far as this voice needs)",
         group="mix",
         metavar="DB",
         flag="duck-depth",
         bounds=(-40, 0),
         unit="dB",
     )
-    keep_original: bool = _card(False, help="keep the old sound as a second track", group="mix", on_page=True)
+    keep_original: bool = _card(False, help="keep the original audio as a second track", group="mix", on_page=True)
     subtitle_track: bool = _card(
-        False, help="put the transcript in as a subtitle track, shown when asked", group="mix", on_page=True
+        False, help="add the transcript as a subtitle track, off by default", group="mix", on_page=True
     )
     device: str = _card(
         AUTO,
-        help="where models run",
+        help="device that runs the models",
         group="machine",
         metavar="NAME",
         words=get_args(Device),
         portable=False,
     )
-    offline: bool = _card(False, help="make no network call", group="machine", portable=False)
+    offline: bool = _card(False, help="make no network requests", group="machine", portable=False)
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "strict": True}
 
