@@ -6,7 +6,7 @@ SI-SDR (Le Roux et al., 2019) of real speech mixed with music, before and after,
 the same model without the gate. The folders hold any sounds; files whose names differ in what follows the last - or _
 are one speaker. Without them the speech is ../shared/data/jfk.flac (else Debian's flite), the music two beds made by
 arithmetic and two pieces of our own composer, rendered with the soundfont that is installed. ``--thresholds`` prints
-what the whole mask and none gain at each level of background: the figures behind bgm/voice/background.py.
+what the whole mask and none gain at each level of background: the figures behind bgm/voice/separation.py.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from bgm.engines import Stage
 from bgm.progress import silent
 from bgm.speech.activity import speech_spans
 from bgm.timeline import Emotion
-from bgm.voice import background, unet
+from bgm.voice import separation, unet
 from bgm.voice.spleeter import Spleeter
 from testing.voice_sounds import RATE, Sound, level_db, load, mixed, music, read, si_sdr, write
 
@@ -139,7 +139,7 @@ def _bare(mix: Sound, engine: Spleeter) -> Sound:
 def _pauses(clean: Path, frames: int) -> np.ndarray:
     """Where nobody speaks within half a second."""
     moments = np.arange(frames) / RATE
-    return ~background.inside(speech_spans(clean), moments, 0.5)
+    return ~separation.inside(speech_spans(clean), moments, 0.5)
 
 
 def compare(speakers: Mapping[str, Sound], music_pieces: Mapping[str, Sound], folder: Path) -> None:
@@ -184,7 +184,7 @@ def thresholds(speakers: Mapping[str, Sound], music_pieces: Mapping[str, Sound],
             for ratio in THRESHOLD_RATIOS_DB:
                 mix = mixed(clean, _as_long(piece, len(clean)), ratio)
                 source = write(folder / "source.flac", mix)
-                level = background.measure(source, speech_spans(source), silent).overall_db
+                level = separation.measure(source, speech_spans(source), silent).overall_db
                 gain = si_sdr(_bare(mix, engine), clean) - si_sdr(mix, clean)
                 told = "" if level is None else f"{level:.1f}"
                 print(f"| {voice_name} | {name} | {ratio} | {told} | {gain:+.1f} |", flush=True)

@@ -19,8 +19,7 @@ from bgm.media import audio
 from bgm.media.signal import rising
 from bgm.progress import Progress, part
 from bgm.voice import unet
-from bgm.voice.background import Background, Curve, measure
-from bgm.voice.separation import Listen, Separation, Spans, copy_sound, write_silence
+from bgm.voice.separation import Background, Curve, Listen, Separation, Spans, copy_sound, measure, write_silence
 
 NO_SPEECH = "No speech was heard, so the video's own sound is left out; choose the separator “original” to keep it."
 UNSURE = (

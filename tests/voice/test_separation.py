@@ -9,8 +9,7 @@ import pytest
 
 from bgm.engines import EngineOptions
 from bgm.progress import silent
-from bgm.voice.background import measure
-from bgm.voice.separation import Original
+from bgm.voice.separation import Original, measure
 from bgm.voice.spleeter import PAD_SECONDS, opening
 from testing.voice_sounds import JFK_SPEECH, RATE, level_db, read, talk, write
 
