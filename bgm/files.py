@@ -167,21 +167,25 @@ def stream(*names: object) -> random.Random:
     return random.Random(int.from_bytes(hashlib.sha256(text.encode("utf-8")).digest()[:8], "big"))
 
 
+def sha256_of(path: Path) -> str:
+    """Of a file's content; kept in this process until the file's size or modification time changes."""
+    state = path.stat()
+    return _sha256_of(path, state.st_ino, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _sha256_of(path: Path, inode: int, size: int, modified_ns: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def fingerprint(path: Path) -> str:
     """Identify a file by its size and all its bytes: ``SIZE:32 hex digits``, equal only for equal files.
 
     The whole file is read (about a second for 500 MB), because an edit in the middle leaves size and both ends
-    unchanged, and a modification time neither survives a copy nor proves a change. The result is cached in this process
-    until size or modification time change.
+    unchanged, and a modification time neither survives a copy nor proves a change.
     """
-    state = path.stat()
-    return _fingerprint(path, state.st_ino, state.st_size, state.st_mtime_ns)
-
-
-@lru_cache(maxsize=256)
-def _fingerprint(path: Path, inode: int, size: int, modified_ns: int) -> str:
-    with path.open("rb") as file:
-        return f"{size}:{hashlib.file_digest(file, 'sha256').hexdigest()[:32]}"
+    return f"{path.stat().st_size}:{sha256_of(path)[:32]}"
 
 
 def has_fingerprint(path: Path, known: str) -> bool:

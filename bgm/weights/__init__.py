@@ -1,7 +1,7 @@
-"""The weights of every model: where they can be had, how large they are, who published them; checked before use.
+"""The weights of every model: sources, sizes and licences, verified before use.
 
-Ask for a model's :class:`Card`, then :func:`why_missing` whether it can be had and :func:`provide` it. Nothing here
-loads a model, and no code of a package that only carries weights is ever imported.
+Get a model's :class:`Card`, check with :func:`why_missing` that it is available, and :func:`provide` it. Nothing here
+loads a model, and packages that only contain weights are never imported.
 """
 
 from bgm.weights.cards import ENGINES, SENTIMENT_LORA, Card, card, card_for

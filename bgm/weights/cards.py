@@ -1,4 +1,4 @@
-"""The card of each model: title, licence, size, files, and where they come from, in order."""
+"""The card of each model: title, licence, size, files, and their sources in order of preference."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ ENGINES: Mapping[str, str | None] = {
     "mpnet": None,
     "soundfont": None,
 }
-"""What has weights of its own → the model that is meant where none is named."""
+"""The engines that have weights → the default model, if there are several."""
 SENTIMENT_LORA = "JD97/Riffusion_sentiment_LoRA"
 SMALL_SOUNDFONT = "musescore"
-"""Another font that can be had: ``soundfont:musescore``."""
+"""A smaller font that can be fetched: ``soundfont:musescore``."""
 SHOWN_SIZES = ("tiny", "base", "small", "medium", "large-v3", "turbo")
 """The multilingual sizes of Whisper that messages and the shell's help name."""
 
@@ -44,18 +44,18 @@ _WHISPER_BYTES = {
     "large-v3": 3_087_000_000,
     "turbo": 1_618_000_000,
 }
-"""About so large are OpenAI's checkpoints and their conversions; both are float16 for the most part."""
+"""Approximate sizes of OpenAI's checkpoints and their conversions; both are mostly float16."""
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A model's weights. ``key`` is the engine with the model behind a colon, where it has several."""
+    """A model's weights. ``key`` is ``ENGINE``, or ``ENGINE:MODEL`` if the engine has several."""
 
     key: str
     title: str
     licence: str
     size: int | None
-    """Bytes of a whole fetch, as published; None where only the hub knows."""
+    """Bytes to fetch in all, as published; None if only the hub knows."""
     files: tuple[File, ...]
     sources: tuple[Source, ...]
 
@@ -65,18 +65,18 @@ class Card:
 
     @property
     def is_file(self) -> bool:
-        """Whether the model is one file, and that file is what is asked for, not its folder."""
+        """Whether the model is a single file, which is used instead of its folder."""
         return self.engine in _SINGLE
 
 
 def card(key: str) -> Card:
-    """The card of ``ENGINE[:MODEL]``. Raises BadInput for an engine or a model that isn't one."""
+    """The card of ``ENGINE[:MODEL]``. Raises BadInput for an unknown engine or model."""
     engine, _, model = key.partition(":")
     return card_for(engine, model or None)
 
 
 def card_for(engine: str, model: str | None = None) -> Card:
-    """The card of an engine's model: one of the catalogue, a hub id, or the user's own folder or file."""
+    """The card of an engine's model: one from the catalogue, a hub id, or the user's own folder or file."""
     if engine not in ENGINES:
         raise BadInput(f"there are no weights of {engine!r}; choose {', '.join(ENGINES)}")
     model = model or ENGINES[engine]
@@ -101,7 +101,7 @@ def card_for(engine: str, model: str | None = None) -> Card:
 
 
 def _own(engine: str, path: Path) -> Card:
-    """What it lacks is told when it is asked for."""
+    """Missing files are reported when the model is asked for."""
     if engine == "whisper" and path.is_dir():
         raise BadInput(f"{path} is a folder; whisper takes a file ending in .pt")
     if engine not in _SINGLE and path.is_file():
@@ -110,7 +110,7 @@ def _own(engine: str, path: Path) -> Card:
 
 
 def _is_size(engine: str, model: str) -> bool:
-    """A name of the catalogue, which means the same whatever lies in the working directory."""
+    """Whether it is a name from the catalogue, which takes precedence over files in the working directory."""
     if engine == "soundfont":
         return model == SMALL_SOUNDFONT
     sizes = {"faster-whisper": faster_whisper_repositories, "whisper": whisper_addresses}.get(engine, dict)()
@@ -141,18 +141,18 @@ def _whisper(model: str) -> Card:
 
 
 def faster_whisper_repositories() -> Mapping[str, str]:
-    """Size → hub id, as the installed faster-whisper has them; empty when it isn't installed."""
+    """Size → hub id, from the installed faster-whisper; empty if it isn't installed."""
     return _models_of("faster_whisper", "utils.py")
 
 
 def whisper_addresses() -> Mapping[str, str]:
-    """Size → address, as the installed openai-whisper has them; empty when it isn't installed."""
+    """Size → address, from the installed openai-whisper; empty if it isn't installed."""
     return _models_of("whisper", "__init__.py")
 
 
 @lru_cache(maxsize=4)
 def _models_of(package: str, file: str) -> Mapping[str, str]:
-    """The table ``_MODELS``, read without importing: importing brings torch, and the question must be cheap."""
+    """The table ``_MODELS``, read without importing the package, which would import torch: this must be cheap."""
     spec = find_spec(package)
     if spec is None or spec.origin is None:
         return {}
@@ -163,7 +163,7 @@ def _models_of(package: str, file: str) -> Mapping[str, str]:
 
 
 def _named(engine: str) -> Card:
-    """The catalogue's card of an engine with one model."""
+    """The card of an engine with one model."""
     title, licence, size, *sources = _NAMED[engine]
     key = f"{engine}:{ENGINES[engine]}" if ENGINES[engine] else engine
     return Card(key, title, licence, size, _FILES[engine], tuple(sources))
@@ -276,13 +276,13 @@ _MUSESCORE = Card(
         ),
     ),
 )
-"""A third of the size; what Ogg Vorbis left of MuseScore's own font."""
+"""MuseScore's own font compressed with Ogg Vorbis: a third of the size of Fluid R3."""
 
 _FILES: Mapping[str, tuple[File, ...]] = {
     "faster-whisper": (
         File(("model.bin",)),
         File(("config.json",)),
-        # Without it faster-whisper would fetch a tokenizer of its own accord.
+        # Without it faster-whisper fetches a tokenizer by itself.
         File(("tokenizer.json",)),
         File(("vocabulary.json", "vocabulary.txt")),
         File(("preprocessor_config.json",), needed=False),
@@ -313,7 +313,7 @@ _FILES: Mapping[str, tuple[File, ...]] = {
     "mpnet": _MPNET,
     "soundfont": (_FLUID_R3,),
 }
-"""What makes a model of each engine whole."""
+"""The files of a complete model of each engine."""
 
 _NAMED: Mapping[str, tuple[str, str, int, *tuple[Source, ...]]] = {
     "spleeter": ("Spleeter 2stems", "MIT", _sum(_SPLEETER), _SPLEETER_IN_PIP),
@@ -324,7 +324,7 @@ _NAMED: Mapping[str, tuple[str, str, int, *tuple[Source, ...]]] = {
         Hub("j-hartmann/emotion-english-distilroberta-base"),
     ),
     "riffusion": ("Riffusion v1", "CreativeML OpenRAIL-M", 4_270_000_000, Hub("riffusion/riffusion-model-v1")),
-    # The hub lists its file with 521 bytes, which is room for no weights at all.
+    # The hub lists this file with 521 bytes, too few for any weights.
     "riffusion-lora": (
         "Riffusion sentiment LoRA",
         "MIT by its card",

@@ -1,8 +1,8 @@
 """Weights on the Hugging Face hub, in its own cache.
 
-A thin layer over huggingface_hub that adds what an engine choice needs: no network call at all for cached weights, and
+A thin layer over huggingface_hub that adds what choosing an engine requires: no network request for cached weights, and
 an answer within five seconds for the others. HF_ENDPOINT, HF_HUB_OFFLINE, HF_HUB_CACHE, HF_TOKEN and the proxy
-variables work as huggingface_hub documents them. Downloads go on where they were cut.
+variables work as huggingface_hub documents them. Interrupted downloads resume.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bgm.errors import EngineUnavailable
+from bgm.files import sha256_of
 from bgm.progress import Progress, each
 from bgm.weights import network
-from bgm.weights.network import PUBLISHED_S, Offer, digest_of, fetch
-from bgm.weights.sources import NOT_CACHED, File, alone
+from bgm.weights.network import PUBLISHED_S, Offer, fetch
+from bgm.weights.sources import NOT_CACHED, File, locked
 
 if TYPE_CHECKING:
     from bgm.weights.cards import Card
@@ -29,7 +30,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Hub:
-    """A repository, main revision."""
+    """The main revision of a repository."""
 
     repo_id: str
 
@@ -47,7 +48,7 @@ class Hub:
         return self._whole(card, Path(str(paths[0])))
 
     def why_not(self, card: Card, offline: bool) -> str | None:
-        """One missing file stands for all: a repository that has it has the others."""
+        """Asks for one missing file: a repository that has it has the others."""
         from huggingface_hub import constants
 
         try:
@@ -66,24 +67,24 @@ class Hub:
             return network.NOT_REACHABLE
         return None if found else f"{self.repo_id} is not on the hub, or may not be read without a token"
 
-    def bring(self, card: Card, progress: Progress) -> Path:
-        """The snapshot's folder. A cached file that isn't what the hub published is named, not used."""
+    def provide(self, card: Card, progress: Progress) -> Path:
+        """The snapshot's folder. Raises EngineUnavailable for a cached file that differs from the published one."""
         found = self.find(card) or self._download(card, progress)
         folder = found.parent if card.is_file else found
         damaged = next(filter(None, map(_damaged, sorted(folder.rglob("*")))), None)
         if damaged:
-            raise EngineUnavailable(f"{damaged} is damaged: delete it, and it is fetched again")
+            raise EngineUnavailable(f"{damaged} is damaged: delete it, and it will be fetched again")
         return found
 
     def _cached(self, file: File) -> Path | None:
-        """Raises ValueError when ``repo_id`` can't be a repository's name."""
+        """Raises ValueError if ``repo_id`` is not a valid repository name."""
         from huggingface_hub import try_to_load_from_cache
 
         found = (try_to_load_from_cache(self.repo_id, name) for name in file.names)
         return next((Path(path) for path in found if isinstance(path, str)), None)
 
     def _whole(self, card: Card, path: Path) -> Path:
-        """The snapshot's folder, or its file, from the path of the first needed file."""
+        """The snapshot's folder, or its only file, from the path of the first needed file."""
         if card.is_file:
             return path
         first = next(file for file in card.files if file.needed)
@@ -105,7 +106,7 @@ class Hub:
         return False
 
     def _download(self, card: Card, progress: Progress) -> Path:
-        """Of alternatives only the first that exists is fetched. ``progress`` gets the share of all bytes."""
+        """Fetch the files, of alternatives the first that exists. Progress is the share of all bytes."""
         from huggingface_hub import constants
 
         try:
@@ -121,10 +122,10 @@ class Hub:
         return found
 
     def _fetch(self, name: str, title: str, progress: Progress) -> None:
-        """One file into the hub's own cache.
+        """Fetch one file into the hub's own cache.
 
-        huggingface_hub 2 begins each download anew, so a large file is brought to where it would have put it, and
-        then it only has to give it its name.
+        huggingface_hub 2 restarts every download, so a large file is downloaded to where the library would put it, and
+        the library only links it.
         """
         from huggingface_hub import constants, get_hf_file_metadata, get_token, hf_hub_download, hf_hub_url
         from huggingface_hub.file_download import repo_folder_name
@@ -139,14 +140,14 @@ class Hub:
             lock = Path(constants.HF_HUB_CACHE) / ".locks" / folder / f"{etag}.lock"
             token = get_token()
             secret = {"Authorization": f"Bearer {token}"} if token else {}
-            with alone(blob, progress, lock):
+            with locked(blob, progress, lock):
                 fetch(Offer(url, etag, secret), blob, title, progress)
         disable_progress_bars()
         hf_hub_download(self.repo_id, name)
         progress(1.0, f"fetching {title}: {name}")
 
     def _published_sizes(self, files: Sequence[File]) -> dict[str, int]:
-        """The files to fetch, the smallest first, with their bytes."""
+        """The files to fetch and their sizes in bytes, smallest first."""
         from huggingface_hub import HfApi
 
         siblings = HfApi().model_info(self.repo_id, files_metadata=True).siblings or []
@@ -156,21 +157,21 @@ class Hub:
 
 
 def _chosen(file: File, published: dict[str, int]) -> list[str]:
-    """Of a needed file one of its names, of the others all that match."""
+    """One name of a needed file; of an optional one all that match."""
     matching = [name for pattern in file.names for name in published if fnmatch(name, pattern)]
     return matching[:1] if file.needed else matching
 
 
 def _damaged(path: Path) -> Path | None:
-    """The blob behind a snapshot's file, when it isn't what the hub published.
+    """The blob of a snapshot's file, if it differs from the published one.
 
-    A large file's blob is named by its SHA-256; small ones have another kind of name and are not checked. (The blob may
-    itself be a link, into a store that several caches share.)
+    The blob of a large file is named after its SHA-256; small ones have another kind of name and are not checked. (The
+    blob may itself be a link into a store shared by several caches.)
     """
     if not path.is_symlink():
         return None
     blob = Path(os.path.normpath(path.parent / path.readlink()))
-    return blob if _SHA256.fullmatch(blob.name) and digest_of(blob) != blob.name else None
+    return blob if _SHA256.fullmatch(blob.name) and sha256_of(blob) != blob.name else None
 
 
 def _endpoint_answers() -> bool:
@@ -180,7 +181,7 @@ def _endpoint_answers() -> bool:
 
 
 def _network_errors() -> tuple[type[Exception], ...]:
-    """What huggingface_hub raises when the network or the hub fails (its HTTP library's errors among them)."""
+    """What huggingface_hub raises if the network or the hub fails, including its HTTP library's errors."""
     from huggingface_hub.errors import HfHubHTTPError
 
     return (*HfHubHTTPError.__bases__, OSError)

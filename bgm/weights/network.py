@@ -1,15 +1,13 @@
-"""Questions to the network that never cost more than a few seconds, and a download that goes on where it was cut."""
+"""Network requests that take a few seconds at most, and downloads that resume."""
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import re
 import threading
 import time
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import cast
@@ -18,27 +16,27 @@ from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from bgm.errors import EngineUnavailable
-from bgm.files import free_bytes
+from bgm.files import free_bytes, sha256_of
 from bgm.progress import Progress
 
 NOT_REACHABLE = "weights not reachable"
 REACHABLE_S = 2.0
-"""Longest wait for a host, name lookup and all: two hosts that never answer cost under five seconds together."""
+"""Maximum wait for a host, including the name lookup: two that never answer take under five seconds together."""
 PUBLISHED_S = 2.0
-"""Longest wait for the question whether a host has a file."""
+"""Maximum wait for a host to say whether it has a file."""
 BELIEVED_S = 60.0
-"""From this age on an answer is asked for anew, in the background; meanwhile it still stands."""
+"""An older answer is refreshed in the background and still used meanwhile."""
 STALLED_S = 30.0
-"""A download that gives nothing for this long is cut."""
+"""A download that receives nothing for this long is aborted."""
 TRIES = 4
-"""How often a cut download goes on by itself."""
+"""Attempts per download, as long as each makes progress."""
 BLOCK_BYTES = 1 << 20
 
 log = logging.getLogger("bgm")
 
 
 class _Question:
-    """Asked once, in a thread of its own, because looking up a name knows no time limit; a late answer still counts."""
+    """Asked once, in its own thread, because a name lookup has no timeout; a late answer still counts."""
 
     def __init__(self, ask: Callable[[], bool], before: _Question | None) -> None:
         self._ask, self._before = ask, before
@@ -51,7 +49,7 @@ class _Question:
         return time.monotonic() - self._started > BELIEVED_S
 
     def wait(self, seconds: float) -> bool | None:
-        """The answer; None when it doesn't come ``seconds`` after the question, or the network fails."""
+        """The answer; None if it takes longer than ``seconds`` from the question on, or the network fails."""
         if self._before is not None and not self._answered.is_set():
             return self._before.answer
         self._answered.wait(max(0.0, self._started + seconds - time.monotonic()))
@@ -60,19 +58,19 @@ class _Question:
     def _run(self) -> None:
         try:
             self.answer = self._ask()
-        except Exception as error:  # each HTTP library has errors of its own; none of them is an answer
+        except Exception as error:  # each HTTP library has its own errors; none is an answer
             log.debug("no answer from the network: %s", error)
         self._before = None
         self._answered.set()
 
 
 _asked: dict[Hashable, _Question] = {}
-"""What the network was asked. The answers hold for everybody in this process."""
+"""Shared by all users of the process."""
 _guard = threading.Lock()
 
 
 def answer(subject: Hashable, ask: Callable[[], bool], seconds: float) -> bool | None:
-    """What ``ask`` says of ``subject``, remembered for the process; None when it fails or is late."""
+    """What ``ask`` says about ``subject``, cached for the process; None if it fails or is late."""
     with _guard:
         known = _asked.get(subject)
         if known is None or known.is_old():
@@ -81,13 +79,13 @@ def answer(subject: Hashable, ask: Callable[[], bool], seconds: float) -> bool |
 
 
 def reachable(address: str, ask: Callable[[], bool] | None = None) -> bool:
-    """Whether the host of ``address`` answers; asked once for each host. ``ask`` is a better question than HEAD."""
+    """Whether the host of ``address`` answers, asked once per host; ``ask`` replaces the HEAD request."""
     parts = urlsplit(address)
     return bool(answer((parts.scheme, parts.netloc), ask or (lambda: _answers(address)), REACHABLE_S))
 
 
 def distrust(address: str) -> None:
-    """Its host answers, but not what matters: nobody waits for it again for a while."""
+    """The host answers, but not the requests that matter: don't wait for it again for a while."""
     parts = urlsplit(address)
     known = _asked.get((parts.scheme, parts.netloc))
     if known:
@@ -100,7 +98,7 @@ def _answers(address: str) -> bool:
 
 
 def need_room(folder: Path, size: int) -> None:
-    """Raise EngineUnavailable when a disk has no room for ``size`` bytes more."""
+    """Raise EngineUnavailable if the disk has no room for another ``size`` bytes."""
     free = free_bytes(folder)
     if free < size:
         raise EngineUnavailable(f"{folder} has {in_words(free)} free, and {in_words(size)} are to be fetched")
@@ -108,14 +106,14 @@ def need_room(folder: Path, size: int) -> None:
 
 @dataclass(frozen=True)
 class Offer:
-    """A published file. The headers in ``secret`` are not sent on to where its host redirects."""
+    """A published file. The headers in ``secret`` are not sent to hosts that its host redirects to."""
 
     address: str
     sha256: str | None
     secret: Mapping[str, str] = field(default_factory=dict)
 
     def request(self, begin: int) -> Request:
-        """For the bytes from ``begin`` on."""
+        """The request for the bytes from ``begin`` on."""
         request = Request(self.address, headers={"Range": f"bytes={begin}-"} if begin else {})
         for name, value in self.secret.items():
             request.add_unredirected_header(name, value)
@@ -123,14 +121,14 @@ class Offer:
 
 
 def fetch(offer: Offer, target: Path, what: str, progress: Progress) -> None:
-    """Download to ``target`` by way of ``target``.part, which stays for the next call where this one is cut.
+    """Download to ``target`` via ``target``.part, from which the next call resumes if this one is interrupted.
 
-    Raises EngineUnavailable when the network fails or what arrived isn't what was published.
+    Raises EngineUnavailable if the network fails or the file differs from the published one.
     """
     part = target.with_name(f"{target.name}.part")
-    for begun in (part.exists(), False):  # where the old beginning was wrong, once more from the start
+    for begun in (part.exists(), False):  # if the old part was wrong, once more from the start
         _download(offer, part, what, progress)
-        if offer.sha256 in (None, digest_of(part)):
+        if offer.sha256 in (None, sha256_of(part)):
             part.replace(target)
             return
         part.unlink()
@@ -140,7 +138,7 @@ def fetch(offer: Offer, target: Path, what: str, progress: Progress) -> None:
 
 
 def _download(offer: Offer, part: Path, what: str, progress: Progress) -> None:
-    """A cut connection is tried again where it stopped, as long as that brings more."""
+    """Reconnect where the connection was lost, as long as that makes progress."""
     for last in (False,) * (TRIES - 1) + (True,):
         before = _size(part)
         try:
@@ -155,14 +153,14 @@ def _download(offer: Offer, part: Path, what: str, progress: Progress) -> None:
 
 
 def _fetch(request: Request, part: Path, what: str, progress: Progress) -> bool:
-    """One connection. Whether the file is whole afterwards."""
+    """One connection; returns whether the file is complete."""
     begin = _size(part)
     try:
         response = cast(HTTPResponse, urlopen(request, timeout=STALLED_S))
     except HTTPError as error:
         if error.code != 416 or not begin:
             raise
-        part.unlink()  # "range not satisfiable": what is there is no beginning of this file, or all of it
+        part.unlink()  # "range not satisfiable": the part is not the start of this file, or all of it
         request.remove_header("Range")
         return _fetch(request, part, what, progress)
     with response:
@@ -183,18 +181,6 @@ def _fetch(request: Request, part: Path, what: str, progress: Progress) -> bool:
 def _first_byte(response: HTTPResponse) -> int | None:
     found = re.match(r"bytes (\d+)-", response.headers.get("Content-Range") or "")
     return int(found[1]) if found else None
-
-
-def digest_of(path: Path) -> str:
-    """SHA-256 of a file, computed once for each state of it: seconds for the largest models."""
-    state = path.stat()
-    return _digest_of(path, state.st_size, state.st_mtime_ns)
-
-
-@lru_cache(maxsize=256)
-def _digest_of(path: Path, size: int, modified_ns: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _size(path: Path) -> int:

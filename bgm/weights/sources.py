@@ -1,7 +1,7 @@
-"""The kinds of places that weights come from: a path of the user's, pip packages, the Hugging Face hub, an address.
+"""Sources of weights: the user's own path, pip packages, an address, a Debian package (the hub is in ``hub.py``).
 
-Each says what is here (no network), why nothing can be had from it (within five seconds), and brings what it has,
-checked. Whatever is written is written beside its place and renamed, under a lock that other processes see.
+Each reports what it has on this machine (without network) and why it can't provide a model (within five seconds), and
+provides it, verified. Files are written next to their target and renamed, under a lock between processes.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from bgm.errors import EngineUnavailable
-from bgm.files import PART_PREFIX
+from bgm.files import PART_PREFIX, sha256_of
 from bgm.progress import Progress
 from bgm.weights import network
-from bgm.weights.network import BLOCK_BYTES, Offer, digest_of, fetch
+from bgm.weights.network import BLOCK_BYTES, Offer, fetch
 
 if TYPE_CHECKING:
     from bgm.weights.cards import Card
@@ -36,16 +36,16 @@ log = logging.getLogger("bgm")
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file of a model. Of several ``names`` (paths in the model's folder) one is enough, the first is preferred."""
+    """A file of a model. Of several ``names`` (paths in the model's folder) one is enough; the first is preferred."""
 
     names: tuple[str, ...]
     sha256: str | None = None
     size: int | None = None
     needed: bool = True
-    """False: fetched where it is published, done without elsewhere. Its names may be patterns."""
+    """False: fetched if it is published, otherwise not missed. Its names may be patterns."""
 
     def path(self, folder: Path) -> Path | None:
-        """Where it lies in ``folder``, whole as far as its size tells; an empty file is none."""
+        """Its path in ``folder`` if it is complete, judging by its size; an empty file counts as missing."""
         for path in (folder / name for name in self.names):
             size = path.stat().st_size if path.is_file() else 0
             if size and self.size in (None, size):
@@ -57,23 +57,23 @@ class File:
 
 
 class Source(Protocol):
-    """A place that has a model's files, or may have them."""
+    """Where a model's files are, or may be."""
 
     def find(self, card: Card) -> Path | None:
-        """The model's folder (of a single file: the file) where all of it is here, by names and sizes."""
+        """The model's folder (the file, if it is one) if all of it is on this machine, judging by names and sizes."""
 
     def why_not(self, card: Card, offline: bool) -> str | None:
-        """Why it can't be had from here, in a few words, or None."""
+        """Why this source can't provide it, in a few words, or None."""
 
-    def bring(self, card: Card, progress: Progress) -> Path:
-        """What :meth:`find` finds, its content checked, fetched before if need be. Raises EngineUnavailable."""
+    def provide(self, card: Card, progress: Progress) -> Path:
+        """Like :meth:`find`, with the content verified, and fetched first if necessary. Raises EngineUnavailable."""
 
     def __str__(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """What the user names: a model's folder, or a file."""
+    """The user's own folder or file."""
 
     path: Path
 
@@ -88,7 +88,7 @@ class Local:
     def why_not(self, card: Card, offline: bool) -> str | None:
         return self._lacking(card)
 
-    def bring(self, card: Card, progress: Progress) -> Path:
+    def provide(self, card: Card, progress: Progress) -> Path:
         found = self.find(card)
         if found is None:
             raise EngineUnavailable(self._lacking(card) or f"{self.path} is empty")
@@ -99,18 +99,17 @@ class Local:
             return None if self.path.stat().st_size else f"{self.path} is empty"
         if not self.path.is_dir():
             return f"there is no file or folder {self.path}"
-        absent = next((file for file in card.files if file.needed and not file.path(self.path)), None)
-        return f"there is no {absent} in {self.path}" if absent else None
+        return _lacks(card, self.path)
 
 
 @dataclass(frozen=True, slots=True)
 class Packages:
-    """pip packages that carry a model's files, whole or cut into parts; their code is never imported."""
+    """pip packages that contain a model's files, whole or split into parts; their code is never imported."""
 
     parts: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     """(name of the file, (distribution, path in it) of each of its parts, in order)"""
     archive: str | None = None
-    """Where the only file is a zip archive: the folder in it that holds the model's files."""
+    """If the only file is a zip archive: the folder in it with the model's files."""
 
     def __str__(self) -> str:
         names = self._distributions()
@@ -131,29 +130,29 @@ class Packages:
     def why_not(self, card: Card, offline: bool) -> str | None:
         return None if self._are_cut() and _lacks(card, cache_folder(card)) is None else self._absent(card)
 
-    def bring(self, card: Card, progress: Progress) -> Path:
-        """Whole files stay where pip put them; cut ones are joined in the cache, once."""
+    def provide(self, card: Card, progress: Progress) -> Path:
+        """Whole files stay where pip installed them; split ones are joined in the cache, once."""
         if not self._are_cut():
             folder = self._in_place()
             if self._absent(card) or folder is None:
                 raise EngineUnavailable(self._absent(card) or f"the {self} is damaged")
             return _checked(card, folder, f"install {' and '.join(self._distributions())} again")
         folder = cache_folder(card)
-        if _lacks(card, folder) or _damage(card, folder):  # before the lock: what is whole may lie where nobody writes
-            with alone(folder, progress):
+        if _lacks(card, folder) or _damage(card, folder):  # checked before locking: the cache may be read-only
+            with locked(folder, progress):
                 if _lacks(card, folder) or _damage(card, folder):
                     self._join(card, folder, progress)
         return folder
 
     def _in_place(self) -> Path | None:
-        """The folder in the package that holds every file."""
+        """The folder of the package that has every file."""
         if self._are_cut():
             return None
         folders = {_part(*parts[0]).parents[name.count("/")] for name, parts in self.parts}
         return folders.pop() if len(folders) == 1 else None
 
     def _absent(self, card: Card) -> str | None:
-        """What of the packages isn't there, by their sizes."""
+        """What is missing from the packages, judging by sizes."""
         for name, parts in self.parts:
             size = 0
             for package, path in parts:
@@ -167,11 +166,11 @@ class Packages:
             expected = next((file.size for file in card.files if name in file.names), None)
             if expected not in (None, size):
                 where = " and ".join(dict.fromkeys(package for package, _ in parts))
-                return f"{name} in {where} is half there ({size:,} of {expected:,} bytes): install it again"
+                return f"{name} in {where} is incomplete ({size:,} of {expected:,} bytes): install it again"
         return None
 
     def _join(self, card: Card, folder: Path, progress: Progress) -> None:
-        """Every file into a folder beside, which is renamed once all of them are there and checked."""
+        """Join the files in a temporary folder, which is renamed when all are verified."""
         absent = self._absent(card)
         if absent:
             raise EngineUnavailable(absent)
@@ -193,7 +192,7 @@ class Packages:
             shutil.rmtree(fresh, ignore_errors=True)
 
     def _unpack(self, card: Card, archive: Path, progress: Progress) -> None:
-        """The model's files beside the archive, checked; the archive goes."""
+        """Extract the model's files next to the archive, verify them, delete the archive."""
         progress(0.5, f"unpacking {card.title}")
         try:
             with zipfile.ZipFile(archive) as packed:
@@ -213,7 +212,7 @@ class Packages:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """One file at its publisher's, kept where the publisher's own library keeps it."""
+    """One file from its publisher, kept where the publisher's own library keeps it."""
 
     url: str
     cache: str
@@ -224,29 +223,29 @@ class Address:
 
     @property
     def target(self) -> Path:
-        """Where the file lies or will lie."""
+        """Where the file is or will be."""
         cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         return Path(cache) / self.cache / self.url.rpartition("/")[2]
 
     def find(self, card: Card) -> Path | None:
-        """Cheap: a checkpoint is a zip file, whose directory comes last, so a part of one has none."""
+        """Cheap: a checkpoint is a zip file, whose directory is at its end, so an incomplete one has none."""
         return self.target if self.target.is_file() and zipfile.is_zipfile(self.target) else None
 
     def why_not(self, card: Card, offline: bool) -> str | None:
         return None if self.find(card) else _why_not_fetched(self.url, offline)
 
-    def bring(self, card: Card, progress: Progress) -> Path:
-        """A file that isn't the published one is fetched again."""
+    def provide(self, card: Card, progress: Progress) -> Path:
+        """A file that differs from the published one is fetched again."""
         target, expected = self.target, card.files[0].sha256
-        if not self.find(card) or digest_of(target) != expected:
-            with alone(target, progress):
+        if not self.find(card) or sha256_of(target) != expected:
+            with locked(target, progress):
                 fetch(Offer(self.url, expected), target, card.title, progress)
         return target
 
 
 @dataclass(frozen=True, slots=True)
 class DebianPackage:
-    """A .deb at Debian's own address that carries a model's one file, which is taken out and kept; none of it runs."""
+    """A .deb from Debian's servers that contains a model's only file, which is extracted; nothing in it is run."""
 
     url: str
     sha256: str
@@ -262,12 +261,12 @@ class DebianPackage:
     def why_not(self, card: Card, offline: bool) -> str | None:
         return None if self.find(card) else _why_not_fetched(self.url, offline)
 
-    def bring(self, card: Card, progress: Progress) -> Path:
-        """What lies here is taken as it is where its content is the published one, else fetched again."""
+    def provide(self, card: Card, progress: Progress) -> Path:
+        """A file that differs from the published one is fetched again."""
         file = card.files[0]
         target = cache_folder(card) / file.names[0]
-        if not self.find(card) or digest_of(target) != file.sha256:
-            with alone(target, progress):
+        if not self.find(card) or sha256_of(target) != file.sha256:
+            with locked(target, progress):
                 network.need_room(target.parent, (card.size or 0) + (file.size or 0))
                 package = target.with_name(self.url.rpartition("/")[2])
                 fetch(Offer(self.url, self.sha256), package, card.title, progress)
@@ -277,7 +276,7 @@ class DebianPackage:
         return target
 
     def _unpack(self, package: Path, target: Path) -> None:
-        """deb(5): an archive of the kind ar(5), in which ``data.tar`` with some compression has the files."""
+        """deb(5): an ar(5) archive whose ``data.tar``, compressed in some way, has the files."""
         with package.open("rb") as deb:
             deb.seek(len(b"!<arch>\n"))
             while header := deb.read(60):
@@ -298,14 +297,14 @@ class DebianPackage:
 
 
 def _why_not_fetched(url: str, offline: bool) -> str | None:
-    """Why what isn't cached can't be had, or None."""
+    """Why an uncached file can't be fetched, or None."""
     if offline:
         return NOT_CACHED
     return None if network.reachable(url) else network.NOT_REACHABLE
 
 
 def cache_folder(card: Card) -> Path:
-    """Where this card's joined, converted or downloaded files belong (BGM_WEIGHTS), there or not."""
+    """The folder for this card's joined, converted or downloaded files (BGM_WEIGHTS), existing or not."""
     from bgm import environment
 
     known = all(part.isalnum() or part in ":-._" for part in card.key)
@@ -316,8 +315,8 @@ def cache_folder(card: Card) -> Path:
 
 
 @contextmanager
-def alone(target: Path, progress: Progress, lock: Path | None = None) -> Iterator[None]:
-    """Let one process and thread write ``target``; whoever waits can be cancelled. Disk errors become one sentence."""
+def locked(target: Path, progress: Progress, lock: Path | None = None) -> Iterator[None]:
+    """Only one process and thread writes ``target``. Waiting can be cancelled; disk errors become one sentence."""
     from filelock import FileLock, Timeout
 
     try:
@@ -344,7 +343,7 @@ def _part(package: str, path: str) -> Path:
 
 
 def _joined(parts: Sequence[Path], target: Path) -> str:
-    """Write the parts one behind the other; the SHA-256 of the whole."""
+    """Concatenate the parts; returns the SHA-256 of the result."""
     digest = hashlib.sha256()
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("wb") as out:
@@ -364,10 +363,10 @@ def _lacks(card: Card, folder: Path) -> str | None:
 
 
 def _damage(card: Card, folder: Path) -> str | None:
-    """The first file whose content isn't the published one, in words."""
+    """The first file that differs from the published one, as a message."""
     for file in card.files:
         path = file.path(folder)
-        if path and file.sha256 not in (None, digest_of(path)):
+        if path and file.sha256 not in (None, sha256_of(path)):
             return f"{path} is damaged"
     return None
 

@@ -1,4 +1,4 @@
-"""What is here of a model, why it can't be had, and how it is fetched: over its card's sources, in order.
+"""Whether a model is on this machine, why it isn't available, and fetching it, from its card's sources in order.
 
 :func:`survey` and :func:`fetch` do this for every engine, for ``python -m bgm engines`` and ``python -m bgm fetch``.
 """
@@ -32,23 +32,23 @@ class Status:
     licence: str
     here: bool
     source: str | None
-    """Where it is, or would be fetched from; None when it can't be had."""
+    """Where it is, or would be fetched from; None if it isn't available."""
     size: int | None
-    """Bytes, as published; None where only the hub knows."""
+    """Bytes, as published; None if only the hub knows."""
     reason: str | None
-    """Why it can't be had."""
+    """Why it isn't available."""
 
 
 def find(card: Card) -> Path | None:
-    """Where the whole model lies on this machine (unchecked but for names and sizes), or None. No network.
+    """The model's path on this machine, verified by names and sizes only, or None. No network.
 
-    Parts in pip packages that wait to be joined count as here: the path is then where :func:`provide` will put them.
+    Parts in pip packages count: the path is then where :func:`provide` will join them.
     """
     return next((path for source in card.sources if (path := source.find(card))), None)
 
 
 def why_missing(card: Card, *, offline: bool = False) -> str | None:
-    """Why it can't be had here, in a few words, or None. Within five seconds; without the network if ``offline``."""
+    """Why it isn't available, in a few words, or None. Within five seconds; without network if ``offline``."""
     if find(card):
         return None
     reasons = []
@@ -61,7 +61,7 @@ def why_missing(card: Card, *, offline: bool = False) -> str | None:
 
 
 def why_no_model(engine: str, model: str | None, *, offline: bool = False) -> str | None:
-    """:func:`why_missing` for what the user named; a name that means nothing is a reason too."""
+    """:func:`why_missing` for a model that the user named; an unknown name is a reason too."""
     try:
         return why_missing(card_for(engine, model), offline=offline)
     except BadInput as error:
@@ -69,18 +69,18 @@ def why_no_model(engine: str, model: str | None, *, offline: bool = False) -> st
 
 
 def provide(card: Card, *, offline: bool = False, progress: Progress = silent) -> Path:
-    """The model's folder (of a single file: the file), its content checked, fetched before if need be.
+    """The model's folder (the file, if it is one), with its content verified, and fetched first if necessary.
 
-    What is published with a SHA-256 is checked against it, all else for being complete. A source that is damaged or
-    can't be reached is passed over, and that is logged. Raises EngineUnavailable, naming the file and what to do,
-    when no source is left. An exception from ``progress`` stops a download, and the next call goes on from there.
+    Files published with a SHA-256 are checked against it, others for completeness. A source that is damaged or
+    unreachable is skipped, and that is logged. Raises EngineUnavailable, naming the file and what to do, if no source
+    is left. An exception from ``progress`` stops a download; the next call resumes it.
     """
     reasons: list[str] = []
     for source in card.sources:
         reason = source.why_not(card, offline)
         if reason is None:
             try:
-                path = source.bring(card, progress)
+                path = source.provide(card, progress)
             except EngineUnavailable as error:
                 reason = str(error)
             else:
@@ -89,11 +89,11 @@ def provide(card: Card, *, offline: bool = False, progress: Progress = silent) -
                 return path
         reasons.append(reason)
     reason = "; ".join(dict.fromkeys(reasons))
-    raise EngineUnavailable(reason if isinstance(card.sources[0], Local) else f"{card.title} can't be had: {reason}")
+    raise EngineUnavailable(reason if isinstance(card.sources[0], Local) else f"{card.title} isn't available: {reason}")
 
 
 def status(card: Card, *, offline: bool = False) -> Status:
-    """What is here, or what would be fetched from where. Within five seconds."""
+    """What is on this machine, or would be fetched from where. Within five seconds."""
     reason, source = None, next((source for source in card.sources if source.find(card)), None)
     here = source is not None
     if source is None:
@@ -106,13 +106,13 @@ _ALSO = {"riffusion": ("riffusion-lora",)}
 
 
 def cards_of(engine: str) -> tuple[Card, ...]:
-    """What an engine needs where the user names nothing."""
+    """What an engine needs if the user names no model."""
     return tuple(card(key) for key in (engine, *_ALSO.get(engine, ()))) if engine in ENGINES else ()
 
 
 def survey(options: EngineOptions) -> list[dict[str, Any]]:
     """Every engine as :func:`bgm.engines.survey` has it, with its weights (:class:`Status`)."""
-    with ThreadPoolExecutor() as pool:  # hosts that don't answer are waited for together
+    with ThreadPoolExecutor() as pool:  # wait for unresponsive hosts in parallel
         told = {name: [pool.submit(status, c, offline=options.offline) for c in cards_of(name)] for name in ENGINES}
     return [
         {**line, "weights": [asdict(asked.result()) for asked in told.get(line["name"], ())]}
@@ -121,7 +121,7 @@ def survey(options: EngineOptions) -> list[dict[str, Any]]:
 
 
 def table(survey: list[dict[str, Any]]) -> str:
-    """The survey for a terminal: an engine a line, its weights below."""
+    """The survey for a terminal: a line per engine, its weights below."""
     lines = []
     for line in survey:
         answer = "yes" if line["available"] else "no"
@@ -141,7 +141,7 @@ def in_a_line(found: Status) -> str:
 
 
 def markdown() -> str:
-    """What each engine takes where nothing else is named, as the table of the README."""
+    """The default model of each engine, as the table of the README."""
     rows = ["| engine | model | licence | size | from, in this order |", "|---|---|---|---|---|"]
     for c in map(card, ENGINES):
         places = "; ".join(map(str, c.sources))
@@ -150,10 +150,10 @@ def markdown() -> str:
 
 
 def fetch(keys: Sequence[str], options: EngineOptions, listen: Listener) -> dict[str, Path]:
-    """Bring what ``keys`` (``ENGINE[:MODEL]``) name, by default what ``auto`` would use here; key → where it lies.
+    """Fetch what ``keys`` (``ENGINE[:MODEL]``) name, by default what ``auto`` would use here; returns key → path.
 
-    One that fails is told at once and the others go on. Raises BadInput for a key that means nothing, before anything
-    is fetched, and BgmError at the end when something failed.
+    A failure is logged at once and doesn't stop the others. Raises BadInput for an unknown key, before anything is
+    fetched, and BgmError at the end if something failed.
     """
     wanted = [card(key) for key in keys] or list(_what_auto_uses(options))
     stages = Stages({c.key: float(c.size or 1) for c in wanted}, listen)
@@ -169,12 +169,12 @@ def fetch(keys: Sequence[str], options: EngineOptions, listen: Listener) -> dict
         else:
             stages.finish(c.key)
     if failed:
-        raise BgmError(f"not everything is here: {', '.join(failed)} could not be had; the same command goes on")
+        raise BgmError(f"{', '.join(failed)} could not be fetched; run the same command again to resume")
     return brought
 
 
 def _what_auto_uses(options: EngineOptions) -> Iterator[Card]:
-    """Of each stage the engine that ``auto`` takes here, and those before it that lack nothing but their weights."""
+    """For each stage the engine that ``auto`` chooses here, and those before it that lack only their weights."""
     for stage in Stage:
         for spec in engines.specs(stage):
             engine = spec.load_class()

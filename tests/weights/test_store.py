@@ -76,11 +76,11 @@ def test_fetch_brings_what_is_named_and_says_where_it_lies(fake_hub: FakeHub, tm
 
 def test_one_that_fails_is_told_and_the_others_are_brought(empty_cache: Path, caplog: pytest.LogCaptureFixture) -> None:
     told: list[Step] = []
-    with pytest.raises(BgmError, match="riffusion could not be had") as failure:
+    with pytest.raises(BgmError, match="riffusion could not be fetched") as failure:
         store.fetch(["riffusion", "faster-whisper"], EngineOptions(offline=True), told.append)
     assert not [step for step in told if step.stage == "riffusion" and step.fraction == 1], "what failed is not done"
     assert failure.value.exit_code == 1
-    assert "Riffusion v1 can't be had: weights not cached, and working offline" in caplog.text
+    assert "Riffusion v1 isn't available: weights not cached, and working offline" in caplog.text
     assert store.fetch(["faster-whisper"], EngineOptions(offline=True), unheard)["faster-whisper:base"].is_dir()
 
 
@@ -97,5 +97,5 @@ def test_the_shell_fetches_with_progress_and_an_exit_status(tmp_path: Path) -> N
     assert "faster-whisper:base 100%" in done.err
     failed = process("fetch", "distilroberta", "--offline")
     assert failed.status == 1
-    assert failed.err.count("Emotion English DistilRoBERTa-base can't be had") == 1
+    assert failed.err.count("Emotion English DistilRoBERTa-base isn't available") == 1
     assert process("fetch", "nothing").status == 2
