@@ -111,14 +111,6 @@ def split(project: Project, timeline: Timeline, segment_id: str, time: float) ->
     return takes.with_take(cut, second.id, rest).update(second.id, chosen=rest.id) if rest else cut
 
 
-def choose(project: Project, segment_id: str, take_id: str) -> Project:
-    """Let one of a segment's takes be heard. BadInput when it has no such take."""
-    segment = _segment(project, segment_id)
-    if all(take.id != take_id for take in segment.takes):
-        raise BadInput(f"segment {segment_id} has no take {take_id}")
-    return edit(project, _analyzed(project).update(segment_id, chosen=take_id))
-
-
 def add_own_audio(project: Project, segment_id: str, file: Path) -> Project:
     """Use the creator's own sound file for a segment; it becomes a take of the engine ``file``."""
     from bgm.media.decode import decode

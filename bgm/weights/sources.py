@@ -7,7 +7,6 @@ provides it, verified. Files are written next to their target and renamed, under
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 import shutil
 import tarfile
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
 NOT_CACHED = "weights not cached, and working offline"
 WAIT_S = 0.3
-log = logging.getLogger("bgm")
 
 
 @dataclass(frozen=True, slots=True)
