@@ -18,7 +18,7 @@ from bgm.media import audio
 from bgm.media.audio import frames_of
 from bgm.progress import Progress
 from bgm.settings import Settings
-from bgm.speech.recording import Recording, Transcript
+from bgm.speech.utterances import Recording, Transcript
 from bgm.timeline import Emotion, Utterance
 from bgm.ui import records
 from bgm.ui.page import build
