@@ -191,7 +191,7 @@ def test_a_blob_in_a_store_that_caches_share_is_checked_by_its_own_name(fake_hub
 )
 def test_download_that_fails_says_so(repo_id: str, files: tuple[File, ...], fake_hub: FakeHub) -> None:
     with pytest.raises(EngineUnavailable, match=repo_id):
-        Hub(repo_id).bring(card_of(repo_id, files), lambda fraction, note="": None)
+        Hub(repo_id).provide(card_of(repo_id, files), lambda fraction, note="": None)
 
 
 def test_a_disk_that_is_too_small_is_told_before_anything_is_fetched(

@@ -112,7 +112,7 @@ def test_what_is_joined_serves_from_where_nobody_may_write(cache: Path, monkeypa
     def refused(*args: object) -> None:
         raise AssertionError("it wanted to write")
 
-    monkeypatch.setattr("bgm.weights.sources.alone", refused)
+    monkeypatch.setattr("bgm.weights.sources.locked", refused)
     assert weights.provide(weights.card(BASE), offline=True) == folder
 
 
