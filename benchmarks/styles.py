@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks import features
-from bgm.files import seed_of
+from bgm.digest import seed_of
 from bgm.media.audio import SAMPLE_RATE, Audio, read
 from bgm.music.composer.compose import compose
 from bgm.music.composer.moods import auto_style

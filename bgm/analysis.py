@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 from bgm import engines, soundtrack
 from bgm import project as projects
 from bgm.cues import Activity
+from bgm.digest import digest, fingerprint, seed_of
 from bgm.engines import Choice, EngineOptions, Stage
 from bgm.errors import BadInput, EngineUnavailable
-from bgm.files import beside, digest, fingerprint, seed_of
+from bgm.files import beside
 from bgm.media import audio
 from bgm.media.probe import MediaInfo, probe
 from bgm.progress import Progress, Stages, part

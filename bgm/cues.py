@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from bgm import engines
+from bgm.digest import digest, seed_of
 from bgm.engines import Choice
-from bgm.files import digest, read_noted, seed_of, write_text
+from bgm.files import read_noted, write_text
 from bgm.media.audio import frames_of
 from bgm.music.composer.moods import auto_style
 from bgm.music.cue import Cue, Piece

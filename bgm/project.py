@@ -19,8 +19,9 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Literal, get_args
 
+from bgm.digest import has_fingerprint
 from bgm.errors import BadInput
-from bgm.files import has_fingerprint, sweep, write_text
+from bgm.files import sweep, write_text
 from bgm.settings import SETTINGS, Settings
 from bgm.timeline import BOUNDED, EMOTIONS, MAX_SECONDS, Segment, Take, Timeline, Utterance
 

@@ -17,9 +17,10 @@ from pathlib import Path
 from bgm import analysis, engines, soundtrack, takes
 from bgm import project as projects
 from bgm.cues import Music, piece_of
+from bgm.digest import digest, fingerprint, has_fingerprint
 from bgm.engines import Choice, Composer, Stage
 from bgm.errors import BadInput
-from bgm.files import beside, digest, fingerprint, has_fingerprint, scratch, sweep_target, write_text
+from bgm.files import beside, scratch, sweep_target, write_text
 from bgm.media import audio
 from bgm.media.probe import MediaInfo, probe
 from bgm.media.remux import RemuxOptions, check_output, encode_audio, remux

@@ -10,7 +10,8 @@ from itertools import islice
 from bgm import engines
 from bgm import project as projects
 from bgm.cues import Music, Order, cue_of, order, piece_of, take_seed
-from bgm.files import PART_PREFIX, beside, digest
+from bgm.digest import digest
+from bgm.files import PART_PREFIX, beside
 from bgm.media import audio
 from bgm.media.audio import SAMPLE_RATE, frames_of
 from bgm.music.cue import Piece

@@ -12,8 +12,8 @@ import pytest
 
 from bgm import project as projects
 from bgm import timeline
+from bgm.digest import fingerprint, has_fingerprint
 from bgm.errors import BadInput
-from bgm.files import fingerprint, has_fingerprint
 from bgm.project import EngineUse, Project
 from bgm.settings import Settings, table
 from bgm.timeline import EMOTIONS, Emotion, Segment, Take, Timeline, Utterance

@@ -109,7 +109,7 @@ def size(name: str) -> int:
 def stamp(name: str) -> str | None:
     """Identifies a file's content: a path by its bytes, an object by size and the store's checksum; None: no file."""
     if not is_address(name):
-        from bgm.files import fingerprint
+        from bgm.digest import fingerprint
 
         return fingerprint(Path(name)) if Path(name).is_file() else None
     with _open(name) as (fs, path):

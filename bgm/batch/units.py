@@ -111,7 +111,7 @@ def _names(videos: Sequence[str]) -> tuple[list[str], list[str]]:
     """The file's own name for the first video that has it, with a digest added for the others: appending to a list
     never renames a result.
     """
-    from bgm.files import digest
+    from bgm.digest import digest
 
     taken: set[str] = set()
     names, notes = [], []

@@ -116,7 +116,7 @@ def _key(unit: Unit, settings: Settings, out: str) -> str | None:
     All of project.json counts except the video's path, which differs between machines.
     """
     from bgm import project as projects
-    from bgm.files import digest
+    from bgm.digest import digest
 
     text, result = storage.read_if_there(storage.join(unit.project, projects.FILE)), storage.stamp(out)
     if text is None or result is None:

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bgm.digest import digest
 from bgm.errors import BadInput
-from bgm.files import beside, digest
+from bgm.files import beside
 from bgm.music.riffusion.spectrogram import CLIP_FRAMES, ROWS, Pixels
 from bgm.progress import Progress
 

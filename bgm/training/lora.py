@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bgm.device import pick
+from bgm.digest import digest
 from bgm.errors import BadInput
-from bgm.files import beside, digest, sweep, sweep_target, write_text
+from bgm.files import beside, sweep, sweep_target, write_text
 from bgm.music.riffusion.lora import BASE_SAMPLE
 from bgm.music.riffusion.model import quiet
 from bgm.music.riffusion.spectrogram import Pixels, SpectrogramParams, save_image

@@ -27,8 +27,9 @@ from typing import Any
 
 import numpy as np
 
+from bgm.digest import digest, seed_of
 from bgm.errors import BadInput, BgmError
-from bgm.files import beside, digest, seed_of, sweep, write_text
+from bgm.files import beside, sweep, write_text
 from bgm.media.audio import SAMPLE_RATE, Audio, Mono, frames_of, length, read, to_mono
 from bgm.music.riffusion.spectrogram import CLIP_FRAMES, SpectrogramParams, image_from_mel, mel_from_wave, save_image
 from bgm.progress import Progress

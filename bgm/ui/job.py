@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
 
+from bgm.digest import digest
 from bgm.errors import BgmError, Cancelled
-from bgm.files import digest
 from bgm.log import fields
 from bgm.progress import Remaining, Step
 from bgm.project import Project

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bgm.files import digest, write_text
+from bgm.digest import digest
+from bgm.files import write_text
 from bgm.project import Project
 from bgm.timeline import Segment
 

@@ -19,8 +19,9 @@ from pathlib import Path
 from bgm import __version__, analysis, studio, takes
 from bgm import project as projects
 from bgm.cues import Activity, Music, order, piece_of
+from bgm.digest import digest, fingerprint
 from bgm.errors import BgmError
-from bgm.files import beside, digest, fingerprint
+from bgm.files import beside
 from bgm.media import audio
 from bgm.media.decode import decode
 from bgm.media.picture import thumbnail

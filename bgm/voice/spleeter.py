@@ -13,8 +13,9 @@ import numpy as np
 
 from bgm import weights
 from bgm.device import Loaded, Shelf, pick, why_no_device
+from bgm.digest import digest, fingerprint
 from bgm.engines import EngineOptions, Separator
-from bgm.files import beside, digest, fingerprint, scratch
+from bgm.files import beside, scratch
 from bgm.media import audio
 from bgm.media.signal import rising
 from bgm.progress import Progress, part

@@ -15,8 +15,8 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bgm.digest import sha256_of
 from bgm.errors import EngineUnavailable
-from bgm.files import sha256_of
 from bgm.progress import Progress, each
 from bgm.weights import network
 from bgm.weights.network import PUBLISHED_S, Offer, fetch

@@ -15,8 +15,9 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
+from bgm.digest import sha256_of
 from bgm.errors import EngineUnavailable
-from bgm.files import free_bytes, sha256_of
+from bgm.files import free_bytes
 from bgm.progress import Progress
 
 NOT_REACHABLE = "weights not reachable"

@@ -19,8 +19,9 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from bgm.digest import sha256_of
 from bgm.errors import EngineUnavailable
-from bgm.files import PART_PREFIX, sha256_of
+from bgm.files import PART_PREFIX
 from bgm.progress import Progress
 from bgm.weights import network
 from bgm.weights.network import BLOCK_BYTES, Offer, fetch

@@ -23,7 +23,7 @@ import imageio_ffmpeg
 from bgm.media.probe import probe
 from bgm.music.soundfont import find_font
 from bgm.project import load
-from bgm.speech.writers import to_srt
+from bgm.speech.subtitle_file import to_srt
 from bgm.timeline import Utterance
 
 ROOT = Path(__file__).resolve().parents[2]
