@@ -14,7 +14,12 @@ SMALL = {("target-size", f'<div class="{name}"') for name in ("handle", "fade fa
 """Smaller than WCAG 2.5.8's 24 px under a mouse: a boundary's handle, which the toolbar moves too, and the knobs of the
 fades, which touch enlarges and the keyboard moves."""
 SHEETS = ("export", "settings", "snapshots", "shortcuts")
-LOOKS = [("en-US", "light"), ("ko-KR", "dark")]  # each language and each theme
+LOOKS = [
+    ("en-US", "light"),
+    ("ko-KR", "dark"),
+    pytest.param("en-US", "dark", marks=pytest.mark.slow),
+    pytest.param("ko-KR", "light", marks=pytest.mark.slow),
+]
 
 
 def violations(tab: Page, within: str = "html") -> list[str]:

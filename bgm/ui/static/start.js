@@ -13,6 +13,7 @@ export function mount({ element, props, trigger }) {
   const recent = h('div', { class: 'recent' });
   let opening = null;
   refuseOthers(props.value.max_mb);
+  nameDropArea(element.closest('#bgm-landing'));
   document.documentElement.style.setProperty('--drop-words', JSON.stringify(t('drop_label')));
   const open = (id) => {
     opening = id;
@@ -31,7 +32,6 @@ export function mount({ element, props, trigger }) {
   subscribe(['view'], () => {
     const isHere = !store.view.id;
     document.body.dataset.bgm = isHere ? 'start' : 'work';
-    document.querySelector('#bgm-drop button')?.setAttribute('aria-label', t('drop_label'));
     if (isHere) sample?.begin();
     else sample?.rest();
     if (store.view.id) remember(store.view);
@@ -42,6 +42,13 @@ export function mount({ element, props, trigger }) {
     forget(opening);
     drawRecent(recent, open);
   });
+}
+
+// Gradio draws its drop area later than this, and anew after each upload.
+function nameDropArea(landing) {
+  const name = () => landing.querySelector('#bgm-drop button')?.setAttribute('aria-label', t('drop_label'));
+  new MutationObserver(name).observe(landing, { childList: true, subtree: true });
+  name();
 }
 
 // What can be seen at once to be no video, sound or subtitles is refused before it is sent, in our own words; Gradio's drop

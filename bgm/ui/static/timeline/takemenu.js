@@ -16,13 +16,14 @@ export function openTakes(opener, id) {
   opener.setAttribute('aria-expanded', 'true');
   const outside = ({ target }) => menu.contains(target) || closeMenu();
   closeMenu = () => {
+    if (menu.contains(document.activeElement)) opener.focus(); // whoever came by keyboard goes on from there
     menu.remove();
     opener.setAttribute('aria-expanded', 'false');
     document.removeEventListener('pointerdown', outside);
     closeMenu = () => {};
   };
   document.addEventListener('pointerdown', outside);
-  menu.addEventListener('keydown', (event) => onKey(event, menu, opener));
+  menu.addEventListener('keydown', (event) => onKey(event, menu));
   (menu.querySelector('[aria-checked=true]') ?? menu.querySelector('button')).focus();
 }
 
@@ -48,12 +49,10 @@ function place(menu, { left, top }) {
   menu.style.bottom = `${window.innerHeight - top + 4}px`;
 }
 
-function onKey(event, menu, opener) {
+function onKey(event, menu) {
   const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  if (event.key === 'Escape') {
-    closeMenu();
-    opener.focus();
-  } else if (by) {
+  if (event.key === 'Escape') closeMenu();
+  else if (by) {
     const items = [...menu.querySelectorAll('button:not(:disabled)')];
     items.at((items.indexOf(document.activeElement) + by) % items.length).focus();
   }
