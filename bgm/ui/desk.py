@@ -23,10 +23,9 @@ from bgm.settings import SETTINGS, Settings
 from bgm.speech import words
 from bgm.speech.subtitle_file import read as check_subtitles
 from bgm.timeline import Timeline
-from bgm.ui import archive, edits, line_edits, preferences
-from bgm.ui.edits import Gesture, History, Revision
+from bgm.ui import archive, edits, preferences
+from bgm.ui.edits import Gesture, Heard, History, Revision, Told
 from bgm.ui.jobs import Job, Jobs
-from bgm.ui.line_edits import Heard, Told
 from bgm.ui.sample import Sample
 from bgm.ui.steps import STEPS, StepOptions, made_by
 from bgm.ui.view import View, job_view, project_view
@@ -221,11 +220,11 @@ class Desk:
 
         def change(current: Project) -> Project:
             before.append(_revision(current))
-            if str(gesture.get("op")) not in line_edits.OPS:
+            if str(gesture.get("op")) not in edits.LINE_EDITS:
                 timeline = edits.apply(before[0].timeline, gesture, partial(studio.split, current))
                 return replace(current, timeline=timeline)
             heard = Heard(partial(words.load, current.words), current.duration)
-            lines, found = line_edits.apply(current.utterances, gesture, heard)
+            lines, found = edits.apply_to_lines(current.utterances, gesture, heard)
             told.update(found)
             return replace(current, utterances=lines)
 

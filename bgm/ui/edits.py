@@ -1,4 +1,4 @@
-"""Gestures from the browser as edits of the timeline, with undo and redo.
+"""Gestures from the browser as edits of the timeline and of the transcript's lines, with undo and redo.
 
 A gesture is a small object such as ``{"op": "move", "id": "s2", "time": 4.5}``. Nothing in it is trusted.
 """
@@ -13,6 +13,9 @@ from typing import Any
 
 from bgm.errors import BadInput
 from bgm.settings import Settings
+from bgm.speech import lines
+from bgm.speech.lines import Lines
+from bgm.speech.utterances import Timed
 from bgm.timeline import BOUNDED, PROMPT_LENGTH, Emotion, Style, Timeline, Utterance
 from bgm.ui import preferences
 
@@ -127,12 +130,12 @@ def run_of(gesture: Gesture) -> object:
 
 
 def _move(timeline: Timeline, gesture: Gesture) -> Timeline:
-    return timeline.move_boundary(timeline.index(_id(gesture)), number(gesture, "time"))
+    return timeline.move_boundary(timeline.index(_id(gesture)), _number(gesture, "time"))
 
 
 def _split(split: Splitter, timeline: Timeline, gesture: Gesture) -> Timeline:
     _check_count(timeline)
-    return split(timeline, _id(gesture), number(gesture, "time"))
+    return split(timeline, _id(gesture), _number(gesture, "time"))
 
 
 def _merge(timeline: Timeline, gesture: Gesture) -> Timeline:
@@ -149,7 +152,7 @@ def _emotion(timeline: Timeline, gesture: Gesture) -> Timeline:
 
 def _insert(timeline: Timeline, gesture: Gesture) -> Timeline:
     _check_count(timeline)
-    return timeline.insert(number(gesture, "start"), number(gesture, "end"), _emotion_of(gesture))
+    return timeline.insert(_number(gesture, "start"), _number(gesture, "end"), _emotion_of(gesture))
 
 
 def _choose(timeline: Timeline, gesture: Gesture) -> Timeline:
@@ -184,8 +187,7 @@ def _emotion_of(gesture: Gesture) -> Emotion:
         raise BadInput(f"there is no emotion {gesture.get('emotion')!r}; there are {', '.join(Emotion)}") from error
 
 
-def number(gesture: Gesture, name: str) -> float:
-    """A gesture's field that must be a finite number."""
+def _number(gesture: Gesture, name: str) -> float:
     return _finite(gesture.get(name), name)
 
 
@@ -249,4 +251,83 @@ _FIELDS: dict[str, Callable[[object], Any]] = {
     **{name: partial(_bounded, name) for name in ("gain_db", "fade_in", "fade_out")},
     "locked": _flag,
     "silent": _flag,
+}
+
+
+Told = dict[str, Any]
+"""What became of an edit of many lines, for the page to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the edits of lines need of the project: the words that were heard, read when needed, and its seconds."""
+
+    words: Callable[[], Sequence[Timed]]
+    duration: float
+
+
+def apply_to_lines(now: Lines, gesture: Gesture, heard: Heard) -> tuple[Lines, Told]:
+    """The transcript's lines after one gesture, which names a line by its number, counted from 0.
+
+    Raises BadInput, in one sentence, when it is impossible.
+    """
+    try:
+        return LINE_EDITS[str(gesture["op"])](now, gesture, heard)
+    except ValueError as error:
+        raise BadInput(str(error)) from error
+
+
+def _line_text(now: Lines, gesture: Gesture, heard: Heard) -> tuple[Lines, Told]:
+    name = gesture.get("name")
+    if name not in {"text", "english"}:
+        raise BadInput("this line of the transcript does not exist any more")
+    return lines.retold(now, _index(gesture), **{name: _written(gesture, "text")}), {}
+
+
+def _line_times(now: Lines, gesture: Gesture, heard: Heard) -> tuple[Lines, Told]:
+    start, end = _number(gesture, "start"), _number(gesture, "end")
+    return lines.timed(now, _index(gesture), start, end, heard.duration), {}
+
+
+def _line_split(now: Lines, gesture: Gesture, heard: Heard) -> tuple[Lines, Told]:
+    left, right = _written(gesture, "left"), _written(gesture, "right")
+    return lines.split(now, _index(gesture), left, right, heard.words()), {}
+
+
+def _line_merge(now: Lines, gesture: Gesture, heard: Heard) -> tuple[Lines, Told]:
+    text = None if gesture.get("text") is None else _written(gesture, "text")
+    return lines.merge(now, _index(gesture), text), {}
+
+
+def _replace(now: Lines, gesture: Gesture, heard: Heard) -> tuple[Lines, Told]:
+    new, count = lines.replaced(now, _written(gesture, "find"), _written(gesture, "put"))
+    return new, {"replaced": count}
+
+
+def _script(now: Lines, gesture: Gesture, heard: Heard) -> tuple[Lines, Told]:
+    laid = lines.scripted(now, _written(gesture, "text"), heard.words(), heard.duration)
+    return laid.lines, {"placed": laid.placed, "kept": laid.kept, "unplaced": list(laid.unplaced)}
+
+
+def _index(gesture: Gesture) -> int:
+    index = gesture.get("index")
+    if isinstance(index, bool) or not isinstance(index, int):
+        raise BadInput("this line of the transcript does not exist any more")
+    return index
+
+
+def _written(gesture: Gesture, name: str) -> str:
+    text = gesture.get(name)
+    if not isinstance(text, str):
+        raise BadInput(f"{name} must be a text")
+    return text
+
+
+LINE_EDITS: dict[str, Callable[[Lines, Gesture, Heard], tuple[Lines, Told]]] = {
+    "line_text": _line_text,
+    "line_times": _line_times,
+    "line_split": _line_split,
+    "line_merge": _line_merge,
+    "replace": _replace,
+    "script": _script,
 }
