@@ -24,6 +24,7 @@ const listeners = { view: new Set(), job: new Set(), selected: new Set(), range:
 let seen = { id: null }; // the last view that Python gave, without the edits that are under way
 let pending = [];
 let sending = false;
+let waiting = null; // the latest view that came meanwhile
 
 // `listener` is called now and whenever one of `topics` changed; when it answers `false` it is dropped.
 export function subscribe(topics, listener) {
@@ -36,11 +37,31 @@ function tell(topic) {
   for (const listener of [...listeners[topic]]) listener();
 }
 
+const written = new WeakMap(); // an object of a view as text
+const textOf = (one) => written.get(one) ?? written.set(one, JSON.stringify(one)).get(one);
+
+// What reads as before stays the same object: who draws it sees by that what changed, of hundreds of segments or lines.
+function kept(list, before = []) {
+  const known = new Map(before.map((one) => [textOf(one), one]));
+  const next = list.map((one) => known.get(textOf(one)) ?? one);
+  return next.length === before.length && next.every((one, i) => one === before[i]) ? before : next;
+}
+
+// Python sends views as text: Gradio would copy an object deeply, and watch each of its values.
+export const parsed = (view) => (typeof view === 'string' ? JSON.parse(view) : view);
+
+// A view that Python read while an edit was on its way lacks that edit: it waits for the answer.
 export function setView(view) {
+  const isHeld = sending && view?.id === store.view.id;
+  waiting = isHeld ? view : null;
+  if (!isHeld) show(view);
+}
+
+function show(view) {
   const same = view?.id === store.view.id;
   if (same && view?.rev < seen.rev) return; // it was read before what is shown, and came later
   if (!same) pending = [];
-  seen = view ?? { id: null };
+  seen = view?.id ? { ...view, segments: kept(view.segments, store.view.segments), utterances: kept(view.utterances, store.view.utterances) } : { id: null };
   store.view = pending.reduce(apply, seen);
   if (!same) {
     store.message = null;
@@ -176,21 +197,24 @@ async function send() {
     await ask('edit', { project, gestures });
   }
   sending = false;
+  if (waiting) show(waiting);
+  waiting = null;
   tell('view');
 }
 
 // Call one of Python's functions; its view becomes ours, its refusal is shown.
 export async function ask(name, call) {
   try {
-    const answer = await store.server[name]({ project: store.view.id, ...call });
+    const { view: text, error } = await store.server[name]({ project: store.view.id, ...call });
+    const view = parsed(text);
     if (name !== 'edit') store.edits += 1;
-    if (answer.view && answer.view.id === store.view.id) setView(answer.view);
-    if (answer.error) say(said(answer.error), true);
-    else if (answer.view?.told?.length) hear(answer.view.told);
-    return !answer.error;
+    if (view && view.id === store.view.id) show(view);
+    if (error) say(said(error), true);
+    else if (view?.told?.length) hear(view.told);
+    return !error;
   } catch {
     pending = [];
-    setView(seen);
+    show(seen);
     say(t('connection'), true);
     return false;
   }
