@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, cast
 
@@ -90,21 +91,54 @@ def _pulled(graph: av.filter.Graph) -> Iterator[float]:
             yield frame.time
 
 
+QUALITY = 80
+"""Of JPEG, 1 to 95."""
+_WIDEST = 65_000
+"""Pixels of a JPEG, which has no more than 65,535."""
 _MAX_FRAMES = 300
 """Maximum frames decoded after a key frame to find the exact one."""
 
 
 def thumbnail(info: MediaInfo, time: float, width: int = 320) -> bytes:
     """A JPEG, upright, ``width`` pixels wide, of the picture at ``time`` (s). Raises BadInput if there is none."""
+    return _jpeg(_picture(info, time, width))
+
+
+def filmstrip(info: MediaInfo, times: Sequence[float], height: int, *, cells: int, exact: bool = True) -> bytes:
+    """A JPEG of the pictures at ``times`` (s) side by side, in ``cells`` equally wide parts, ``height`` pixels high.
+
+    Parts beyond the last time stay black, as do pictures that can't be decoded. Without ``exact`` each is the key frame
+    at or before its time, which is fast. Raises BadInput if there is no picture at all.
+    """
+    from PIL import Image
+
+    first = _picture(info, times[0], 4 * height, exact=exact)
+    across = max(1, min(round(height * first.width / first.height), _WIDEST // cells))
+    strip = Image.new("RGB", (cells * across, height))
+    for cell, time in enumerate(times):
+        with suppress(BadInput):
+            picture = first if cell == 0 else _picture(info, time, across, exact=exact)
+            strip.paste(picture.resize((across, height)), (cell * across, 0))
+    return _jpeg(strip)
+
+
+def _jpeg(picture: Image.Image) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, "JPEG", quality=QUALITY)
+    return out.getvalue()
+
+
+def _picture(info: MediaInfo, time: float, width: int, *, exact: bool = True) -> Image.Image:
     if info.video is None:
         raise BadInput(f"{shown(info.path)} has no picture")
     with open_input(info.path) as container:
-        frame = _frame_at(info, container, cast(VideoStream, container.streams[info.video.index]), info.origin + time)
+        stream = cast(VideoStream, container.streams[info.video.index])
+        if not exact:
+            stream.codec_context.skip_frame = "NONKEY"
+        frame = _frame_at(info, container, stream, info.origin + time)
     if frame is None:
         raise BadInput(f"{shown(info.path)} has no picture that can be decoded at {time:.1f} s")
-    out = io.BytesIO()
-    _upright(frame, width).save(out, "JPEG", quality=80)
-    return out.getvalue()
+    return _upright(frame, width)
 
 
 def _upright(frame: VideoFrame, width: int) -> Image.Image:

@@ -20,8 +20,9 @@ from bgm.export import EXPORTS
 from bgm.project import Project
 from bgm.speech import words
 from bgm.ui import archive, records
+from bgm.ui.film import Films
 from bgm.ui.sample import Sample, poster
-from bgm.ui.view import PREFIX, without_folders
+from bgm.ui.view import PREFIX, has_picture, without_folders
 from bgm.ui.workspace import Workspace
 
 STATIC = Path(__file__).with_name("static")
@@ -46,6 +47,7 @@ def routes(workspace: Workspace, sample: Sample) -> list[BaseRoute]:
         Route(f"/{PREFIX}/{{project}}/project", pages.archive),
         Route(f"/{PREFIX}/{{project}}/poster", pages.poster),
         Route(f"/{PREFIX}/{{project}}/edges", pages.edges),
+        Route(f"/{PREFIX}/{{project}}/film/{{step:int}}/{{number:int}}", pages.film),
         Route(f"/{PREFIX}/{{project}}/{{name}}", pages.file),
     ]
 
@@ -64,6 +66,7 @@ class _Pages:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
+        self._films = Films()
 
     def file(self, request: Request) -> Response:
         finder = _FILES.get(request.path_params["name"])
@@ -86,6 +89,18 @@ class _Pages:
         project = self._project(request)
         picture = _poster(project.video_path, project.video_path.stat().st_mtime_ns) if project else None
         return Response(picture, media_type="image/jpeg", headers=_HEADERS | _CACHED) if picture else _missing()
+
+    def film(self, request: Request) -> Response:
+        """A sheet of pictures for the timeline; 202 while it is made, which keeps nobody waiting."""
+        project = self._project(request)
+        if project is None or not has_picture(project.video_path):
+            return _missing()
+        sheet = self._films.sheet(project, request.path_params["step"], request.path_params["number"])
+        if sheet is None:
+            return _missing()
+        if not sheet.is_file():
+            return Response(status_code=202, headers={"Cache-Control": "no-store"})
+        return FileResponse(sheet, headers=_HEADERS | _CACHED)
 
     def edges(self, request: Request) -> Response:
         """To what a boundary snaps beside lines: the edges of the words that were heard and the cuts, in seconds."""
