@@ -95,12 +95,15 @@ ZOOM = """async () => {
 }""".replace("COST", COST)
 
 MINUTES = 90
+# The project as one of MINUTES, each segment with the waveform of a take to be drawn.
 STRETCH = """async (seconds) => {
   const { setView, store } = await import(new URL('studio/static/store.js', location.href));
   const scale = seconds / store.view.duration;
   const stretched = (all) => all.map((one) => ({ ...one, start: one.start * scale, end: one.end * scale }));
-  const { segments, utterances } = store.view;
-  setView({ ...store.view, duration: seconds, segments: stretched(segments), utterances: stretched(utterances) });
+  const peaks = `data:application/json,${JSON.stringify([...Array(240).keys()].map((i) => 0.5 + 0.4 * Math.sin(i)))}`;
+  const segments = stretched(store.view.segments).map((s) => (
+    { ...s, silent: false, chosen: 'k', takes: [{ id: 'k', engine: 'embedded', seed: 1, url: null, peaks }] }));
+  setView({ ...store.view, duration: seconds, segments, utterances: stretched(store.view.utterances) });
   await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
 }"""
 

@@ -16,12 +16,12 @@ from bgm.ui.desk import Desk
 from bgm.ui.jobs import Job
 from bgm.ui.sample import Sample
 from bgm.ui.steps import options_of
-from bgm.ui.view import View, error_view, job_view, without_folders
+from bgm.ui.view import View, error_view, job_view, packed, without_folders
 
 Shown = tuple[Any, Any, Any]
 """What the state (the project's id), the steps and the studio show next."""
 SKIP = gr.skip()
-CLOSED: Shown = ("", {"state": "idle"}, {"id": None})
+CLOSED: Shown = ("", {"state": "idle"}, packed({"id": None}))
 
 
 class Handlers:
@@ -62,10 +62,10 @@ class Handlers:
         try:
             view = await asyncio.to_thread(self._desk.view, project_id)
         except BgmError as error:
-            yield "", error_view(str(error), "start"), {"id": None}
+            yield "", error_view(str(error), "start"), packed({"id": None})
             return
         job = self._desk.jobs.of(project_id)
-        yield SKIP, job_view(job), view
+        yield SKIP, job_view(job), packed(view)
         if job is not None and not job.finished.is_set():
             async for shown in self._follow(job):
                 yield shown
@@ -102,12 +102,12 @@ class Handlers:
 
     async def _follow(self, job: Job) -> AsyncIterator[Shown]:
         async for steps, view in self._desk.watch(job):
-            yield SKIP, steps, SKIP if view is None else view
+            yield SKIP, steps, SKIP if view is None else packed(view)
 
     def _begin(self, begin: Callable[[], str], place: str) -> Shown:
         try:
             project_id = begin()
-            return project_id, {"state": "idle"}, self._desk.view(project_id)
+            return project_id, {"state": "idle"}, packed(self._desk.view(project_id))
         except BgmError as error:
             return SKIP, error_view(str(error), place), SKIP
 
@@ -116,7 +116,7 @@ class Handlers:
             return SKIP, SKIP, SKIP
         try:
             change(Path(file))
-            return SKIP, {"state": "idle", "kind": place}, self._desk.view(project_id)
+            return SKIP, {"state": "idle", "kind": place}, packed(self._desk.view(project_id))
         except BgmError as error:
             return SKIP, error_view(str(error), place), SKIP
 
@@ -152,9 +152,9 @@ def server_functions(desk: Desk) -> list[Callable[..., Any]]:
 def _answer(desk: Desk, call: Mapping[str, Any], work: Callable[[object], View | None]) -> View:
     project_id = call.get("project")
     try:
-        return {"view": work(project_id), "error": None}
+        return {"view": packed(work(project_id)), "error": None}
     except BgmError as error:
-        return {"view": _view_or_none(desk, project_id), "error": without_folders(str(error))}
+        return {"view": packed(_view_or_none(desk, project_id)), "error": without_folders(str(error))}
 
 
 def _view_or_none(desk: Desk, project_id: object) -> View | None:

@@ -22,6 +22,7 @@ from bgm.ui.jobs import Jobs
 from bgm.ui.looks import head, theme, translations
 from bgm.ui.media import routes
 from bgm.ui.sample import Sample
+from bgm.ui.view import packed
 from bgm.ui.workspace import UPLOADS_KEPT_SECONDS, Workspace
 
 SAMPLE = Path(__file__).parents[2] / "assets" / "sample.mp4"
@@ -131,7 +132,7 @@ def _lay_out(environment: Environment, sample: Sample, functions: list[Callable[
         with gr.Column(elem_id="bgm-drop"):
             drop = gr.File(label=translate("drop_label"), file_count="multiple", height=160)
     steps = island("steps", {"state": "idle"}, events=["run", "close"])
-    studio = island("studio", {"id": None}, server_functions=functions)
+    studio = island("studio", packed({"id": None}), server_functions=functions)
     with gr.Column(elem_id="bgm-offstage"):
         archive = gr.UploadButton(file_types=[".zip"], elem_id="bgm-open-project")
         subtitles = gr.UploadButton(file_types=list(SUBTITLES), elem_id="bgm-subtitles")

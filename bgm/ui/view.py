@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -62,6 +63,14 @@ def project_view(project_id: str, project: Project, history: History | None = No
     }
 
 
+def packed(view: View | None) -> str:
+    """A view as Gradio carries it best: it copies and compares a text as one value, an object value by value.
+
+    No text in it looks like markup, of which Gradio would warn.
+    """
+    return json.dumps(view, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+
+
 def job_view(job: Job | None, position: int = 0) -> View:
     """Where the step that runs stands, or how it ended."""
     if job is None:
@@ -117,9 +126,11 @@ def _has_picture(video: Path, changed: int) -> bool:
 
 
 def _media(project: Project, files: Files) -> View:
+    picture = has_picture(project.video_path)
     return {
         "video": files.existing("video", project.video_path),
-        "poster": files.url("poster", project.video_path) if has_picture(project.video_path) else None,
+        "poster": files.url("poster", project.video_path) if picture else None,
+        "film": files.url("film", project.video_path) if picture else None,
         "audio": files.existing("audio", project.audio),
         "voice": files.existing("voice", project.voice),
         "edges": files.existing("edges", project.words),

@@ -19,7 +19,7 @@ from bgm import studio
 from bgm.environment import Environment
 from bgm.progress import unheard
 from bgm.settings import Settings
-from bgm.ui import steps
+from bgm.ui import film, steps
 from bgm.ui.job import Job, Queue
 from bgm.ui.page import Page, build
 
@@ -81,6 +81,8 @@ def made(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = studio.open_video(folder / "source" / "clip.mp4", folder, SETTINGS)
     project = steps.preview(studio.analyze(project), steps.StepOptions(), unheard)
     assert [s.emotion for s in project.segments] == ["joy", "sadness", "anger", "fear"]
+    for number in (0, 1):  # once for all the tests, not once in each
+        film.make(project, film.STEPS.index(1.0), number)
     return folder
 
 
@@ -107,7 +109,7 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
 def open_tab(page: Page) -> Callable[..., Tab]:
     """Open the page in a context; with a project id, through the list of recent projects."""
 
-    def opened(context: BrowserContext, project_id: str | None = None) -> Tab:
+    def opened(context: BrowserContext, project_id: str | None = None, *, tap: bool = False) -> Tab:
         tab = context.new_page()
         tab.errors = []  # type: ignore[attr-defined]
         tab.on("pageerror", lambda error: tab.errors.append(str(error)))  # type: ignore[attr-defined]
@@ -116,7 +118,8 @@ def open_tab(page: Page) -> Callable[..., Tab]:
             tab.add_init_script(f"localStorage.getItem('bgm-recent') || localStorage.setItem('bgm-recent', '{recent}')")
         tab.goto(page.blocks.local_url)
         if project_id:
-            tab.locator(".recent .btn").first.click()
+            recent_one = tab.locator(".recent .btn").first
+            recent_one.tap() if tap else recent_one.click()
             tab.locator(".seg").first.wait_for()
             tab.wait_for_function("() => document.querySelector('.player video').readyState > 0")
         else:

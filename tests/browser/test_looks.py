@@ -8,28 +8,51 @@ from playwright.sync_api import Browser, Page, expect
 
 from bgm.project import Project
 from bgm.ui.page import Page as Studio
-from tests.browser.waiting import eventually
+from tests.browser.waiting import eventually, saved
 
 Open = Callable[..., Page]
 
 
-def test_narrow_and_by_touch(chromium: Browser, open_tab: Open, project: str, truth: Callable[[str], Project]) -> None:
+def test_a_session_by_touch(chromium: Browser, open_tab: Open, project: str, truth: Callable[[str], Project]) -> None:
+    """A boundary, an emotion, another take, a level and the export, with nothing but a finger on a phone."""
     phone = chromium.new_context(locale="en-US", viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     try:
-        tab = open_tab(phone, project)
+        tab = open_tab(phone, project, tap=True)
         assert tab.evaluate("() => document.documentElement.scrollWidth") <= 390
         tab.locator(".seg").nth(2).tap()
-        expect(tab.locator(".panel h2")).to_have_text("anger")
-        tab.locator(".emotions").get_by_role("button", name="joy (4)").tap()
+        expect(tab.locator(".seg").nth(2)).to_have_attribute("aria-selected", "true")
         handle = tab.locator(".handle").nth(1)
-        handle.scroll_into_view_if_needed()
         box = handle.bounding_box()
         assert box and box["width"] >= 32
-        start = truth(project).segments[2].start
+        before = truth(project).segments[2]
         touch_drag(tab, box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, 40)
-        eventually(tab, lambda: truth(project).segments[2].start != start)
-        moved = truth(project).segments[2]
-        assert moved.start > start + 0.5 and moved.emotion == "joy"
+        emotion = tab.locator(".emotions").get_by_role("button", name="joy (4)")
+        emotion.tap()
+        expect(emotion).to_have_attribute("aria-pressed", "true")
+        expect(tab.locator(".seg.stale, .seg.composing")).to_have_count(0, timeout=60_000)
+        panel = tab.locator(".panel")
+        panel.get_by_role("tab", name="Segment").tap()
+        expect(panel).to_have_attribute("data-open", "true")
+        takes, chosen = panel.locator(".take"), panel.locator(".take.chosen")
+        count = takes.count()
+        panel.get_by_role("button", name="Another take").tap()
+        expect(takes).to_have_count(count + 1, timeout=60_000)
+        expect(chosen).to_contain_text(f"Take {count + 1}", timeout=60_000)
+        takes.first.get_by_role("radio").tap()
+        expect(chosen).to_contain_text("Take 1")
+        level = panel.get_by_label("Music volume").bounding_box()
+        assert level
+        touch_drag(tab, level["x"] + level["width"] / 2, level["y"] + level["height"] / 2, -level["width"] / 4)
+        expect(panel.locator(".fields output")).to_contain_text("-")
+        panel.get_by_role("tab", name="Segment").tap()
+        expect(panel).to_have_attribute("data-open", "false")
+        tab.locator("[data-sheet=export]").tap()
+        sheet = tab.get_by_role("dialog", name="Export").bounding_box()
+        assert sheet and sheet["y"] >= 0 and sheet["x"] >= 0 and sheet["x"] + sheet["width"] <= 390
+        saved(tab)
+        now = truth(project).segments[2]
+        assert now.start > before.start + 0.5 and now.emotion == "joy" and now.gain_db < 0
+        assert now.chosen == now.takes[0].id
         assert tab.errors == []  # type: ignore[attr-defined]
     finally:
         phone.close()
@@ -63,7 +86,6 @@ def touch_drag(tab: Page, x: float, y: float, by: float) -> None:
     send("touchStart", [{"x": x, "y": y}])
     for part in range(1, 6):
         send("touchMove", [{"x": x + by * part / 5, "y": y}])
-        tab.wait_for_timeout(30)
     send("touchEnd", [])
 
 

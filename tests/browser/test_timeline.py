@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from bgm.project import Project
-from tests.browser.waiting import eventually
+from tests.browser.waiting import eventually, saved
 
 Truth = Callable[[str], Project]
 AT = "() => document.querySelector('.player video').currentTime"
@@ -46,7 +46,7 @@ PLACES = """(number) => {
   const spoken = x(start + (end - start) * 0.2);
   const box = document.querySelectorAll('.seg')[number].getBoundingClientRect();
   return {
-    curve: begins('.plot', 26, spoken, 200),
+    curve: begins('.plot', document.querySelector('.plot').clientHeight - 58, spoken, 200),
     words: begins('canvas.voice', 4, spoken, 9),
     music: begins('canvas.music', 3, x(start), 9) - 1,
     block: box.left + box.width * 0.2,
@@ -94,6 +94,14 @@ def test_typing_in_any_text_is_no_shortcut(tab: Page, project: str, truth: Truth
     }""")
     tab.keyboard.type("slnm 4")
     assert tab.evaluate("() => document.querySelector('#foreign').shadowRoot.textContent.includes('slnm')")
+    line.click()
+    keys = tab.context.new_cdp_session(tab)
+    for part in ("ㄴ", "나", "난", "나느", "나는"):  # as an input method composes Korean letter by letter
+        keys.send("Input.dispatchKeyEvent", {"type": "rawKeyDown", "windowsVirtualKeyCode": 229, "key": "Process"})
+        keys.send("Input.imeSetComposition", {"text": part, "selectionStart": len(part), "selectionEnd": len(part)})
+    keys.send("Input.insertText", {"text": "나는"})
+    expect(line).to_contain_text("나는")
+    tab.keyboard.press("Escape")
     assert truth(project).segments == before
     assert tab.evaluate("() => document.querySelector('.player video').paused")
     expect(tab.locator(".seg")).to_have_count(4)
@@ -144,6 +152,48 @@ def every_row_agrees(tab: Page, seconds: float, count: int) -> None:
     places = tab.evaluate(PLACES, number)
     assert places["block"] == pytest.approx(places["curve"], abs=2)
     assert max(places["wide"]) - min(places["wide"]) <= 1
+
+
+def test_pictures_stand_under_the_ruler(tab: Page) -> None:
+    """They come by themselves, and closer ones after a zoom; the ground in their place is not opaque."""
+    seen = """() => {
+      const canvas = document.querySelector('.plot');
+      const ratio = canvas.width / canvas.clientWidth;
+      const row = canvas.getContext('2d').getImageData(0, 36 * ratio, canvas.width, 1).data;
+      const opaque = [...Array(canvas.width).keys()].filter((x) => row[x * 4 + 3] === 255);
+      return opaque.length > 0.9 * canvas.width;
+    }"""
+    tab.wait_for_function(seen)
+    with tab.expect_response(lambda answer: "/film/0/" in answer.url and answer.status == 200):
+        for _ in range(8):
+            tab.get_by_role("button", name="Zoom in").click()
+    tab.wait_for_function(seen)
+
+
+def test_the_ends_of_a_line_are_dragged_and_moved_by_keys(tab: Page, project: str, truth: Truth) -> None:
+    seek(tab, 2.0)
+    end = tab.get_by_role("slider", name="Line 1: End")
+    box = end.bounding_box()
+    assert box
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    tab.mouse.move(x, y)
+    tab.mouse.down()
+    tab.mouse.move(x + 300, y, steps=4)
+    tab.mouse.up()
+    expect(end).to_have_attribute("aria-valuenow", "5.20")  # as far as the next line
+    assert tab.evaluate("() => document.querySelector('.range').hidden"), "no stretch was marked"
+    end.press("ArrowLeft")
+    end.press("ArrowLeft")
+    expect(end).to_have_attribute("aria-valuenow", "5.00")
+    tab.get_by_role("slider", name="Line 1: Start").press("Shift+ArrowRight")
+    saved(tab)
+    lines = truth(project).utterances
+    assert (lines[0].start, lines[0].end) == (1.5, 5.0) and lines[1].start == 5.2
+    for wanted in ("0.50", "0.50", "0.50"):
+        tab.get_by_role("button", name="Undo (Ctrl+Z)").click()
+        expect(tab.get_by_role("slider", name="Line 1: Start")).to_have_attribute("aria-valuenow", wanted)
+    saved(tab)
+    assert truth(project).utterances[0].end == 4.6
 
 
 def test_the_wheel_is_the_pages_and_zooms_and_pans_with_a_key(tab: Page) -> None:

@@ -16,9 +16,9 @@ export function segmentRoom() {
   const more = button('refresh', t('another_take'), another, { text: t('another_take') });
   const make = button('refresh', t('make_take'), remake, { text: t('make_take') });
   const own = button('upload', t('own_audio'), pickOwnSound, { text: t('own_audio') });
-  const head = h('header', {}, button('play', t('play_segment'), playSegment), title, when);
+  const head = h('header', {}, button('play', t('play_segment'), playSegment), title, when, h('span', { class: 'grow' }), switches());
   const room = h('div', { class: 'segment' }, head,
-    h('div', { class: 'halves' }, scores(), fields()), h('h3', {}, t('takes')), stale, takesList(), h('div', { class: 'row' }, make, more, own),
+    h('div', { class: 'halves' }, scores(), fields()), h('div', { class: 'row' }, h('h3', {}, t('takes')), make, more, own), stale, takesList(),
     h('div', { 'data-problems': 'segment' }));
   subscribe(['view', 'selected', 'picked', 'job'], () => {
     const segment = selectedSegment();
@@ -99,8 +99,6 @@ function fields() {
   const style = h('select', {}, h('option', { value: '' }, t('style_of_all')), styles.map((own) => h('option', { value: own }, styleName(own))));
   const gain = h('input', { type: 'range', ...level, step: '0.5' });
   const decibels = h('output', {});
-  const silent = checkbox('silent', t('silent_field'));
-  const locked = checkbox('locked', t('locked_field'));
   save(prompt, 'prompt', () => prompt.value.trim());
   save(seed, 'seed', () => Math.min(max, Math.max(min, Math.round(Number(seed.value) || 0))));
   save(style, 'style', () => style.value || null);
@@ -117,12 +115,22 @@ function fields() {
     fill(seed, segment.seed);
     fill(gain, segment.gain_db);
     setText(decibels, inDecibels(segment.gain_db));
-    silent.input.checked = segment.silent;
-    locked.input.checked = segment.locked;
   });
   return h('div', { class: 'fields' },
     labelled(t('prompt'), prompt, 'wide'), read, labelled(t('set_style'), style), labelled(t('seed'), h('span', { class: 'row' }, seed, roll)),
-    labelled(t('gain'), h('span', { class: 'row' }, gain, decibels)), h('div', { class: 'row wide' }, silent, locked));
+    labelled(t('gain'), h('span', { class: 'row' }, gain, decibels), 'wide level'));
+}
+
+function switches() {
+  const silent = checkbox('silent', t('silent_field'));
+  const locked = checkbox('locked', t('locked_field'), t('locked_hint'));
+  subscribe(['view', 'selected'], () => {
+    const segment = selectedSegment();
+    if (!segment) return;
+    silent.input.checked = segment.silent;
+    locked.input.checked = segment.locked;
+  });
+  return h('div', { class: 'row switches' }, silent, locked);
 }
 
 // What the composer makes of the creator's own words, and what it makes nothing of.
@@ -144,9 +152,9 @@ function labelled(text, control, className = '') {
   return h('label', { class: className }, h('span', {}, text), control);
 }
 
-function checkbox(field, text) {
+function checkbox(field, text, title = null) {
   const input = h('input', { type: 'checkbox', onchange: () => set(field, input.checked) });
-  return Object.assign(h('label', { class: 'check' }, input, h('span', {}, text)), { input });
+  return Object.assign(h('label', { class: 'check', title }, input, h('span', {}, text)), { input });
 }
 
 function set(field, value) {

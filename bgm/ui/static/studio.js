@@ -5,7 +5,7 @@ import { exportRoom } from './export.js';
 import { playerRoom } from './player.js';
 import { settingsRoom } from './settings.js';
 import { sheet } from './sheet.js';
-import { setView, store, subscribe } from './store.js';
+import { parsed, setView, store, subscribe } from './store.js';
 import { snapshotsRoom } from './snapshots.js';
 import { panelRoom } from './tabs.js';
 import { scriptSheet } from './transcript/script.js';
@@ -28,8 +28,9 @@ export function mount({ element, props, watch, server }) {
     for (const room of later) room.inert = !store.view.analyzed; // it has its place, so that nothing moves when it is filled
   });
   keepCurrent();
-  watch('value', () => setView(props.value));
-  setView(props.value);
+  const show = () => setView(parsed(props.value));
+  watch('value', show);
+  show();
 }
 
 const LONG = 5 * 60; // seconds: until then one waits

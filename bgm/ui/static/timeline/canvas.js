@@ -9,7 +9,25 @@ export function fitted(canvas, width, height) {
   const context = canvas.getContext('2d');
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.clearRect(0, 0, width, height);
-  return { context, style: getComputedStyle(canvas) };
+  return { context, style: styleOf(canvas) };
+}
+
+let styles = new WeakMap();
+
+// Colours and letters as the style sheets have them, asked for once: each asking would settle the page's styles.
+function styleOf(canvas) {
+  if (!styles.has(canvas)) {
+    const computed = getComputedStyle(canvas);
+    const known = new Map();
+    const colour = (name) => known.get(name) ?? known.set(name, computed.getPropertyValue(`--${name}`).trim()).get(name);
+    styles.set(canvas, { ink: computed.color, family: computed.fontFamily, colour });
+  }
+  return styles.get(canvas);
+}
+
+// The page has another theme.
+export function forgetStyles() {
+  styles = new WeakMap();
 }
 
 // As much of `text` as has room, shortened with an ellipsis.

@@ -49,6 +49,7 @@ export function draggable(strip, scale, label, line) {
     const { handle, index, time } = drag;
     const segment = segments()[index];
     drag = null;
+    followPicture.stop();
     delete handles.dataset.dragging;
     handle.classList.remove('held');
     label.hide();
@@ -81,5 +82,8 @@ function pictureFollower() {
       video.addEventListener('seeked', next, { once: true });
     }
   }
+  follow.stop = () => {
+    wanted = null;
+  };
   return follow;
 }

@@ -13,11 +13,25 @@ const HEIGHT = 50;
 const NAME = 18; // of it, for the name
 const { min: QUIETEST, max: LOUDEST } = window.bgm.controls.segment.gain_db;
 const LEAST = 34; // pixels from which on a clip has a name and a level to take hold of
+const WAVE = 8; // pixels from which on its waveform tells something
 const STEP = 0.5;
 
+const ROOM = 0.6; // how much of its height a take has at 0 dB
+const even = new WeakMap();
+
+// Peaks of which the loudest has the same height for every take.
+function evened(peaks) {
+  if (!even.has(peaks)) {
+    const loudest = Math.max(0.05, ...peaks);
+    even.set(peaks, peaks.map((peak) => (peak / loudest) * ROOM));
+  }
+  return even.get(peaks);
+}
+
 export class Lane {
-  constructor(canvas, clips, scale) {
-    Object.assign(this, { canvas, clips, scale });
+  // `redraw` draws it soon, once for all that asked.
+  constructor(canvas, clips, scale, redraw) {
+    Object.assign(this, { canvas, clips, scale, redraw });
     clips.addEventListener('pointerdown', (event) => this.hold(event));
     clips.addEventListener('dblclick', (event) => event.target.closest('.gain') && setGain(event.target.closest('.clip').dataset.key, 0));
   }
@@ -27,7 +41,7 @@ export class Lane {
     const { context, style } = fitted(this.canvas, scale.width, HEIGHT);
     const [from, to] = scale.range;
     const seen = segments().filter(({ start, end }) => end > from && start < to);
-    context.font = `11px ${style.fontFamily}`;
+    context.font = `11px ${style.family}`;
     context.textBaseline = 'middle';
     for (const segment of seen) this.drawClip(context, style, segment.id === this.held?.id ? this.held : segment);
     const wide = seen.filter(({ start, end, chosen, silent }) => chosen && !silent && scale.x(end - start) > LEAST);
@@ -41,22 +55,22 @@ export class Lane {
     if (right <= left) return;
     const take = segment.takes.find(({ id }) => id === segment.chosen);
     context.globalAlpha = segment.silent || !take ? 0.14 : 0.34;
-    context.fillStyle = style.getPropertyValue(`--fill-${segment.emotion}`).trim();
+    context.fillStyle = style.colour(`fill-${segment.emotion}`);
     context.fillRect(left, 1, right - left, HEIGHT - 2);
     context.globalAlpha = 1;
-    context.fillStyle = style.color;
+    context.fillStyle = style.ink;
     if (segment.silent || !take) {
       context.fillText(shortened(context, t(segment.silent ? 'silent' : segment.composing ? 'composing' : 'no_music'), right - left - 10), left + 6, HEIGHT / 2);
       return;
     }
-    const peaks = peaksOf(take, () => this.draw());
-    const loudest = Math.max(0.05, ...peaks);
+    if (right - left < WAVE) return;
+    const peaks = evened(peaksOf(take, () => this.redraw()));
     const length = segment.end - segment.start;
     const [from] = scale.range;
     const gain = 10 ** (segment.gain_db / 20);
     context.globalAlpha = 0.55;
-    wave(context, peaks.map((peak) => Math.min(1, (peak / loudest) * 0.6 * gain)), [left, right], NAME + (HEIGHT - NAME) / 2, (HEIGHT - NAME) / 2 - 2,
-      (x) => (from + scale.seconds(x) - segment.start) / length, (x) => faded(segment, from + scale.seconds(x)));
+    wave(context, peaks, [left, right], NAME + (HEIGHT - NAME) / 2, (HEIGHT - NAME) / 2 - 2,
+      (x) => (from + scale.seconds(x) - segment.start) / length, (x) => gain * faded(segment, from + scale.seconds(x)));
     context.globalAlpha = 1;
   }
 

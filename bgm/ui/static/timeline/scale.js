@@ -8,6 +8,10 @@ export class Scale {
     this.duration = 1;
     this.zoom = 1;
     this.width = Math.max(1, scroller.clientWidth);
+    this.left = 0; // how far it is scrolled, in pixels: asking the scroller for it would lay out the page each time
+    scroller.addEventListener('scroll', () => {
+      this.left = scroller.scrollLeft;
+    }, { passive: true });
   }
 
   // The scroller has another width: what is seen of the strip is as wide, and the strip keeps its zoom.
@@ -16,7 +20,7 @@ export class Scale {
     this.width = Math.max(1, this.scroller.clientWidth);
     this.inner.style.setProperty('--seen', `${this.width}px`);
     this.stretch();
-    this.scroller.scrollLeft = this.x(from);
+    this.scrollTo(this.x(from));
   }
 
   // In pixels: a percentage of a width that is no whole number would lie pixels off at a deep zoom.
@@ -30,7 +34,7 @@ export class Scale {
 
   // The stretch that is seen, [from, to] in seconds.
   get range() {
-    const from = (this.scroller.scrollLeft / (this.width * this.zoom)) * this.duration;
+    const from = this.seconds(this.left);
     return [from, from + this.duration / this.zoom];
   }
 
@@ -45,7 +49,7 @@ export class Scale {
 
   // Where a time lies in what is seen, in pixels from its left edge.
   seenX(time) {
-    return this.x(time) - this.scroller.scrollLeft;
+    return this.x(time) - this.left;
   }
 
   // The time under a pointer.
@@ -64,18 +68,23 @@ export class Scale {
     const offset = clientX - this.scroller.getBoundingClientRect().left;
     this.zoom = Math.min(this.maxZoom, Math.max(1, zoom));
     this.stretch();
-    this.scroller.scrollLeft = this.x(time) - offset;
+    this.scrollTo(this.x(time) - offset);
   }
 
   fit() {
     this.zoom = 1;
     this.stretch();
-    this.scroller.scrollLeft = 0;
+    this.scrollTo(0);
+  }
+
+  scrollTo(x) {
+    this.left = Math.min(Math.max(0, x), this.width * (this.zoom - 1));
+    this.scroller.scrollLeft = this.left;
   }
 
   reveal(time) {
     const [from, to] = this.range;
-    if (time < from || time > to) this.scroller.scrollLeft = this.x(time) - this.width * 0.1;
+    if (time < from || time > to) this.scrollTo(this.x(time) - this.width * 0.1);
   }
 }
 

@@ -16,9 +16,9 @@ export async function loadEdges(address) {
 }
 
 // The nearest within reach, as {time, kind}; kind is null where there is none and the time stays.
-export function snap(time, scale, playhead = null) {
+export function snap(time, scale, playhead = null, among = store.view.utterances ?? []) {
   const reach = scale.seconds(REACH);
-  const lines = (store.view.utterances ?? []).filter(({ start, end }) => start <= time + reach && end >= time - reach);
+  const lines = among.filter(({ start, end }) => start <= time + reach && end >= time - reach);
   const found = [
     ...lines.flatMap(({ start, end }) => [start, end]).map((at) => ({ time: at, kind: 'line' })),
     ...near(known.word, time, reach).map((at) => ({ time: at, kind: 'word' })),

@@ -2,8 +2,10 @@
 // segment. Elements are kept by id, so focus survives redraws.
 import { clock, h, icon, reconcile, setText } from '../dom.js';
 import { makeSegment } from './actions.js';
-import { isSpoken } from '../store.js';
+import { isSpoken, store } from '../store.js';
 import { emotionName, t } from '../texts.js';
+
+const ROOMS = [24, 108, 150]; // pixels from which on a block shows its name, its times, how sure it is
 
 export class Strip {
   constructor(element, scale) {
@@ -22,6 +24,20 @@ export class Strip {
     reconcile(this.handles, segments.slice(1), (s) => s.id, makeHandle, (element, s, i) => this.updateHandle(element, i + 1));
   }
 
+  // How much of what a block says has room in it, after another zoom.
+  fit() {
+    const width = this.scale.x(1);
+    if (width === this.fitted) return;
+    this.fitted = width;
+    for (const block of this.blocks.children) this.furnish(block, block.segment.end - block.segment.start);
+  }
+
+  furnish(block, seconds) {
+    const width = this.scale.x(seconds);
+    const room = String(ROOMS.filter((least) => width >= least).length);
+    if (block.dataset.room !== room) block.dataset.room = room;
+  }
+
   select(selected) {
     for (const block of this.blocks.children) markSelected(block, selected);
   }
@@ -29,8 +45,10 @@ export class Strip {
   // Show a boundary elsewhere without an edit: what a drag costs per frame.
   preview(index, time) {
     const [left, right] = [this.segments[index - 1], this.segments[index]];
-    this.place(this.block(left.id), left.start, time);
-    this.place(this.block(right.id), time, right.end);
+    for (const [id, start, end] of [[left.id, left.start, time], [right.id, time, right.end]]) {
+      this.place(this.block(id), start, end);
+      this.furnish(this.block(id), end - start);
+    }
     this.handle(right.id).style.left = this.scale.percent(time);
     setText(this.block(left.id).querySelector('.when'), span(left.start, time));
     setText(this.block(right.id).querySelector('.when'), span(time, right.end));
@@ -51,9 +69,10 @@ export class Strip {
 
   updateBlock(element, segment, selected) {
     markSelected(element, selected);
-    if (element.segment === segment) return;
-    element.segment = segment;
+    if (element.segment === segment && element.lines === store.view.utterances && element.length === this.scale.duration) return;
+    Object.assign(element, { segment, lines: store.view.utterances, length: this.scale.duration });
     this.place(element, segment.start, segment.end);
+    this.furnish(element, segment.end - segment.start);
     element.style.setProperty('--fill', `var(--fill-${segment.emotion})`);
     element.style.setProperty('--sure', segment.confidence);
     element.classList.toggle('stale', segment.stale && segment.takes.length > 0);
@@ -116,7 +135,12 @@ function markSelected(element, { ids, at }) {
   element.tabIndex = element.dataset.key === at ? 0 : -1;
 }
 
-export const percent = (share) => share.toLocaleString(document.documentElement.lang, { style: 'percent' });
+let inPercent = null; // a formatter is dear to make
+export function percent(share) {
+  const { lang } = document.documentElement;
+  if (inPercent?.lang !== lang) inPercent = { lang, format: new Intl.NumberFormat(lang || undefined, { style: 'percent' }).format };
+  return inPercent.format(share);
+}
 // Whether the creator chose the emotion: a boundary moved or a lock set leaves the model's reading as it is.
 export const isOwn = (segment) => segment.source === 'user' && segment.confidence === 1;
 // Where nobody speaks, or the words were changed since, there is no reading that one could be sure or unsure of.

@@ -5,11 +5,14 @@ import { follow, mark, pick, pickTo, segments, selection, store, subscribe, togg
 import { emotionName, t } from '../texts.js';
 import { showTab } from '../tabs.js';
 import { onKey, split } from './actions.js';
+import { forgetStyles } from './canvas.js';
 import { Curves } from './curves.js';
 import { draggable } from './drag.js';
+import { Film } from './film.js';
 import { Lane } from './lane.js';
 import { pinchable } from './pinch.js';
 import { Scale } from './scale.js';
+import { lineEdges } from './lineedges.js';
 import { loadEdges, snap, snapLine } from './snap.js';
 import { percent, Strip } from './strip.js';
 import { toolbar } from './toolbar.js';
@@ -22,14 +25,17 @@ export function timeline() {
   const { scroller, inner, strip: stripElement } = parts;
   const scale = new Scale(scroller, inner);
   const strip = new Strip(stripElement, scale);
-  const curves = new Curves(parts.plot, scale);
+  const film = new Film(scale, () => redraw());
+  const curves = new Curves(parts.plot, scale, film);
   const voice = new Voice(parts.canvas, scale);
-  const lane = new Lane(parts.music, parts.clips, scale);
+  const lane = new Lane(parts.music, parts.clips, scale, () => redraw());
   const label = dragLabel(parts.label, scale);
   const redraw = framed(() => {
+    strip.fit();
     curves.draw();
     voice.draw();
     lane.draw();
+    edges.draw();
     movePlayhead(parts.head, scale, now());
   });
   const zoom = (factor, clientX = playheadX(parts)) => {
@@ -42,6 +48,11 @@ export function timeline() {
   const line = snapLine(scale);
   inner.append(line.element);
   draggable(strip, scale, label, line);
+  const edges = lineEdges({ canvas: parts.canvas, group: parts.edges }, scale, { label, line, show: (held) => {
+    voice.held = held;
+    redraw();
+  } });
+  onTime(edges.at);
   pinchable(scroller, zoom);
   listen(parts, scale, zoom, redraw);
   readable(parts, scale, curves);
@@ -56,18 +67,19 @@ function build() {
   const clips = h('div', { class: 'clips', role: 'group', 'aria-label': t('lane_label') });
   const range = h('div', { class: 'range', hidden: true });
   const readout = h('output', { class: 'readout', hidden: true, 'aria-hidden': 'true' });
+  const edges = h('div', { class: 'line-edges', role: 'group', 'aria-label': t('line_edges') });
   const canvas = h('canvas', { class: 'voice', role: 'img', 'aria-label': t('voice_label') });
   const strip = h('div', { class: 'strip' });
   const label = h('output', { class: 'drag-label', hidden: true });
   const head = h('div', { class: 'playhead' });
   const nothing = h('p', { class: 'nothing', hidden: true }, t('no_curves'));
-  const inner = h('div', { class: 'inner' }, h('div', { class: 'window' }, plot, nothing, canvas), strip,
+  const inner = h('div', { class: 'inner' }, h('div', { class: 'window' }, plot, nothing, h('div', { class: 'said' }, canvas, edges)), strip,
     h('div', { class: 'lane' }, h('div', { class: 'window' }, music), clips), head, range, label, readout);
   const scroller = h('div', { class: 'scroller' }, inner);
   const message = h('p', { class: 'message', role: 'status' });
   const root = h('section', { class: 'timeline', 'aria-label': t('timeline') }, scroller,
     h('div', { class: 'hints' }, message, h('p', { class: 'keys', title: t('keys_hint') }, t('keys_hint').split(' · ').map((hint) => h('span', {}, hint)))));
-  return { root, scroller, inner, plot, nothing, canvas, strip, music, clips, head, range, label, readout, message };
+  return { root, scroller, inner, plot, nothing, canvas, edges, strip, music, clips, head, range, label, readout, message };
 }
 
 function keepInStep(parts, scale, strip, curves, voice, redraw) {
@@ -89,6 +101,7 @@ function keepInStep(parts, scale, strip, curves, voice, redraw) {
     }
     voice.load(view.media.peaks);
     loadEdges(view.media.edges);
+    curves.film.open(view.media.film);
     redraw();
   });
   subscribe(['selected', 'picked'], () => strip.select(selection()));
@@ -98,7 +111,10 @@ function keepInStep(parts, scale, strip, curves, voice, redraw) {
     scale.measure();
     redraw();
   }).observe(parts.scroller);
-  new MutationObserver(redraw).observe(document.body, { attributeFilter: ['class'] });
+  new MutationObserver(() => {
+    forgetStyles();
+    redraw();
+  }).observe(document.body, { attributeFilter: ['class'] });
   let before = 0;
   onTime((time) => {
     follow(time);
@@ -140,7 +156,7 @@ function onWheel(event, scroller, zoom) {
 // A click shows the moment under it, and so selects its segment; a key press on a block comes without a place.
 function onClick(event, scale) {
   const block = event.target.closest('.seg');
-  if (event.target.closest('.handle, .gain, .fade, .clip .name') || 'marking' in event.currentTarget.dataset) return;
+  if (event.target.closest('.handle, .line-edges, .gain, .fade, .clip .name') || 'marking' in event.currentTarget.dataset) return;
   if (block && (event.shiftKey || event.ctrlKey || event.metaKey)) {
     if (event.shiftKey) pickTo(block.dataset.key);
     else togglePick(block.dataset.key);

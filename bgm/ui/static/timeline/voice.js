@@ -12,6 +12,7 @@ export class Voice {
     this.peaks = [];
     this.address = null;
     this.utterances = [];
+    this.held = null; // a line that is shown at other times while one of its edges is dragged
   }
 
   async load(address) {
@@ -30,26 +31,27 @@ export class Voice {
     if (!this.peaks.length) return;
     const { scale } = this;
     const [from] = scale.range;
-    context.fillStyle = style.getPropertyValue('--wave').trim();
+    context.fillStyle = style.colour('wave');
     wave(context, this.peaks, [0, scale.width], WORDS_HEIGHT + WAVE_HEIGHT / 2, WAVE_HEIGHT / 2 - 2, (x) => (from + scale.seconds(x)) / scale.duration);
   }
 
   drawWords(context, style) {
     const { scale } = this;
     const [from, to] = scale.range;
-    const ground = style.getPropertyValue('--speech').trim();
-    context.font = `11px ${style.fontFamily}`;
+    const ground = style.colour('speech');
+    context.font = `11px ${style.family}`;
     context.textBaseline = 'middle';
-    for (const { start, end, text } of this.utterances) {
-      if (end < from || start > to) continue;
+    this.utterances.forEach(({ start, end, text }, index) => {
+      if (index === this.held?.index) ({ start, end } = this.held);
+      if (end < from || start > to) return;
       const x = scale.seenX(start);
       const width = Math.max(2, scale.seenX(end) - x - 1.5);
       context.fillStyle = ground;
       context.fillRect(x, 2, width, WORDS_HEIGHT - 5);
-      if (width <= LEAST) continue;
-      context.fillStyle = style.color;
+      if (width <= LEAST) return;
+      context.fillStyle = style.ink;
       const left = Math.max(4, x + 5);
       context.fillText(shortened(context, text, x + width - 4 - left), left, WORDS_HEIGHT / 2);
-    }
+    });
   }
 }
