@@ -1,7 +1,7 @@
-"""How an engine is named, found, chosen ("auto") and explained to the user.
+"""Engines: their protocols and catalogue, and how one is chosen ("auto") and explained to the user.
 
-An engine is one implementation of a stage. The catalogue names each by the module and class that hold it, so listing
-engines imports no heavy library; a module listed here must import in milliseconds and do the heavy imports inside.
+An engine is one implementation of a stage. The catalogue lists each by module and class, so listing engines imports no
+heavy library: a module listed here must import in milliseconds, and imports heavy libraries inside its functions.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from bgm.errors import BadInput, EngineUnavailable
 
-if TYPE_CHECKING:  # what the stages speak of; an engine's own module imports it for real
+if TYPE_CHECKING:  # the stages' types; an engine's own module imports them at run time
     from bgm.music.cue import Cue, Made
     from bgm.progress import Progress
     from bgm.speech.utterances import Recording, Transcript
@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # what the stages speak of; an engine's own module imports it
 
 
 class Stage(StrEnum):
-    """The four stages that have engines, in the order in which they run."""
+    """The stages that have engines, in the order in which they run."""
 
     SEPARATE = "separate"
     TRANSCRIBE = "transcribe"
@@ -35,33 +35,33 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """All that may decide whether and how an engine runs. Hashable: a loaded engine is shared by equal options."""
+    """Everything that determines whether and how an engine runs. Hashable: equal options share a loaded engine."""
 
     model: str | None = None
     """Size, hub id or path, as in ``whisper:base``."""
     offline: bool = False
-    """Make no network call at all."""
+    """Make no network requests."""
     device: str = "auto"
     """auto, cuda, cpu or mps."""
     lora: str | None = None
     """Hub id, file, or ``none``; None is the default LoRA."""
     language: str | None = None
-    """ISO 639-1 code of the speech, None to detect it."""
+    """ISO 639-1 code of the speech; None: detect it."""
     prompt: str | None = None
-    """Names and words to expect."""
+    """Names and terms to expect."""
     subtitles: Path | None = None
-    """The file to read (the user's or a sidecar), or the video that carries a text track."""
+    """The file to read (the user's or a sidecar), or the video if it has a text track."""
 
 
 class Engine(Protocol):
-    """What every engine has, beside its stage's own method. An engine's class derives from its stage's protocol below.
+    """What every engine has besides its stage's method. An engine's class derives from its stage's protocol below.
 
-    One object serves all users: it holds nothing of a call, and results carry their notes.
+    One object serves all users: it keeps no state of a call, and results carry their notes.
     """
 
     name: ClassVar[str]
     heeds: ClassVar[tuple[str, ...]] = ()
-    """Its own options: the fields of EngineOptions that it reads beside model, offline and device."""
+    """The fields of EngineOptions that it reads besides model, offline and device."""
 
     def __init__(self, options: EngineOptions) -> None: ...
 
@@ -71,12 +71,12 @@ class Engine(Protocol):
 
     @classmethod
     def passed_over(cls, options: EngineOptions) -> str | None:
-        """Why ``auto`` shall go on to the next although it can run; most engines are never passed over."""
+        """Why ``auto`` should skip it although it can run, or None; most engines are never skipped."""
         return None
 
 
 class Separator(Engine, Protocol):
-    """Parts the voice from what is behind it."""
+    """Separates the voice from its background."""
 
     def separate(self, source: Path, voice: Path, listen: Listen, progress: Progress) -> Separation:
         """Write the voice of ``source`` to ``voice``.
@@ -87,48 +87,48 @@ class Separator(Engine, Protocol):
 
 
 class Transcriber(Engine, Protocol):
-    """Tells what is said, and when."""
+    """Transcribes speech, with times."""
 
     def transcribe(self, recording: Recording, progress: Progress) -> Transcript:
-        """The words of ``recording``, in their language and, where it can be told, in English."""
+        """The speech of ``recording`` in its language and, if the engine can translate, in English."""
 
 
 class Translator(Transcriber, Protocol):
-    """A transcriber that hears what a foreign line means."""
+    """A transcriber that can translate foreign speech."""
 
     def translate(
         self, recording: Recording, utterances: Sequence[Utterance], progress: Progress
     ) -> tuple[Utterance, ...]:
-        """``utterances`` with the English that is heard at their times; a line where nobody was heard stays without."""
+        """``utterances`` with the English of what is said at their times; a line without speech stays without."""
 
 
 class Classifier(Engine, Protocol):
-    """Reads the emotion of what is said."""
+    """Classifies the emotion of text."""
 
     def classify(self, texts: Sequence[str], progress: Progress) -> list[dict[Emotion, float]]:
-        """Seven probabilities for each of ``texts`` (English), in their order."""
+        """The probability of each emotion for each of ``texts`` (English), in order."""
 
 
 class Composer(Engine, Protocol):
-    """Makes the music."""
+    """Composes music."""
 
     revision: ClassVar[str]
-    """Raised whenever the same cue would sound otherwise."""
+    """Changed whenever the same cue would sound different."""
     reads_sentences: ClassVar[bool] = False
-    """It reads all of the creator's words; others act on those that bgm.music.direction understands."""
+    """Whether it takes the creator's whole sentences; others act on the words that bgm.music.direction understands."""
     is_quick: ClassVar[bool] = False
-    """Music is made while one waits, so an edit is followed by its music at once."""
+    """Whether it is fast enough to recompose right after an edit."""
     paints: ClassVar[bool] = False
     """Its diffusion can run on a GPU elsewhere (bgm.painter, or the painters of a Ray cluster)."""
 
     @classmethod
     def fingerprint(cls, options: EngineOptions) -> str:
-        """All of the engine, beside its options, that decides how a cue sounds: part of a take's id."""
+        """What determines how a cue sounds besides the cue and the options: part of a take's id."""
         return cls.revision
 
     def compose(self, cues: Sequence[Cue], targets: Sequence[Path], progress: Progress) -> Iterator[Made]:
-        """Write cue ``i`` to ``targets[i]`` (FLAC, 48 kHz, stereo, 24 bit, exactly ``cue.frames`` long), each told when
-        its file is whole, in any order."""
+        """Write cue ``i`` to ``targets[i]``: FLAC, 48 kHz, stereo, 24 bit, exactly ``cue.frames`` long. Each is yielded
+        when its file is complete, in any order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ CATALOGUE: tuple[EngineSpec, ...] = (
         "on a processor",
         pretrained=True,
     ),
-    # Ours before the published one: it is trained on speech and measured on it, which can't be said of the other yet.
+    # Ours first: they are trained and measured on speech, the published one on other text.
     EngineSpec(Stage.CLASSIFY, "mpnet", "bgm.emotion.finetuned:MPNet", "ours, on a larger network", pretrained=True),
     EngineSpec(Stage.CLASSIFY, "minilm", "bgm.emotion.finetuned:MiniLM", "ours, trained on spoken sentences"),
     EngineSpec(
@@ -176,7 +176,7 @@ CATALOGUE: tuple[EngineSpec, ...] = (
 )
 
 _EMBEDDED = {Stage.SEPARATE: "spleeter", Stage.TRANSCRIBE: "faster-whisper", Stage.CLASSIFY: "minilm"}
-"""What the name ``embedded`` means where the embedded engine has a name of its own."""
+"""What the name ``embedded`` stands for in stages whose embedded engine has another name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,11 +187,11 @@ class Choice:
     name: str
     reason: str
     options: EngineOptions
-    """Those that it heeds; the others are as if never given, so that none makes an engine's work look out of date."""
+    """Those that the engine reads; the others have their defaults, so that they can't make its results stale."""
 
     @classmethod
     def of(cls, listed: EngineSpec, reason: str, options: EngineOptions) -> Choice:
-        """The engine of that line of the catalogue."""
+        """The choice of an engine from the catalogue."""
         own = ("model", "offline", "device", *listed.load_class().heeds)
         heeded = EngineOptions(**{name: getattr(options, name) for name in own})
         return cls(listed.stage, listed.name, reason, heeded)
@@ -208,10 +208,10 @@ def specs(stage: Stage) -> tuple[EngineSpec, ...]:
 
 
 def choose(stage: Stage, wanted: str = "auto", options: EngineOptions | None = None) -> Choice:
-    """Choose an engine: ``auto`` takes the first that can run here, a named one must be able to.
+    """Choose an engine: ``auto`` is the first that can run here; a named one must be able to run.
 
     ``wanted`` is ``auto`` or ``NAME[:MODEL]``. Raises BadInput for an unknown name and EngineUnavailable, saying what
-    to do, when the named engine can't run here.
+    to do, if the named engine can't run here.
     """
     options = options or EngineOptions()
     if wanted == "auto":
@@ -227,13 +227,13 @@ def choose(stage: Stage, wanted: str = "auto", options: EngineOptions | None = N
 
 
 def composer_class(name: str) -> type[Composer]:
-    """What is known of a composer before it is loaded; ``name`` is ``NAME[:MODEL]``, BadInput if there is none."""
+    """The class of a composer by ``NAME[:MODEL]``. Raises BadInput for an unknown name."""
     found: type[Composer] = spec(Stage.MUSIC, name.partition(":")[0]).load_class()
     return found
 
 
 def survey(options: EngineOptions) -> list[dict[str, Any]]:
-    """Every engine with whether it can run here and, if not, why: for the page and for ``python -m bgm engines``."""
+    """Every engine, whether it can run here and, if not, why: for the page and ``python -m bgm engines``."""
     found = []
     for listed in CATALOGUE:
         missing = listed.load_class().missing(options)
@@ -243,27 +243,27 @@ def survey(options: EngineOptions) -> list[dict[str, Any]]:
 
 
 def separator(choice: Choice) -> Separator:
-    """The chosen engine itself, loaded once per process for equal options and shared by all who ask."""
+    """The chosen engine, loaded once per process for equal options and shared by all users."""
     return _load(choice.stage, choice.name, choice.options)
 
 
 def transcriber(choice: Choice) -> Transcriber:
-    """As :func:`separator`."""
+    """Like :func:`separator`."""
     return _load(choice.stage, choice.name, choice.options)
 
 
 def translator(choice: Choice) -> Translator:
-    """As :func:`separator`."""
+    """Like :func:`separator`."""
     return _load(choice.stage, choice.name, choice.options)
 
 
 def classifier(choice: Choice) -> Classifier:
-    """As :func:`separator`."""
+    """Like :func:`separator`."""
     return _load(choice.stage, choice.name, choice.options)
 
 
 def composer(choice: Choice) -> Composer:
-    """As :func:`separator`."""
+    """Like :func:`separator`."""
     return _load(choice.stage, choice.name, choice.options)
 
 
@@ -273,7 +273,7 @@ def _load(stage: Stage, name: str, options: EngineOptions) -> Any:
 
 
 def spec(stage: Stage, name: str) -> EngineSpec:
-    """The engine of that name; BadInput, with the known names, when there is none."""
+    """The engine of that name. Raises BadInput, listing the known names, if there is none."""
     wanted = _EMBEDDED.get(stage, name) if name == "embedded" else name
     for listed in specs(stage):
         if listed.name == wanted:

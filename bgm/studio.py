@@ -1,7 +1,7 @@
-"""The only conductor: open, analyze, compose, render. The page, the shell and the tests call these and nothing deeper.
+"""Orchestrates everything: open, analyze, compose, render. The page, the shell and the tests call only this.
 
-Each step takes a Project and gives a new, saved one. Each tells its progress to a :data:`bgm.progress.Listener`, which
-may raise :class:`bgm.errors.Cancelled`; what was finished by then is kept, and the same call resumes.
+Each step takes a Project and returns a new, saved one. It reports to a :data:`bgm.progress.Listener`, which may raise
+:class:`bgm.errors.Cancelled`; what was finished by then is kept, and the same call resumes.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from bgm.speech.subtitle_file import to_srt
 from bgm.timeline import Segment, Take, Timeline, Utterance
 
 WORDS = "words of "
-"""How a note on the creator's own words begins."""
+"""The start of a note about the creator's description."""
 log = logging.getLogger("bgm")
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """The finished file and what the mix reached (LUFS, dBTP, LU; None where there is nothing to measure)."""
+    """The finished file and its measurements (LUFS, dBTP, LU; None if there is nothing to measure)."""
 
     project: Project
     out: Path
@@ -49,9 +49,9 @@ class Rendered:
 
 
 def open_video(video: Path, folder: Path, settings: Settings | None = None, *, overwrite: bool = False) -> Project:
-    """The project of ``video`` in ``folder``: a new one, or the one that is there, with ``settings`` if given.
+    """The project of ``video`` in ``folder``: a new one or the existing one, with ``settings`` if given.
 
-    Raises BadInput when the video is not usable, or when the folder holds another video and ``overwrite`` is not set.
+    Raises BadInput if the video is unusable, or if the folder has another video's project and ``overwrite`` is not set.
     """
     info = probe(video)
     _check_choices(info, settings or Settings())
@@ -72,14 +72,14 @@ def open_video(video: Path, folder: Path, settings: Settings | None = None, *, o
 
 
 def analyze(project: Project, listen: Listener = unheard) -> Project:
-    """From the video to the emotion timeline. What is done already is not done again; the creator's segments stay."""
+    """From the video to the emotion timeline. Finished steps are not repeated; the creator's segments stay."""
     project = projects.with_video(project)
     with project.locked():
         return analysis.analyze(project, Stages(analysis.WEIGHTS, listen))
 
 
 def read_emotions(project: Project, listen: Listener = unheard) -> Project:
-    """Read the emotions of the utterances whose scores are None (their text was edited) and smooth again."""
+    """Classify the utterances without scores (their text was edited) and smooth again."""
     with project.locked():
         return analysis.read_emotions(project, Stages(analysis.WEIGHTS, listen))
 
@@ -90,10 +90,9 @@ def edit(
     words: Callable[[tuple[Utterance, ...]], tuple[Utterance, ...]] | None = None,
     wishes: Callable[[Settings], Settings] | None = None,
 ) -> Project:
-    """Put an edited timeline in the project's place. Takes made since it was drawn up are kept (undo loses none).
+    """Replace the project's timeline by an edited one. Takes made since are kept (undo loses none).
 
-    ``words`` gives the lines of the transcript from those that are there, ``wishes`` the settings, where they change
-    too.
+    ``words`` maps the transcript's current lines to new ones, ``wishes`` the settings, if those change too.
     """
 
     def change(p: Project) -> Project:
@@ -105,7 +104,7 @@ def edit(
 
 
 def split(project: Project, timeline: Timeline, segment_id: str, time: float) -> Timeline:
-    """``timeline`` with a segment cut in two; both parts go on with the music that was there until new is made."""
+    """``timeline`` with a segment split; both parts keep the current music until they are recomposed."""
     cut = timeline.split(segment_id, time)
     second = cut.segments[cut.index(segment_id) + 1]
     rest = takes.go_on_after(project, timeline[segment_id], second)
@@ -113,7 +112,7 @@ def split(project: Project, timeline: Timeline, segment_id: str, time: float) ->
 
 
 def add_own_audio(project: Project, segment_id: str, file: Path) -> Project:
-    """Use the creator's own sound file for a segment; it becomes a take of the engine ``file``."""
+    """Use the creator's own audio file for a segment; it becomes a take of the engine ``file``."""
     from bgm.media.decode import decode
 
     segment = _segment(project, segment_id)
@@ -129,17 +128,17 @@ def add_own_audio(project: Project, segment_id: str, file: Path) -> Project:
 
 
 def composer(project: Project) -> Choice:
-    """The engine that would make the project's music now. Raises EngineUnavailable where none can run."""
+    """The engine that would compose the project's music now. Raises EngineUnavailable if none can run."""
     return analysis.choose(project, Stage.MUSIC, project.settings.music, _music_options(project))
 
 
 def next_composer(project: Project) -> type[Composer] | None:
-    """The engine that the settings name, else the one that made the music before; None where neither is known."""
+    """The engine that the settings name, else the one last used; None if neither is known."""
     used, named = project.engines.get(Stage.MUSIC), project.settings.music
     name = named if named != "auto" else used.name if used else None
     try:
         return engines.composer_class(name) if name else None
-    except BadInput:  # it is said when music is asked for
+    except BadInput:  # reported when composing
         return None
 
 
@@ -150,10 +149,10 @@ def compose(
     *,
     another: bool = False,
 ) -> Project:
-    """Make the takes that are missing for the segments' present inputs, of all segments or of those named.
+    """Make the missing takes for the segments' current inputs, of all segments or the named ones.
 
-    Locked and silent segments are never touched. ``another`` asks for one more take of each named segment. The project
-    is saved after every finished take; ``another`` lets the new take be heard.
+    Locked and silent segments are never touched. ``another`` makes one more take of each named segment and selects it.
+    The project is saved after every take.
     """
     wanted = {_segment(project, s).id for s in segments} if segments is not None else None
     with project.locked():
@@ -171,7 +170,7 @@ def compose(
 
 
 def _with_words_noted(project: Project, choice: Choice) -> Project:
-    """Note which of the creator's words nothing was made of. They are the creator's own, so no log repeats them."""
+    """Note which of the creator's words had no effect. They are private, so they are not logged."""
     others = tuple(note for note in project.notes.get("compose", ()) if not note.startswith(WORDS))
     if engines.composer_class(choice.name).reads_sentences:
         return project.noted("compose", others)
@@ -182,12 +181,12 @@ def _with_words_noted(project: Project, choice: Choice) -> Project:
 
 
 def unread(project: Project) -> bool:
-    """Whether some line's emotions wait to be read again, because its words were changed."""
+    """Whether a line has to be classified again because its text was edited."""
     return any(u.scores is None and u.english for u in project.utterances)
 
 
 def stale(project: Project) -> tuple[str, ...]:
-    """The segments of which what would be heard is missing or was not made from their present inputs, in order."""
+    """The segments whose selected take is missing or was not made from their current inputs, in order."""
     used = project.engines.get(Stage.MUSIC)
     if used is None:
         return tuple(s.id for s in project.segments if not (s.silent or s.locked))
@@ -199,7 +198,7 @@ def stale(project: Project) -> tuple[str, ...]:
 
 
 def render(project: Project, out: Path, listen: Listener = unheard, *, overwrite: bool = False) -> Rendered:
-    """Mix the chosen takes under the voice and put the result into the video, whose picture is copied as it is."""
+    """Mix the selected takes under the voice and mux the result with the video's unchanged picture."""
     project = projects.with_video(project)
     info = soundtrack.used(project, probe(project.video_path))
     check_output(info, out, overwrite, keep_original=project.settings.keep_original)
@@ -228,7 +227,7 @@ def make(
     overwrite: bool = False,
     saved: Callable[[], object] = lambda: None,
 ) -> Rendered:
-    """Analyze, compose and render as one call; ``saved`` is called when the project has all of another step's work."""
+    """Analyze, compose and render as one call; ``saved`` is called after each saved step."""
     whole = Remaining()
     project = analyze(project, over(listen, 0.0, 0.7, whole))
     saved()
@@ -239,7 +238,7 @@ def make(
 
 @contextmanager
 def _transcript(project: Project) -> Iterator[Path | None]:
-    """The .srt that becomes the video's subtitle track; None where none is wanted or nothing is said."""
+    """The .srt that becomes the video's subtitle track; None if none is wanted or nothing is said."""
     if not (project.settings.subtitle_track and project.utterances):
         yield None
         return

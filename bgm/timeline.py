@@ -1,6 +1,6 @@
-"""The words of the studio as values: Emotion, Utterance, Take, Segment, Timeline.
+"""The data model: Emotion, Utterance, Take, Segment, Timeline.
 
-Everything here is immutable; each edit gives a new Timeline, so undo is a list. This module imports nothing of ours.
+Everything here is immutable; each edit returns a new Timeline, so undo is a list. This module imports no other of ours.
 Times are float seconds from the start of the video.
 """
 
@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, Literal, get_args, get_type_hints
 
 MAX_SECONDS = 24 * 3600.0
-"""The longest video taken; a damaged or hostile file may claim to last years."""
+"""The longest video accepted; a damaged or hostile file may claim to last years."""
 MIN_LENGTH = 0.25
 """Shortest segment that an edit may leave, in seconds (a video shorter than this is one segment)."""
 
@@ -23,9 +23,9 @@ SEEDS = (0, 2**32 - 1)
 """Least and most."""
 
 FADES, PAGE_FADES = (0, 60), (0, 10)
-"""Least and most seconds, and what the page offers; no fade is longer than its segment."""
+"""Minimum and maximum seconds, in a project and on the page; no fade is longer than its segment."""
 PROMPT_LENGTH = 500
-"""Most characters of a description of music that is typed on the page."""
+"""Maximum characters of a description of music typed on the page."""
 
 
 class Emotion(StrEnum):
@@ -41,7 +41,7 @@ class Emotion(StrEnum):
 
 
 class Style(StrEnum):
-    """How the music is played, whatever it feels: the cards are in ``bgm.music.composer.styles``."""
+    """How the music is played, independent of the emotion: the cards are in ``bgm.music.composer.styles``."""
 
     LOFI = "lofi"
     ACOUSTIC = "acoustic"
@@ -204,7 +204,7 @@ class Timeline:
         return self.segments[self.index(segment_id)]
 
     def at(self, time: float) -> Segment:
-        """The segment that sounds at ``time`` (the last one at the very end)."""
+        """The segment at ``time`` (the last one at the very end)."""
         return next((s for s in self.segments if s.start <= time < s.end), self.segments[-1])
 
     def update(self, segment_id: str, **changes: Any) -> Timeline:
@@ -213,7 +213,7 @@ class Timeline:
         return self._put(i, i + 1, replace(self.segments[i], **changes))
 
     def set_emotion(self, segment_id: str, emotion: Emotion) -> Timeline:
-        """The creator's word is certain: source becomes user and confidence 1; an own prompt stays."""
+        """Relabel a segment: its source becomes user and its confidence 1; its prompt stays."""
         return self.update(segment_id, emotion=Emotion(emotion), source="user", confidence=1.0)
 
     def move_boundary(self, index: int, time: float) -> Timeline:
@@ -233,7 +233,7 @@ class Timeline:
     def split(self, segment_id: str, time: float) -> Timeline:
         """Cut a segment in two; the first part keeps the id and takes, both keep emotion and settings.
 
-        The second has no take yet; :func:`bgm.takes.go_on_after` lets it go on with the music that was there.
+        The second has no take yet; :func:`bgm.takes.go_on_after` makes it continue the current music.
         """
         i = self.index(segment_id)
         whole = self.segments[i]
@@ -258,8 +258,8 @@ class Timeline:
         return self._put(i, i + 2, replace(whole, fade_in=first.fade_in, fade_out=second.fade_out))
 
     def remove(self, segment_id: str) -> Timeline:
-        """Take a segment away: the one before it lasts until its end, or, where it is the first, the next one begins
-        with it. The neighbour keeps its emotion, settings and takes."""
+        """Remove a segment: the previous one extends to its end, or, if it is the first, the next one to its start. The
+        neighbour keeps its emotion, settings and takes."""
         i = self.index(segment_id)
         if len(self.segments) == 1:
             raise ValueError("the only segment can't be removed: it is the whole video")
@@ -269,7 +269,7 @@ class Timeline:
         return self._put(i - 1, i + 1, replace(self.segments[i - 1], end=gone.end, source="user"))
 
     def insert(self, start: float, end: float, emotion: Emotion) -> Timeline:
-        """Lay a new segment over [start, end]; what it covers wholly goes, what it covers partly shrinks."""
+        """Lay a new segment over [start, end]; segments covered entirely go, those covered in part shrink."""
         if not 0.0 <= start < end <= self.duration or end - start < min(MIN_LENGTH, self.duration):
             raise ValueError(f"a new segment needs {MIN_LENGTH} s or more inside the video")
         new = Segment(self.free_id(), start, end, Emotion(emotion), source="user")
