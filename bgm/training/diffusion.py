@@ -45,12 +45,12 @@ def load(source: str, device: str, progress: Progress, *, offline: bool = False)
 
     Raises BadInput or EngineUnavailable if it is unavailable or of another kind.
     """
-    from diffusers import StableDiffusionPipeline
-
     card = weights.card_for("riffusion", source)
     folder = weights.provide(card, offline=offline, progress=progress)
     try:
         with quiet():
+            from diffusers import StableDiffusionPipeline  # its import warns of packages that it does without
+
             pipeline = StableDiffusionPipeline.from_pretrained(
                 str(folder), safety_checker=None, feature_extractor=None, requires_safety_checker=False
             )

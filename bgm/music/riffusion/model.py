@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Iterator, Sequence
@@ -154,14 +155,18 @@ def _pipeline(folder: Path) -> Any:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep the libraries' bars, and remarks about old layouts and long prompts, off the user's screen."""
+    """Keep the libraries' bars, and remarks about old layouts and long prompts, off the user's screen.
+
+    Errors too: diffusers logs one for each network of a checkpoint that is stored as .bin, then loads it. What really
+    fails is raised.
+    """
     from diffusers.utils import logging as diffusers_log
     from transformers.utils import logging as transformers_log
 
     libraries = (diffusers_log, transformers_log)
     levels = [library.get_verbosity() for library in libraries]
     for library in libraries:
-        library.set_verbosity_error()
+        library.set_verbosity(logging.CRITICAL)
         library.disable_progress_bar()
     try:
         yield
