@@ -73,13 +73,13 @@ def report_pieces() -> None:
     print(f"\npieces of {VIDEOS} videos on defaults, 30 s: cells that two piano rolls share, of those that either has,")
     print("in the best of all transpositions")
     for emotion in EMOTIONS:
-        rolls = [features.piano_roll(_of_video(n, emotion)) > 0 for n in range(VIDEOS)]
+        rolls = [features.piano_roll(of_video(n, emotion)) > 0 for n in range(VIDEOS)]
         shared = [overlap(a, b) for a, b in itertools.combinations(rolls, 2)]
         over = sum(value >= 0.4 for value in shared)
         print(f"{emotion:9s} mean {np.mean(shared):.2f} max {max(shared):.2f}, {over} of {len(shared)} pairs over 0.4")
 
 
-def _of_video(number: int, emotion: Emotion) -> Score:
+def of_video(number: int, emotion: Emotion) -> Score:
     seed = seed_of("piece", f"video {number}")
     piece = Piece(seed, 30.0, auto_style(seed, emotion))
     return compose(Cue(piece, 30 * SAMPLE_RATE, emotion, 1.0, "", seed_of(seed, "s1"), True, True))

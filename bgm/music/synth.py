@@ -37,9 +37,9 @@ Buses = npt.NDArray[np.float32]
 """(buses, left and right, frames)."""
 
 _GAIN = 0.3
-_VOICES = 48
-"""At once; what rings longest ago gives way: against 400 it takes a fifth of the time, and what is lost lies 25 dB and
-more under the rest."""
+_VOICES = 40
+"""At once; what rings longest ago gives way. Each takes 0.0004 of real time; against 400 of them what is lost lies 20
+dB and more under the rest, but where fast strings ring into one another (12 dB)."""
 _DRUM_BANK, _STANDARD_KIT = 128, 0
 _CHANNELS = {
     Role.BASS: 0,

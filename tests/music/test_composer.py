@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.features import distance, repeats
+from benchmarks import styles
+from benchmarks.features import distance, piano_roll, repeats
 from bgm.digest import stream
 from bgm.music.composer.compose import compose
 from bgm.music.composer.form import COMMON, NUDGE, Kind, grid, sections
@@ -185,3 +186,9 @@ def test_accents_land_on_cuts_that_fall_on_the_beat() -> None:
     marked = compose(cue(Emotion.ANGER, 20, hits=cuts))
     struck = [note.start for note in marked.notes if note.role is Role.BOOM]
     assert cuts[0] in struck and cuts[1] not in struck
+
+
+@pytest.mark.parametrize("emotion", [Emotion.SADNESS, Emotion.ANGER])
+def test_no_two_of_twenty_videos_have_a_piece_alike(emotion: Emotion) -> None:
+    rolls = [piano_roll(styles.of_video(number, emotion)) > 0 for number in range(20)]
+    assert max(styles.overlap(a, b) for a, b in itertools.combinations(rolls, 2)) < 0.4
