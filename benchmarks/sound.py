@@ -119,14 +119,16 @@ def centroids(program: int, font: Path) -> tuple[int, ...]:
 
 
 def _struck(program: int, font: Path) -> Iterator[Sound]:
-    instrument = GENERAL_MIDI[program]
+    """One take with the three notes in a row: what mastering does to it, it does to all of them."""
+    instrument, each = GENERAL_MIDI[program], 1.5
     pitch = (instrument.low + instrument.high) // 2
+    notes = tuple(Note(each * i, each * i + 1.0, pitch, v, Role.LEAD) for i, v in enumerate(VELOCITIES))
+    part, seconds = Part(Role.LEAD, program, 100, 64, 0), each * len(VELOCITIES)
+    score = Score(seconds, 120, 9, 0, "major", 0.0, 0.0, (part,), notes)
     with tempfile.TemporaryDirectory() as folder:
-        for velocity in VELOCITIES:
-            part = Part(Role.LEAD, program, 100, 64, 0)
-            score = Score(1.5, 120, 4, 0, "major", 0.0, 0.0, (part,), (Note(0.0, 1.0, pitch, velocity, Role.LEAD),))
-            render(score, Path(folder) / "note.flac", 3 * RATE // 2, silent, font)
-            yield np.asarray(soundfile.read(Path(folder) / "note.flac", dtype="float32")[0])
+        render(score, Path(folder) / "notes.flac", round(seconds * RATE), silent, font)
+        sound = np.asarray(soundfile.read(Path(folder) / "notes.flac", dtype="float32")[0])
+    yield from np.split(sound, len(VELOCITIES))
 
 
 def _centroid(sound: Sound) -> float:
