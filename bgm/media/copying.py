@@ -84,17 +84,20 @@ class Copy:
             yield from self._send(packet)
 
     def _send(self, packet: _AnyPacket) -> Iterator[tuple[float, _AnyPacket]]:
+        # 1. A decoding time, if there is none, follows the one before; decoding times must increase.
         dts = packet.dts if packet.dts is not None else packet.pts
         if dts is None:
             dts = 0 if self._last_dts is None else self._last_dts + max(1, packet.duration or 1)
         if self._last_dts is not None and dts <= self._last_dts:
             dts = self._last_dts + 1
         self._last_dts = dts
+        # 2. The presentation time, worked out for files that lack it, is never before the decoding time.
         pts = dts if packet.pts is None else packet.pts
         if self._count < len(self._times):
             pts = self._times[self._count]
         self._count += 1
         pts = max(dts, pts)
+        # 3. Both are moved to the timeline.
         packet.dts, packet.pts = dts - self._shift, pts - self._shift
         packet.stream = self._target
         start = float((pts - self._shift) * self._tick)

@@ -142,4 +142,5 @@ def k_weighting_at(hz: npt.NDArray[np.floating], rate: int = SAMPLE_RATE) -> npt
 def _biquad(
     z: npt.NDArray[np.complex128], b: tuple[float, float, float], a: tuple[float, float]
 ) -> npt.NDArray[np.complex128]:
+    """A second-order filter with a0 = 1; ``z`` is the delay of one sample, e^(-jω)."""
     return np.asarray((b[0] + b[1] * z + b[2] * z**2) / (1.0 + a[0] * z + a[1] * z**2))

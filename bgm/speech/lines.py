@@ -165,7 +165,9 @@ def _check_fits(found: Sequence[Sequence[Moment | None]], words: Sequence[Timed]
 
 def _spans(found: Sequence[Sequence[Moment | None]], duration: float) -> list[tuple[float, float] | None]:
     """The times of each line, disjoint, in order, none too short; None if unknown."""
+    # 1. A line with no word that was surely recognised has no time of its own.
     known = [[m for m in line if m] if any(m and m.sure for m in line) else [] for line in found]
+    # 2. Each line ends before the next known one starts.
     starts = [min(m.start for m in line) for line in known if line]
     ends = iter([*starts[1:], duration])
     before, out = 0.0, list[tuple[float, float] | None]()
@@ -173,6 +175,8 @@ def _spans(found: Sequence[Sequence[Moment | None]], duration: float) -> list[tu
         if not line:
             out.append(None)
             continue
+        # 3. It lasts from its first word, or the end of the line before, to its last; a short one gets LEAST_SECONDS,
+        #    as far as there is room. With less than half of that it is unknown after all.
         start, latest = max(before, min(m.start for m in line)), next(ends)
         end = min(max(*(m.end for m in line), start + LEAST_SECONDS), max(latest, start))
         out.append((start, end) if end - start >= LEAST_SECONDS / 2 else None)

@@ -181,6 +181,7 @@ def _cheapest_cuts(words: Sequence[Timed], pauses: Sequence[float]) -> list[int]
     count = len(words)
     best = [0.0, *[math.inf] * count]  # best[i]: the least cost of the cuts so far, the last of them before word i
     choices: list[list[int]] = []
+    # 1. For each pause and each place to cut, the cheapest way there: each word is looked at once per pause.
     for number, pause in enumerate(pauses, 1):
         left = len(pauses) - number
         cheapest, at = math.inf, 0
@@ -191,6 +192,7 @@ def _cheapest_cuts(words: Sequence[Timed], pauses: Sequence[float]) -> list[int]
             fresh[i], choice[i] = cheapest + _cost(words, i, pause), at
         best = fresh
         choices.append(choice)
+    # 2. Back from the cheapest end, through the choices that led there.
     cuts: list[int] = []
     end = min(range(count + 1), key=best.__getitem__)
     for choice in reversed(choices):

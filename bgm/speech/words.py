@@ -115,11 +115,14 @@ def _instead(said: Sequence[tuple[str, Span]], text: Sequence[Token]) -> list[Mo
 
 def _near(said: Sequence[tuple[str, Span]], text: Sequence[Token]) -> list[Moment | None]:
     """The moments of words that share most of their letters with the recognised ones: ``I'm`` for ``I am``."""
+    # 1. Every recognised letter with its share of its word's time.
     letters = [
         (letter, share) for key, span in said for letter, share in zip(key, _shares(*span, [1] * len(key)), strict=True)
     ]
     matcher = SequenceMatcher(None, [letter for letter, _ in letters], "".join(t.key for t in text), autojunk=False)
+    # 2. The time of each letter of the text that is also recognised.
     when = {block.b + i: letters[block.a + i][1] for block in matcher.get_matching_blocks() for i in range(block.size)}
+    # 3. A word is matched if it has enough of those letters.
     edges = itertools.pairwise(itertools.accumulate((len(token.key) for token in text), initial=0))
     found = [[when[i] for i in range(*edge) if i in when] for edge in edges]
     return [

@@ -159,21 +159,25 @@ class Background:
 
 def measure(source: Path, speech: Spans, progress: Progress, vocals: Path | None = None) -> Background:
     """Read the whole file once, in blocks, along with the ``vocals`` separated from it, if any."""
+    # 1. Which tenths of a second are speech, which are pauses; those around the edges of speech are neither.
     power, sung, rest = _powers(source, vocals, progress)
     moments: Curve = (np.arange(len(power), dtype=np.float64) + 0.5) * _FRAME_SECONDS
     talk = inside(speech, moments, 0.0)
     pause = ~inside(speech, moments, _GUARD_SECONDS)
+    # 2. Where the vocals are nearly all there is, somebody may speak, laugh or sing whom the detector missed.
     sounding = bool(np.any(power > _QUIETEST))
     heard = min(_HEARD, float(power.max(initial=0.0)) * _FAR_BELOW)  # a recording may be very quiet
     long = (run for run in runs((sung > heard) & (sung > _NEARLY_ALL * power)) if run[1] - run[0] >= _FEWEST_VOICED)
     voiced = tuple((first * _FRAME_SECONDS, last * _FRAME_SECONDS) for first, last in long)
     times = np.arange(0.0, len(power) * _FRAME_SECONDS + _STEP_SECONDS, _STEP_SECONDS)
+    # 3. Without speech the level is unknown; without pauses it is what the separator removed from behind the speech.
     if talk.sum() < _FEWEST_FRAMES // 2:
         return Background(speech, times, np.full(len(times), -np.inf), None, sounding, voiced)
     if pause.sum() < _FEWEST_FRAMES // 2:
         level = _ratio_db(rest[talk], sung[talk]) if vocals else None
         local = np.full(len(times), -np.inf if level is None else level)
         return Background(speech, times, local, level, sounding, voiced)
+    # 4. Otherwise it is the pauses' level around each moment.
     local = np.array([_around(time, power, talk, pause) for time in times])
     return Background(speech, times, local, _ratio_db(power[pause], power[talk]), sounding, voiced)
 

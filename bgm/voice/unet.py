@@ -237,12 +237,15 @@ def vocals(blocks: Iterable[Audio], loaded: Loaded[Model], overlap: int = OVERLA
     last_share, last_samples = None, np.zeros((WINDOW - HOP, 2), np.float32)
     for stretch in _stretches(blocks, kept * HOP, WINDOW + (FRAMES - 1) * HOP, WINDOW):
         with loaded.at_work() as model:
+            # 1. The mask, crossfaded with that of the stretch before over the frames they share.
             spectrum = model.spectrum(stretch)
             share = model.vocal_share(spectrum)
             if last_share is not None:
                 share[:, :overlap] = torch.lerp(last_share.to(share.device), share[:, :overlap], rise.to(share.device))
             last_share = share[:, kept:]
+            # 2. Only the frames before the next overlap become sound; the rest of the mask waits for that stretch.
             sound = model.masked(spectrum[:, :kept], share[:, :kept])
+        # 3. Overlap-add: the first samples also belong to frames of the stretch before.
         sound[: len(last_samples)] += last_samples
         last_samples = sound[kept * HOP :]
         yield sound[: kept * HOP]
