@@ -56,9 +56,9 @@ def cases(hours: float) -> Iterator[Case]:
     yield Case("an unknown style", 8, one, ("--style", "polka"), status=2, says="lofi, acoustic, corporate")
     yield Case("0.3 s", 0.3, [(0.0, 0.3, SAID[0])])
     yield Case("segments of half a second", 4, alternating(8, 0.5), ("--min-segment", "0"))
-    yield Case("a font of noise", 8, one, font="damaged.sf2", status=1, says="is not a soundfont, or it is damaged")
-    yield Case("half a font", 8, one, font="half.sf2", status=1, says="is not a soundfont, or it is damaged")
-    yield Case("a font without drums", 8, one, font="nodrums.sf2", status=1, says="has no drums")
+    yield Case("a font of noise", 8, one, font="damaged.sf2", status=2, says="is not a soundfont, or it is damaged")
+    yield Case("half a font", 8, one, font="half.sf2", status=2, says="is not a soundfont, or it is damaged")
+    yield Case("a font without drums", 8, one, font="nodrums.sf2", status=2, says="has no drums")
     yield Case("300 segments", 900, alternating(300, 3.0), ("--min-segment", "2"))
     if hours:
         yield Case(f"one segment of {hours:g} h", 3600 * hours, [(1.0, 3.0, SAID[1])], segments=1)
