@@ -11,7 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, expect
+from playwright.sync_api import Browser, BrowserContext
 from playwright.sync_api import Page as Tab
 
 from bgm import project as projects
@@ -22,8 +22,6 @@ from bgm.settings import Settings
 from bgm.ui import film, steps
 from bgm.ui.job import Job, Queue
 from bgm.ui.page import Page, build
-
-expect.set_options(timeout=20_000)  # a busy machine is no failure
 
 SETTINGS = Settings(
     min_segment=2.0, separator="original", transcriber="subtitles", classifier="minilm", music="embedded", offline=True
@@ -100,7 +98,7 @@ def project(page: Page, made: Path) -> Iterator[str]:
 @pytest.fixture
 def context(chromium: Browser) -> Iterator[BrowserContext]:
     context = chromium.new_context(locale="en-US", viewport={"width": 1400, "height": 1300}, accept_downloads=True)
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(60_000)
     yield context
     context.close()
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 from playwright.sync_api import Page as Tab
 
 from bgm import project as projects
@@ -28,7 +28,7 @@ NOTHING = {"hacked": None, "images": 0, "scripts": 0}
 @pytest.fixture
 def tab(chromium: Browser) -> Iterator[Tab]:
     with chromium.new_context(locale="en-US", viewport={"width": 1400, "height": 1300}) as context:
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(60_000)
         yield context.new_page()
 
 
@@ -63,11 +63,10 @@ def test_markup_in_a_project_stays_text(page: Page, tab: Tab, evil: str) -> None
     tab.goto(page.blocks.local_url)
     tab.locator(".recent .btn").first.wait_for()
     assert EVIL in tab.locator(".recent").inner_text()
-    tab.wait_for_load_state("networkidle")
     tab.locator(".recent .btn").first.click()
     for segment in (0, 1):
         tab.locator(".seg").nth(segment).click()
-        tab.wait_for_timeout(300)
+        expect(tab.locator(".seg").nth(segment)).to_have_attribute("aria-selected", "true")
     shown = "".join(tab.locator("textarea, input").evaluate_all("all => all.map(e => e.value)"))
     for name in ("Segment", "Transcript"):
         tab.get_by_role("tab", name=name).click()
@@ -83,8 +82,7 @@ def test_markup_in_a_refusal_stays_text(page: Page, tab: Tab, tmp_path: Path) ->
     file = tmp_path / f"{EVIL_NAME}.mp4"
     file.write_bytes(b"no video")
     tab.locator("#bgm-drop input[type=file]").set_input_files(file)
-    tab.locator(".problem").first.wait_for()
-    tab.wait_for_timeout(500)
+    expect(tab.locator(".problem").first).to_contain_text(EVIL_NAME)
     assert tab.evaluate(LOOK) == NOTHING
     with tab.expect_file_chooser() as chooser:
         tab.get_by_role("button", name="Open a project file").click()
