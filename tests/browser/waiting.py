@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
@@ -16,11 +17,10 @@ _SAVING = "async () => (await import(new URL('studio/static/store.js', location.
 
 def eventually(tab: Page, holds: Callable[[], object]) -> None:
     """Wait until it holds; the page goes on meanwhile."""
-    for _ in range(WAIT // 50):
-        if holds():
-            return
+    until = time.monotonic() + WAIT / 1000
+    while not holds():
+        assert time.monotonic() < until, "it did not come to hold"
         tab.wait_for_timeout(50)
-    assert holds()
 
 
 def until(tab: Page, script: str, holds: Callable[[object], bool]) -> object:
