@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ import torch
 from PIL import Image
 from safetensors import safe_open
 
-from bgm.errors import BadInput
+from bgm.errors import BadInput, Cancelled
 from bgm.music.riffusion import lora as product
 from bgm.music.riffusion import model
 from bgm.music.riffusion.model import ModelKey
@@ -90,6 +91,26 @@ def test_the_file_tells_base_licence_and_data_card(trained: Path) -> None:
     assert trained.stat().st_mode & 0o044 == 0o044
 
 
+def test_stopped_and_run_again_it_gives_the_same_file(
+    trained: Path, pictures: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = [str(pictures), "--base", str(checkpoint), "-o", str(tmp_path / "lora.safetensors"), *BRIEF]
+    real, steps = lora.stepped, iter(range(1, 4))
+
+    def stepped(*given: Any) -> float:
+        if next(steps, None) is None:
+            raise Cancelled("stopped")
+        return real(*given)
+
+    with monkeypatch.context() as cut:
+        cut.setattr(lora, "stepped", stepped)
+        assert lora.main(arguments) != 0
+    assert torch.load(tmp_path / "lora.training" / "state.pt", weights_only=True)["step"] == 2
+    assert lora.main(arguments) == 0
+    assert (tmp_path / "lora.safetensors").read_bytes() == trained.read_bytes()
+
+
+@pytest.mark.slow
 def test_killed_and_run_again_it_gives_the_same_file(
     trained: Path, pictures: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
