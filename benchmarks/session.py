@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 CHOOSING_SECONDS = 10.0
 FIRST_SECONDS, EDIT_SECONDS, SHIFT = 20.0, 2.5, 0.05
 EMOTIONS = "3154"
-"""Keys that are pressed one after the other, each another emotion of the segment that plays."""
+"""Keys that are pressed one after the other, each another emotion of the first segment, which plays."""
 ARGUMENTS = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
 SHIFTS = """
   window.shifts = [];
@@ -37,9 +37,10 @@ SHIFTS = """
 """
 # The seconds from `act` until a mix that was not there before plays: its time has moved on.
 HEARD = """async (act) => {
-  const { sound, play, isPlaying } = await import(new URL('studio/static/playback.js', location.href));
+  const { sound, play, seek, isPlaying } = await import(new URL('studio/static/playback.js', location.href));
   const before = sound.audio?.dataset.url;
   const begun = performance.now();
+  if (act) seek(1); // where the first segment is
   const segment = document.querySelector('.seg[aria-selected=true]');
   if (act) segment.dispatchEvent(new KeyboardEvent('keydown', { key: act, bubbles: true }));
   return new Promise((done) => {

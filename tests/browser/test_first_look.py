@@ -94,3 +94,17 @@ def test_a_file_of_another_kind_is_refused_in_the_readers_language(
         expect(tab.get_by_text("Invalid file type")).to_have_count(0)
     finally:
         context.close()
+
+
+def test_block_bars_and_sentence_say_the_same_number(tab: Page) -> None:
+    tab.locator("#bgm-tab-segment").click()
+    for number in range(4):
+        block = tab.locator(".seg").nth(number)
+        block.click()
+        expect(block).to_have_attribute("aria-selected", "true")
+        share = block.locator(".sure").text_content()
+        here = tab.locator(".score.here")
+        expect(here.locator(".name")).to_have_text(block.locator(".name").text_content() or "")
+        expect(here.locator(".value")).to_have_text(share or "")
+        expect(tab.locator(".scores .note")).to_contain_text(f" {share} sure")
+        assert share in (block.get_attribute("aria-label") or "")

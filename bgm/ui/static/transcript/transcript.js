@@ -13,13 +13,12 @@ export function transcriptRoom() {
   const list = h('ol', { class: 'lines' });
   const find = finder(list, () => redraw());
   const bar = lineBar(list);
-  const reread = button('refresh', t('reread'), () => store.run('read_emotions'), { text: t('reread') });
   const script = sheetButton('script', button('paste', t('paste_script'), () => {}, { text: t('paste_script') }));
   const subtitles = button('upload', t('use_subtitles'), () => pick('#bgm-subtitles'), { text: t('use_subtitles') });
   const empty = h('p', { class: 'note' }, t('no_speech'));
   const unread = h('p', { class: 'note', role: 'status' });
   const room = h('div', { class: 'transcript' },
-    h('header', {}, find.element, h('span', { class: 'grow' }), reread, script, subtitles), find.replacing,
+    h('header', {}, find.element, h('span', { class: 'grow' }), script, subtitles), find.replacing,
     h('div', { 'data-problems': 'transcript' }), bar, unread, empty, list);
   const redraw = () => {
     const all = (store.view.utterances ?? []).map((utterance, index) => ({ utterance, index }));
@@ -37,8 +36,6 @@ export function transcriptRoom() {
     setText(unread, t('no_english', { n: mute }));
   });
   subscribe(['view', 'job'], () => {
-    reread.hidden = !(store.view.utterances ?? []).some((u) => u.english && !u.scores);
-    reread.disabled = isBusy();
     subtitles.disabled = isBusy();
     script.disabled = !empty.hidden;
   });
