@@ -9,6 +9,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.browser.waiting import WAIT
+
 SHIFTS = """() => {
   window.shifts = [];
   new PerformanceObserver((list) => {
@@ -37,8 +39,8 @@ def test_nothing_jumps_when_the_analysis_ends(
     tab.set_viewport_size({"width": 1440, "height": 900})
     tab.evaluate(SHIFTS)
     tab.locator("#bgm-drop input[type=file]").set_input_files([clip, clip.with_suffix(".srt")])
-    expect(tab.locator(".seg")).to_have_count(4, timeout=60_000)
-    tab.wait_for_function(MIXED, timeout=60_000)
+    expect(tab.locator(".seg")).to_have_count(4, timeout=WAIT)
+    tab.wait_for_function(MIXED, timeout=WAIT)
     shifts = tab.evaluate("() => window.shifts")
     assert sum(value for value, _ in shifts) < 0.05, shifts
 
@@ -58,7 +60,7 @@ def test_before_the_analysis_the_timeline_takes_no_keys_and_a_stopped_one_goes_o
     expect(again).to_be_visible()
     release.set()
     again.click()
-    expect(tab.locator(".seg")).to_have_count(4, timeout=60_000)
+    expect(tab.locator(".seg")).to_have_count(4, timeout=WAIT)
 
 
 def test_where_nobody_speaks_there_is_no_share_and_no_empty_chart(tab: Page) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 from imageio_ffmpeg import get_ffmpeg_exe
 from playwright.sync_api import BrowserContext, Page, expect
 
+from tests.browser.waiting import WAIT
+
 HEARD = """async () => {
   const { sound } = await import(new URL('studio/static/playback.js', location.href));
   return sound.audio?.duration > 19;
@@ -21,17 +23,17 @@ def test_a_video_is_dropped_and_its_music_is_heard_rendered_and_taken_away(
     """Nothing is pressed between the drop and the first music."""
     tab = open_tab(context)
     tab.locator("#bgm-drop input[type=file]").set_input_files([clip, clip.with_suffix(".srt")])
-    expect(tab.locator(".seg .name")).to_have_text(["joy", "sadness", "anger", "fear"], timeout=60_000)
+    expect(tab.locator(".seg .name")).to_have_text(["joy", "sadness", "anger", "fear"], timeout=WAIT)
     expect(tab.locator(".line .text").first).to_have_text("I am so happy today, this is wonderful and I love it!")
     expect(tab.locator(".engines")).to_contain_text("emotions: minilm (named by the user)")
-    tab.wait_for_function(HEARD, timeout=60_000)
+    tab.wait_for_function(HEARD, timeout=WAIT)
     expect(tab.locator(".seg.stale, .seg.empty")).to_have_count(0)
     expect(tab.get_by_role("button", name="With music")).to_have_attribute("aria-pressed", "true")
     tab.get_by_role("button", name="Export").click()
     tab.get_by_label("Put the transcript in as subtitles").check()
     tab.get_by_role("button", name="Make the video").click()
     made = tab.locator(".result video")
-    expect(made).to_be_visible(timeout=60_000)
+    expect(made).to_be_visible(timeout=WAIT)
     expect(tab.locator(".result .numbers")).to_contain_text("−14.0 LUFS")
     expect(tab.locator(".result .numbers")).to_contain_text("copied without encoding")
     made.evaluate("video => video.play()")

@@ -8,6 +8,7 @@ from pathlib import Path
 from playwright.sync_api import BrowserContext, Page, expect
 
 from bgm.project import Project
+from tests.browser.waiting import WAIT
 
 Truth = Callable[[str], Project]
 # The name of what has the focus, and what it is where that can't be seen.
@@ -52,8 +53,8 @@ def test_a_session_by_keyboard_alone(
     tab_to(tab, "Open this sample")
     tab_to(tab, "Drop a video")
     tab.keyboard.press("Enter")
-    expect(tab.locator(".seg .name")).to_have_text(["joy", "sadness", "anger", "fear"], timeout=60_000)
-    tab.wait_for_function(STILL, timeout=60_000)
+    expect(tab.locator(".seg .name")).to_have_text(["joy", "sadness", "anger", "fear"], timeout=WAIT)
+    tab.wait_for_function(STILL, timeout=WAIT)
     edit(tab)
     choose_a_take(tab)
     tab_to(tab, "anger, 0:0")
@@ -108,7 +109,7 @@ def export(tab: Page) -> None:
     expect(sheet).to_be_visible()
     tab_to(tab, "Make the video")
     tab.keyboard.press("Enter")
-    expect(tab.locator(".result video")).to_be_visible(timeout=60_000)
+    expect(tab.locator(".result video")).to_be_visible(timeout=WAIT)
     tab_to(tab, "Download the video")
     with tab.expect_download() as download:
         tab.keyboard.press("Enter")

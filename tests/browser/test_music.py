@@ -12,7 +12,7 @@ from bgm import studio
 from bgm.export import EXPORTS
 from bgm.project import Project
 from bgm.ui.page import Page as Studio
-from tests.browser.waiting import eventually, saved, settled
+from tests.browser.waiting import WAIT, eventually, saved, settled
 
 Truth = Callable[[str], Project]
 PLAYING = "() => [...document.querySelectorAll('.take')].some(t => t.playing.dataset.on === 'true')"
@@ -23,8 +23,8 @@ def files(project: Project) -> dict[str, int]:
 
 
 def composed(tab: Page) -> None:
-    expect(tab.locator(".seg.stale, .seg.empty")).to_have_count(0, timeout=60_000)
-    expect(tab.locator(".bar .progress")).to_be_hidden(timeout=60_000)
+    expect(tab.locator(".seg.stale, .seg.empty")).to_have_count(0, timeout=WAIT)
+    expect(tab.locator(".bar .progress")).to_be_hidden(timeout=WAIT)
 
 
 def test_a_new_emotion_makes_only_that_clip_again_while_another_plays(tab: Page, project: str, truth: Truth) -> None:
@@ -129,7 +129,7 @@ def test_music_alone_is_mixed_first_where_the_mix_is_old(tab: Page, project: str
     tab.locator(".seg").nth(1).click()
     tab.keyboard.press("7")
     tab.get_by_role("button", name="Export").click()
-    with tab.expect_download(timeout=60_000) as download:
+    with tab.expect_download(timeout=WAIT) as download:
         tab.get_by_role("link", name="Music alone").click()
     assert download.value.suggested_filename == "clip music.wav"
     assert not studio.stale(truth(project))

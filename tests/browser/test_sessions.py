@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from bgm.project import Project
 from bgm.ui.page import Page as Studio
-from tests.browser.waiting import eventually
+from tests.browser.waiting import WAIT, eventually
 
 Truth = Callable[[str], Project]
 Open = Callable[..., Page]
@@ -121,7 +121,7 @@ def test_a_project_file_opens_again(tab: Page, chromium: Browser, open_tab: Open
             theirs.get_by_role("button", name="Open a project file").click()
         chooser.value.set_files(saved)
         expect(theirs.locator(".seg .name")).to_have_text(["joy", "sadness", "sadness", "fear"])
-        expect(theirs.locator(".seg.stale, .seg.empty")).to_have_count(0, timeout=60_000)
+        expect(theirs.locator(".seg.stale, .seg.empty")).to_have_count(0, timeout=WAIT)
     finally:
         elsewhere.close()
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from bgm.project import Project
-from tests.browser.waiting import eventually, saved
+from tests.browser.waiting import WAIT, eventually, saved
 
 Truth = Callable[[str], Project]
 AT = "() => document.querySelector('.player video').currentTime"
@@ -234,7 +234,7 @@ def test_nothing_moves_under_a_click(tab: Page, project: str, truth: Truth) -> N
     tab.keyboard.press("s")
     expect(tab.locator(".timeline .message")).to_contain_text("can be split only")
     assert tab.evaluate(place) == before
-    expect(tab.locator(".seg.stale, .seg.composing")).to_have_count(0, timeout=60_000)
+    expect(tab.locator(".seg.stale, .seg.composing")).to_have_count(0, timeout=WAIT)
     assert tab.evaluate(place) == before, "what is composed by itself moves nothing"
     tab.locator(".seg").first.scroll_into_view_if_needed()
     x, y = middle_of(tab, ".seg", 2, share=0.3)
@@ -380,7 +380,7 @@ def test_the_music_lane_has_level_and_takes(tab: Page, project: str, truth: Trut
     expect(name).to_be_focused()
     name.click()
     tab.get_by_role("menuitem", name="Another take").click()
-    expect(tab.get_by_role("button", name="sadness, take 2")).to_be_visible(timeout=60_000)
+    expect(tab.get_by_role("button", name="sadness, take 2")).to_be_visible(timeout=WAIT)
     assert len(truth(project).segments[1].takes) == 2
 
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from bgm.project import Project
-from tests.browser.waiting import saved
+from tests.browser.waiting import WAIT, saved
 
 Truth = Callable[[str], Project]
 CARET = """() => [document.activeElement.closest('.line')?.dataset.key, document.getSelection().anchorOffset]"""
@@ -147,5 +147,5 @@ def test_the_emotions_of_changed_lines_are_read_again(tab: Page, project: str, t
     caret_in(tab, 0, len("I am so happy today,"))
     tab.keyboard.press("Enter")
     expect(tab.locator(".line")).to_have_count(5)
-    expect(tab.locator(".feeling.unread")).to_have_count(0, timeout=60_000)
+    expect(tab.locator(".feeling.unread")).to_have_count(0, timeout=WAIT)
     assert all(u.scores for u in truth(project).utterances)

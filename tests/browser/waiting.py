@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from bgm import studio
 from bgm.project import Project
 
-WAIT = 60_000
+WAIT = 180_000
 """Milliseconds: a busy machine is no failure."""
 _SAVING = "async () => (await import(new URL('studio/static/store.js', location.href))).isSaving()"
 
