@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from bgm.project import Project
 from bgm.ui.page import Page as Studio
-from tests.browser.waiting import WAIT, eventually, saved
+from tests.browser.waiting import WAIT, eventually, saved, settled
 
 Open = Callable[..., Page]
 
@@ -29,12 +29,15 @@ def test_a_session_by_touch(chromium: Browser, open_tab: Open, project: str, tru
         emotion = tab.locator(".emotions").get_by_role("button", name="joy (4)")
         emotion.tap()
         expect(emotion).to_have_attribute("aria-pressed", "true")
-        expect(tab.locator(".seg.stale, .seg.composing")).to_have_count(0, timeout=WAIT)
+        moved = settled(
+            tab, project, truth, lambda p: p.segments[2].emotion == "joy" and p.segments[2].start != before.start
+        )
         panel = tab.locator(".panel")
         panel.get_by_role("tab", name="Segment").tap()
         expect(panel).to_have_attribute("data-open", "true")
         takes, chosen = panel.locator(".take"), panel.locator(".take.chosen")
-        count = takes.count()
+        count = len(moved.segments[2].takes)
+        expect(takes).to_have_count(count)
         panel.get_by_role("button", name="Another take").tap()
         expect(takes).to_have_count(count + 1, timeout=WAIT)
         expect(chosen).to_contain_text(f"Take {count + 1}", timeout=WAIT)
