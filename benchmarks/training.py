@@ -207,7 +207,7 @@ def builders_memory() -> Figures:
     figures: Figures = {}
     for name, (tracks, seconds) in MUSIC.items():
         with tempfile.TemporaryDirectory(prefix="bgm-training-") as folder:
-            music = _tones(Path(folder) / "happy", tracks, seconds)
+            music = _tones(Path(folder) / "music" / "happy", tracks, seconds).parent
             words = [music, "-o", Path(folder) / "set", "--licence", "own", "--crops", 1, "--processes", 2, "--quiet"]
             command = [sys.executable, "-m", "bgm.training.spectrograms", *map(str, words)]
             figures[name] = {"tracks": tracks, "seconds_each": seconds, "peak_mb": round(make.run(command).peak_mb)}
