@@ -122,7 +122,7 @@ class Riffusion(Composer):
             key=self._key,
             pixels=np.stack([picture.pixels for picture in drawn]),
             held=plan.held_columns(),
-            regions=regions(plan, [layer.cues for layer in layers], layers[0].scores),
+            regions=regions(plan, [layer.cues for layer in layers], layers[0].score),
             settings=self._settings,
         )
         painted = painting.paint(job, share(progress, _DRAWN, _PAINTED))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from bgm.music.riffusion.multidiffusion import WINDOW
 from bgm.music.riffusion.paint import PIXELS_PER_COLUMN, Region
 from bgm.music.riffusion.spectrogram import SpectrogramParams
 from bgm.music.score import Score
-from bgm.progress import Progress
+from bgm.progress import Progress, silent
 from bgm.progress import part as share
 from bgm.timeline import Emotion
 
@@ -144,18 +144,18 @@ def parts(total: int, takes: int = 1) -> list[tuple[int, int]]:
     return [(first, min(total, first + step)) for first in range(0, total, step)]
 
 
-def regions(part: Part, layers: Sequence[Sequence[Cue]], scores: Mapping[int, Score]) -> tuple[Region, ...]:
+def regions(part: Part, layers: Sequence[Sequence[Cue]], score: Callable[[int], Score]) -> tuple[Region, ...]:
     """Columns and prompt of every cue that the part's picture shows, and of the neighbours' context.
 
-    ``layers`` has the strand's cues for each take; takes of one segment share its prompt, by the first one's ``scores``
-    (of the cues that the picture shows, by their number).
+    ``layers`` has the strand's cues for each take; takes of one segment share its prompt, by the first one's ``score``
+    (of a cue by its number).
     """
     found: list[Region] = []
     at = part.lead - part.first
     for number, takes in enumerate(zip(*layers, strict=True)):
         start, stop = _column(at, part), _column(at + takes[0].frames, part)
         if stop > start:
-            prompt = prompts.prompt_for(takes[0], scores[number])
+            prompt = prompts.prompt_for(takes[0], score(number))
             found.append(Region(start, stop, prompt.wished, tuple(cue.seed for cue in takes), prompt.refused))
         at += takes[0].frames
     return _with_context(found, part, layers[0][0], layers[0][-1])
@@ -216,8 +216,7 @@ class Layer:
         self.cues = cues
         self._starts = [0, *itertools.accumulate(cue.frames for cue in cues)]
         self._files = [folder / f"{i}.flac" for i in range(len(cues))]
-        self.scores: dict[int, Score] = {}
-        """Of the cues whose sketch was read, without their notes."""
+        self._scores: dict[int, Score] = {}
         self._render = renderer
         before, after = around
         self.lead = _tail(before) if before else np.zeros((0, 2), np.float32)
@@ -249,10 +248,15 @@ class Layer:
                 pieces.append(stereo(read(file, max(0, first - start), min(stop, last) - start)))
         return functools.reduce(splice, pieces)
 
+    def score(self, i: int) -> Score:
+        """What the sketch of a cue plays; one that the picture shows beyond its sound is made now, before its turn."""
+        self._sketched(i, silent)
+        return self._scores[i]
+
     def _sketched(self, i: int, progress: Progress) -> Path:
         if not self._files[i].is_file():
             progress(0.0, "composing the sketch")
-            self.scores[i] = self._render(self.cues[i], self._files[i], progress)
+            self._scores[i] = self._render(self.cues[i], self._files[i], progress)
         return self._files[i]
 
 

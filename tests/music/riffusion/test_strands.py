@@ -110,7 +110,7 @@ def test_regions_cover_the_picture_and_context_has_its_own_emotion() -> None:
     layers = [[afraid, cue(2, 5, Emotion.ANGER, 5)]]
     part = Part(0, 5 * 48_000, 32 * COLUMN, 0, False)
     scores = dict(enumerate(map(compose, layers[0])))
-    found = regions(part, layers, scores)
+    found = regions(part, layers, scores.__getitem__)
     assert [(r.start, r.stop) for r in found] == [(0, 32), (32, 57), (57, 94), (94, 95)]
     assert found[0].prompt == prompts.neighbour(Emotion.SADNESS).wished
     assert found[1].prompt == prompts.prompt_for(afraid, scores[0]).wished
