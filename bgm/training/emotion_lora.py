@@ -35,7 +35,7 @@ UNITS = 128
 HEAD_DROPOUT = 0.3
 WEIGHT_DECAY = 0.01
 WARM_UP = 0.08
-STEPS = {"mpnet": 720, "minilm": 1200}
+STEPS = {"mpnet": 640, "minilm": 1200}
 """Batches, of which an epoch has about 450: as many as leave the whole command half an hour on two cores."""
 LEARNING_RATE = {"mpnet": 5e-4, "minilm": 1e-3}
 BATCH = 64
