@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
@@ -155,10 +156,16 @@ def test_the_transcript_is_a_subtitle_track_that_players_show_when_asked(
     assert packets(out, "video") == packets(titled, "video"), "nothing is burnt in"
 
 
+def _hear_ctrl_c() -> None:
+    """A shell's background job ignores SIGINT, and its children inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def stop_while_it_separates(video: Path, out: Path) -> tuple[float, str]:
     """Press Ctrl-C: how long the end took (s), and what was said from then on."""
     command = [sys.executable, "-m", "bgm", "make", str(video), "-o", str(out), "--offline"]
-    running = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    options: dict[str, Any] = {"cwd": ROOT, "stderr": subprocess.PIPE, "text": True}
+    running = subprocess.Popen(command, **options, preexec_fn=_hear_ctrl_c)  # noqa: PLW1509
     assert running.stderr is not None
     for line in running.stderr:
         if line.startswith("separate"):

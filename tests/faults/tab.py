@@ -36,8 +36,9 @@ class Tab:
             {"path": path, "orig_name": file.name, "meta": {"_type": "gradio.FileData"}}
             for path, file in zip(paths, files, strict=True)
         ]
-        *_, (project, steps, view) = self.event("upload", [given])
-        if not isinstance(view, dict) or not view.get("id"):
+        *_, (project, steps, sent) = self.event("upload", [given])
+        view = _view(sent)
+        if not view.get("id"):
             raise AssertionError(f"the upload gave no project: {steps}")
         self.project = project
         return view
@@ -63,8 +64,8 @@ class Tab:
     def open(self, project: str) -> View:
         """Another tab's project, as after a reload."""
         self.project = project
-        *_, (_, _, view) = self.event("restore", [project])
-        return dict(view)
+        *_, (_, _, sent) = self.event("restore", [project])
+        return _view(sent)
 
     def call(self, name: str, **arguments: Any) -> View:
         """One of the functions that the scripts call; the view of the project. AssertionError when it is refused."""
@@ -73,7 +74,7 @@ class Tab:
         found = answer.raise_for_status().json()
         if found["error"]:
             raise AssertionError(f"{name}: {found['error']}")
-        return dict(found["view"] or {})
+        return _view(found["view"])
 
     def download(self, name: str) -> bytes:
         """A file of the project."""
@@ -104,6 +105,11 @@ class Tab:
             for line in stream.iter_lines():
                 if line.startswith("data:"):
                     yield json.loads(line.removeprefix("data:"))
+
+
+def _view(sent: object) -> View:
+    """A view, which the page sends as one text."""
+    return dict(json.loads(sent) or {}) if isinstance(sent, str) else {}
 
 
 def _updated(before: list[Any], data: list[Any]) -> list[Any]:
