@@ -34,7 +34,7 @@ class EmbeddedComposer(Composer):
     """Composes each cue and plays it. ``options.model`` may name a soundfont (``embedded:/path/to.sf2``)."""
 
     name: ClassVar[str] = "embedded"
-    revision: ClassVar[str] = "7"
+    revision: ClassVar[str] = "8"
     is_quick: ClassVar[bool] = True
 
     def __init__(self, options: EngineOptions) -> None:

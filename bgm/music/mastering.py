@@ -3,7 +3,8 @@
 1. Each bus gets its equaliser, level and width, in the frequency domain: chords make room for the melody and lie wide,
    the bass is clean and in the middle.
 2. The opening's octaves are measured and drawn towards a common profile: samples of a small font are dull, and each
-   ensemble is dull in another way. What is within a few dB is the piece's own colour and stays.
+   ensemble is dull in another way. What is within a few dB is the piece's own colour and stays. Where the samples have
+   next to nothing above 6 kHz, an equaliser would only lift their noise: the octave below is copied there.
 3. A bus compressor with slow times takes the loud bars down a little, and a limiter the strokes that stick out.
 4. Sections are brought to where they stand against each other, and one static gain brings the take to the loudness that
    all takes share.
@@ -35,6 +36,7 @@ from bgm.media.signal import (
     frames_in,
     frequencies,
     k_weighting_at,
+    rising,
     to_samples,
 )
 from bgm.music.synth import Bus, Buses
@@ -54,13 +56,20 @@ _MIDDLE_BELOW_HZ = 150.0
 """What is lower comes from the middle, as small speakers and vinyl have it."""
 
 _OCTAVES = 125.0 * 2.0 ** np.arange(7)
-_PROFILE = np.array([1.0, 1.0, 0.5, 0.0, 0.0, -0.5, -1.5])
-"""dB from pink noise that octaves from 125 Hz to 8 kHz are drawn towards: a little warmer, as mixes of most genres are
-(Pestana et al., "Spectral characteristics of popular commercial recordings 1950-2010", AES 135, 2013); the compressor
-then takes 1 to 3 dB from the strokes' 4 and 8 kHz."""
+_PROFILE = np.array([0.0, 0.5, 0.5, 0.0, 0.0, 1.0, 2.0])
+"""dB from pink noise that octaves from 125 Hz to 8 kHz are drawn towards. Compressor and limiter hold back the strokes,
+and with them 1 to 4 dB of 4 and 8 kHz: what they leave is a little warmer than pink, as mixes of most genres are
+(Pestana et al., "Spectral characteristics of popular commercial recordings 1950-2010", AES 135, 2013)."""
 _OWN_COLOUR_DB = 2.0
 """An octave may lie this far from the profile."""
-_LEAST_DB, _MOST_DB = -9.0, 28.0
+_LEAST_DB, _MOST_DB = -20.0, np.array([28.0] * 6 + [45.0])
+_MOST_AT_TOP_DB = 22.0
+"""The equaliser lifts the topmost octave by no more; the rest is copied."""
+_COPIED_HZ = (3_000.0, 6_000.0)
+_COPIES = {3_000.0: 1.0, 6_000.0: 0.7}
+"""Hz upwards (multiples of 1.5 kHz turn by whole circles from block to block), a factor. No pitch is heard so high, but
+attacks and decays are ("Spectral band replication, a novel approach in audio coding", Dietz et al., AES 112, 2002)."""
+_COPY_EDGE_HZ = 400.0  # one band gives way to the next over so much
 _PARTS = 6
 _BANDS = (_OCTAVES[:, None] * 2.0 ** ((np.arange(_PARTS) - (_PARTS - 1) / 2) / _PARTS)).ravel()
 _STEPS = 12
@@ -72,7 +81,7 @@ _THRESHOLD_DB = -3.0
 _RATIO = 2.0
 _KNEE_DB = 6.0
 _ATTACK_S, _RELEASE_S = 0.03, 0.25
-_CREST_DB = 11.0
+_CREST_DB = 9.8
 """Peaks above the opening's RMS that the limiter lets pass."""
 
 
@@ -85,32 +94,69 @@ class Spectrum:
     frames: int
 
 
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What brings the octaves of a piece to the profile."""
+
+    response: Response
+    air: float
+    """Factor of the copies, taken behind the response."""
+
+
+_TAPER = np.asarray(rising((np.arange(FILTER_CONTEXT // 2) + 0.5) / (FILTER_CONTEXT // 2)), np.float32)
+"""Over the outer half of the context: a block cut off sharply has more at 8 kHz from its edges than from the music."""
+
+
 def summed(blocks: Iterable[Buses]) -> Iterator[Spectrum]:
     """The buses with their tone and width as one stereo sound, in the same blocks (BLOCK frames, the last one less)."""
-    tones, widths = _bus_responses()
-    for padded in _in_context(blocks, FILTER_CONTEXT):
-        spectra = np.fft.rfft(padded, FFT_SIZE, norm=NORM)
-        middle, side = spectra[:, 0] + spectra[:, 1], spectra[:, 0] - spectra[:, 1]
-        frames = padded.shape[-1] - 2 * FILTER_CONTEXT
-        yield Spectrum(np.einsum("bf,bf->f", middle, tones), np.einsum("bf,bf->f", side, widths), frames)
+    responses = _bus_responses()
+    for padded in _in_context(blocks, FILTER_CONTEXT, carried_on=True):
+        padded[..., : len(_TAPER)] *= _TAPER
+        padded[..., -len(_TAPER) :] *= _TAPER[::-1]
+        left, right = padded[:, 0], padded[:, 1]
+        spectra = np.fft.rfft(np.stack([left + right, left - right]), FFT_SIZE, norm=NORM)
+        middle, side = np.einsum("sbf,sbf->sf", spectra.view(np.float32), responses).view(np.complex64)
+        yield Spectrum(middle, side, padded.shape[-1] - 2 * FILTER_CONTEXT)
 
 
-def sounding(spectra: Iterable[Spectrum], response: Response) -> Iterator[Audio]:
+def sounding(spectra: Iterable[Spectrum], found: Balance) -> Iterator[Audio]:
     """The blocks, through what ``balance`` found."""
     for block in spectra:
-        middle, side = block.middle * response, block.side * response
+        middle, side = block.middle * found.response, block.side * found.response
+        if found.air:
+            middle, side = middle + found.air * _copied(middle), side + found.air * _copied(side)
         both = np.fft.irfft(np.stack([middle + side, middle - side]), FFT_SIZE, norm=NORM)
         yield np.ascontiguousarray(both[:, FILTER_CONTEXT : FILTER_CONTEXT + block.frames].T)
 
 
+def _copied(spectrum: Response) -> Response:
+    """The band of _COPIED_HZ, moved to where _COPIES says."""
+    copy = np.zeros_like(spectrum)
+    first, shape = _copied_band()
+    for hz, factor in _COPIES.items():
+        start = first + round(hz * FFT_SIZE / SAMPLE_RATE)
+        copy[start : start + len(shape)] += np.float32(factor) * shape * spectrum[first : first + len(shape)]
+    return copy
+
+
 @lru_cache(maxsize=1)
-def _bus_responses() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """For the buses' middle and side, (buses, frequencies); half, because middle and side are sums."""
+def _copied_band() -> tuple[int, npt.NDArray[np.float32]]:
+    """The number of its first frequency, and a factor for each."""
+    hz, half = frequencies(), _COPY_EDGE_HZ / 2
+    low, high = (hz - _COPIED_HZ[0] + half) / _COPY_EDGE_HZ, (_COPIED_HZ[1] + half - hz) / _COPY_EDGE_HZ
+    shape = np.sqrt(rising(low) * rising(high))
+    inside = np.flatnonzero(shape)
+    return int(inside[0]), shape[inside[0] : inside[-1] + 1].astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def _bus_responses() -> npt.NDArray[np.float32]:
+    """(middle and side, buses, frequencies twice: for real and imaginary parts); half, because both are sums."""
     hz = frequencies()
     tones = np.array([_drawn(tuple(_TONE[bus]), tuple(_TONE[bus].values())) for bus in Bus]) / 2
     narrow = 1.0 / (1.0 + (_MIDDLE_BELOW_HZ / np.maximum(hz, 1.0)) ** 4)
     widths = tones * np.array([[_WIDTH[bus]] for bus in Bus]) * narrow
-    return tones.astype(np.float32), widths.astype(np.float32)
+    return np.repeat(np.stack([tones, widths]), 2, axis=-1).astype(np.float32)
 
 
 def _drawn(hz: Sequence[float], decibel: Sequence[float]) -> npt.NDArray[np.float64]:
@@ -119,20 +165,36 @@ def _drawn(hz: Sequence[float], decibel: Sequence[float]) -> npt.NDArray[np.floa
     return np.asarray(10.0 ** (line / 20.0))
 
 
-def balance(opening: Sequence[Spectrum]) -> Response:
-    """What brings the octaves of a piece to the profile, by its opening."""
+def balance(opening: Sequence[Spectrum]) -> Balance:
+    """Found by the opening of a piece."""
     # 1. The power of narrow bands: a line that rises within an octave lifts its upper half more than its lower.
-    power = sum((_band_power(block) for block in opening), np.zeros(len(_BANDS)))
+    power = sum((_band_power(block.middle, block.side) for block in opening), np.zeros(len(_BANDS)))
     if power.max(initial=0.0) <= 0:
-        return np.ones(len(frequencies()), np.complex64)
+        return Balance(np.ones(len(frequencies()), np.complex64), 0.0)
     # 2. What is changed moves the octaves beside it and the mean of all, so it settles in a few steps.
     change = np.zeros(len(_OCTAVES))
     for _ in range(_STEPS):
-        reached = power * 10.0 ** (_line(_BANDS, change) / 10.0)
-        octaves = decibels(reached.reshape(len(_OCTAVES), -1).sum(axis=1))
+        octaves = decibels(_octaves(power, change))
         off = octaves - octaves.mean() - (_PROFILE - _PROFILE.mean())
         change = np.clip(change - (off - np.clip(off, -_OWN_COLOUR_DB, _OWN_COLOUR_DB)), _LEAST_DB, _MOST_DB)
-    return np.asarray(10.0 ** (_line(frequencies(), change) / 20.0), np.complex64)
+    # 3. What the topmost octave lacks once the equaliser has done its part.
+    wanted = _octaves(power, change)[-1]
+    change[-1] = min(change[-1], _MOST_AT_TOP_DB)
+    lacking = wanted - _octaves(power, change)[-1]
+    response = np.asarray(10.0 ** (_line(frequencies(), change) / 20.0), np.complex64)
+    return Balance(response, _air(opening, response, lacking) if lacking > 0 else 0.0)
+
+
+def _octaves(power: npt.NDArray[np.float64], change: Curve) -> npt.NDArray[np.float64]:
+    """The power of octaves, by that of bands and by dB that octaves are changed."""
+    return np.asarray((power * 10.0 ** (_line(_BANDS, change) / 10.0)).reshape(len(_OCTAVES), -1).sum(axis=1))
+
+
+def _air(opening: Sequence[Spectrum], response: Response, lacking: float) -> float:
+    """The factor at which the copies have the power that the topmost octave lacks."""
+    copied = ([_copied(part * response) for part in (block.middle, block.side)] for block in opening)
+    there = sum(float(_band_power(*parts)[-_PARTS:].sum()) for parts in copied)
+    return float(np.sqrt(lacking / there)) if there > 0 else 0.0
 
 
 def _line(hz: npt.NDArray[np.float64], change: Curve) -> Curve:
@@ -143,8 +205,8 @@ def _line(hz: npt.NDArray[np.float64], change: Curve) -> Curve:
     return np.interp(np.log2(np.maximum(hz, 1.0)), points, values)
 
 
-def _band_power(block: Spectrum) -> npt.NDArray[np.float64]:
-    power = np.abs(block.middle) ** 2 + np.abs(block.side) ** 2
+def _band_power(middle: Response, side: Response) -> npt.NDArray[np.float64]:
+    power = np.square(middle.real) + np.square(middle.imag) + np.square(side.real) + np.square(side.imag)
     half = 2.0 ** (0.5 / _PARTS)
     edges = np.searchsorted(frequencies(), [*(_BANDS / half), _BANDS[-1] * half])
     return np.add.reduceat(power[: edges[-1]], edges[:-1]).astype(np.float64)
@@ -186,30 +248,33 @@ def _limited(blocks: Iterable[Audio], ceiling_db: float) -> Iterator[Audio]:
 
 
 def _in_context(
-    blocks: Iterable[npt.NDArray[np.float32]], context: int, cell: int = 1
+    blocks: Iterable[npt.NDArray[np.float32]], context: int, cell: int = 1, *, carried_on: bool = False
 ) -> Iterator[npt.NDArray[np.float32]]:
     """Each block (…, frames) with ``context`` frames of its neighbours, or silence, on both sides.
 
-    Only the last block may be shorter than ``context``; it is filled up to whole cells.
+    Only the last block may be shorter than ``context``; it is filled up to whole cells. ``carried_on``: behind it lies
+    the sound mirrored at its end instead; a filter that lifts the treble would make a click of a sudden one.
     """
     past: npt.NDArray[np.float32] | None = None
     held: npt.NDArray[np.float32] | None = None
     for block in blocks:
         if held is not None:
             past = np.zeros((*held.shape[:-1], context), np.float32) if past is None else past
-            padded = np.concatenate([past, held, _filled(block[..., :context], context)], axis=-1)
+            near = np.concatenate([past, held, block[..., :context]], axis=-1)
+            padded = _filled(near, held.shape[-1] + 2 * context, carried_on)
             yield padded
             past = padded[..., -2 * context : -context]
         held = block
     if held is not None:
         past = np.zeros((*held.shape[:-1], context), np.float32) if past is None else past
         whole = -(-held.shape[-1] // cell) * cell
-        yield np.concatenate([past, _filled(held, whole + context)], axis=-1)
+        yield _filled(np.concatenate([past, held], axis=-1), whole + 2 * context, carried_on)
 
 
-def _filled(block: npt.NDArray[np.float32], length: int) -> npt.NDArray[np.float32]:
-    """The block, with silence up to ``length``."""
-    return np.pad(block, [(0, 0)] * (block.ndim - 1) + [(0, length - block.shape[-1])])
+def _filled(block: npt.NDArray[np.float32], length: int, carried_on: bool) -> npt.NDArray[np.float32]:
+    """The block up to ``length``: turned by half a circle about its last sample, or silence."""
+    room = [(0, 0)] * (block.ndim - 1) + [(0, length - block.shape[-1])]
+    return np.pad(block, room, "reflect", reflect_type="odd") if carried_on else np.pad(block, room)
 
 
 TARGET_LUFS = -20.0
@@ -234,7 +299,7 @@ def loudness(blocks: Iterable[Audio]) -> float | None:
 
     None for silence. It differs from a meter with filters in time and overlapping windows by a few tenths of a LU.
     """
-    weights = k_weights()
+    weights = k_weights().astype(np.float32)
     powers = np.concatenate([_powers(block, weights) for block in blocks] or [np.zeros(0)])
     heard = powers[powers > _power(-70.0)]
     if not len(heard):
@@ -299,9 +364,9 @@ def _ramped(blocks: Iterable[Audio], before: float, after: float) -> Iterator[Au
     done = 0
     for block in blocks:
         share = np.minimum(np.arange(done, done + len(block)) / _RAMP, 1.0) if done < _RAMP else 1.0
-        gain = 10.0 ** ((before + (after - before) * share) / 20.0)
+        gain = np.asarray(10.0 ** ((before + (after - before) * share) / 20.0), np.float32)
         done += len(block)
-        yield block if before == after == 0.0 else (block * np.reshape(gain, (-1, 1))).astype(np.float32)
+        yield block if before == after == 0.0 else block * gain.reshape(-1, 1)
 
 
 def rms_db(blocks: Sequence[Audio]) -> float:
@@ -320,16 +385,15 @@ def softened(block: Audio) -> Audio:
     return np.where(size > _SOFT_KNEE, bent, block).astype(np.float32)
 
 
-def _powers(block: Audio, weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _powers(block: Audio, weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """K-weighted mean square of each window, summed over the channels; the last window may be shorter."""
     count = -(-len(block) // _LEVEL_WINDOW)
-    padded = np.zeros((count * _LEVEL_WINDOW, block.shape[1]), np.float32)
-    padded[: len(block)] = block
-    spectrum = np.fft.rfft(padded.reshape(count, _LEVEL_WINDOW, -1), axis=1)
-    power = (np.square(spectrum.real) + np.square(spectrum.imag)) * weights[:, None]
+    padded = np.zeros((block.shape[1], count * _LEVEL_WINDOW), np.float32)
+    padded[:, : len(block)] = block.T
+    spectrum = np.fft.rfft(padded.reshape(-1, count, _LEVEL_WINDOW), norm=NORM)
+    power = np.square(spectrum.real) + np.square(spectrum.imag)
     filled = np.minimum(_LEVEL_WINDOW, len(block) - _LEVEL_WINDOW * np.arange(count))
-    mean_square: npt.NDArray[np.float64] = 2 * power.sum(axis=(1, 2)) / (_LEVEL_WINDOW * filled)
-    return mean_square
+    return np.asarray(2 * np.einsum("cwf,f->w", power, weights) / filled, np.float64)
 
 
 def _power(lufs: float) -> float:

@@ -158,7 +158,7 @@ def digest(**moments: object) -> str:
 def test_the_notes_are_those_of_this_revision_on_every_machine() -> None:
     """If you meant to change the music, raise EmbeddedComposer.revision and put the new digest here."""
     plain, synced = digest(), digest(speech=((3.0, 8.0),), hits=(2.0, 12.0))
-    assert (EmbeddedComposer.revision, plain, synced) == ("7", "a8a5e0e2eeaab0cf", "7c250b4f0b71c2c7")
+    assert (EmbeddedComposer.revision, plain, synced) == ("8", "a8a5e0e2eeaab0cf", "7c250b4f0b71c2c7")
 
 
 def test_neighbours_never_change_a_cue() -> None:

@@ -73,6 +73,30 @@ def test_every_mood_is_clean_and_equally_loud(engine: EmbeddedComposer, tmp_path
     assert windows.min() > 0.005, "no 1.5 s of silence"
 
 
+@pytest.mark.parametrize(("style", "emotion"), [(Style.LOFI, Emotion.SADNESS), (Style.AMBIENT, Emotion.FEAR)])
+def test_a_piece_of_dull_samples_gets_treble_that_moves_with_the_music(
+    engine: EmbeddedComposer, tmp_path: Path, style: Style, emotion: Emotion
+) -> None:
+    """The whole table: ``python -m benchmarks.sound --styles``."""
+    sound = play(engine, cue(emotion, 12, style=style, opening=True, ending=True), tmp_path / "take.flac")
+    assert np.abs(octaves(sound)).max() < 6.5, "neither dull nor boomy"
+    presence, air = (envelope(sound, *band) for band in ((3_000, 5_600), (6_000, 11_000)))
+    assert np.corrcoef(presence, air)[0, 1] > 0.95, "no hiss"
+
+
+def envelope(sound: Audio, low: float, high: float) -> Audio:
+    """dB of a band in each 50 ms."""
+    spectrum, hz = np.fft.rfft(sound.mean(axis=1)), np.fft.rfftfreq(len(sound), 1 / SAMPLE_RATE)
+    band = np.fft.irfft(np.where((hz >= low) & (hz < high), spectrum, 0), len(sound))
+    return np.asarray(10 * np.log10(np.square(band.reshape(-1, 2_400)).mean(axis=1) + 1e-12), np.float32)
+
+
+def test_a_take_that_is_cut_off_in_full_sound_ends_without_a_click(engine: EmbeddedComposer, tmp_path: Path) -> None:
+    sound = play(engine, cue(Emotion.SADNESS, 6, style=Style.CINEMATIC_PIANO), tmp_path / "take.flac")
+    jumps = np.abs(np.diff(sound, 2, axis=0)).max(axis=1)
+    assert jumps[-48:].max() < 3 * jumps[-4_800:-480].max()
+
+
 @pytest.mark.parametrize("program", [0, 24, 40, 48, 56, 73])
 def test_an_instrument_played_harder_sounds_brighter(small_font: str, program: int) -> None:
     soft, middle, hard = centroids(program, Path(small_font))
