@@ -51,11 +51,15 @@ def export(project: Project, kind: str, out: Path, *, overwrite: bool = False) -
     return out
 
 
+_OF_TAKES = frozenset({"takes", "chosen", "chosen_for"})
+"""Fields of a segment that mean nothing without the project's folder."""
+
+
 def _json(project: Project, out: Path) -> None:
     timeline = {
         "duration": project.duration,
         "language": project.language,
-        "segments": [{k: v for k, v in asdict(s).items() if k not in {"takes", "chosen"}} for s in project.segments],
+        "segments": [{k: v for k, v in asdict(s).items() if k not in _OF_TAKES} for s in project.segments],
         "utterances": [asdict(u) for u in project.utterances],
     }
     write_text(out, json.dumps(timeline, ensure_ascii=False, indent=1) + "\n")

@@ -111,6 +111,14 @@ def split(project: Project, timeline: Timeline, segment_id: str, time: float) ->
     return takes.with_take(cut, second.id, rest).update(second.id, chosen=rest.id) if rest else cut
 
 
+def choose(project: Project, timeline: Timeline, segment_id: str, take_id: str) -> Timeline:
+    """``timeline`` with the take that the creator wants to hear in a segment. It counts as current, whatever it was
+    made from, until the segment's inputs change."""
+    now, music = replace(project, timeline=timeline), _last_music(project)
+    inputs = takes.inputs(now, piece_of(now), timeline[segment_id], music) if music else None
+    return timeline.update(segment_id, chosen=take_id, chosen_for=inputs, source="user")
+
+
 def add_own_audio(project: Project, segment_id: str, file: Path) -> Project:
     """Use the creator's own audio file for a segment; it becomes a take of the engine ``file``."""
     from bgm.media.decode import decode
@@ -186,15 +194,23 @@ def unread(project: Project) -> bool:
 
 
 def stale(project: Project) -> tuple[str, ...]:
-    """The segments whose selected take is missing or was not made from their current inputs, in order."""
-    used = project.engines.get(Stage.MUSIC)
-    if used is None:
+    """The segments whose selected take is missing, or was neither made nor chosen by hand for their current inputs, in
+    order."""
+    music = _last_music(project)
+    if music is None:
         return tuple(s.id for s in project.segments if not (s.silent or s.locked))
-    options = replace(_music_options(project), model=used.name.partition(":")[2] or None)
-    choice = Choice.of(engines.spec(Stage.MUSIC, used.name.partition(":")[0]), used.reason, options)
-    music = Music.of(choice, analysis.activity(project))
     piece = piece_of(project)
     return tuple(s.id for s in project.segments if takes.is_stale(project, piece, s, music))
+
+
+def _last_music(project: Project) -> Music | None:
+    """The engine that composed last, with the project's current settings; None if none did."""
+    used = project.engines.get(Stage.MUSIC)
+    if used is None:
+        return None
+    name, _, model = used.name.partition(":")
+    options = replace(_music_options(project), model=model or None)
+    return Music.of(Choice.of(engines.spec(Stage.MUSIC, name), used.reason, options), analysis.activity(project))
 
 
 def render(project: Project, out: Path, listen: Listener = unheard, *, overwrite: bool = False) -> Rendered:

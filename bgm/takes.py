@@ -28,14 +28,14 @@ MAX_TAKES = 64
 def missing(project: Project, music: Music, wanted: Collection[str] | None, *, another: bool = False) -> list[Order]:
     """The takes to make for the segments in ``wanted`` (None: all): those that don't exist yet, or one more of each.
 
-    Locked and silent segments need none; a segment with the creator's own audio needs one only with ``another``.
+    Locked and silent segments need none; one with the creator's own audio or choice needs one only with ``another``.
     """
     out: list[Order] = []
     piece = piece_of(project)
     for segment in project.segments:
         if wanted is not None and segment.id not in wanted:
             continue
-        if segment.silent or segment.locked or (_is_own(segment.chosen_take) and not another):
+        if segment.silent or segment.locked or (not another and _is_settled(project, piece, segment, music)):
             continue
         count = MAX_TAKES if another else project.settings.takes
         absent = (o for n in range(count) if not _is_whole(project, o := order(project, piece, segment, n, music)))
@@ -78,16 +78,22 @@ def adopt(project: Project, music: Music) -> Project:
 
 
 def is_stale(project: Project, piece: Piece, segment: Segment, music: Music) -> bool:
-    """Whether the segment's selected take is missing or was not made from its current inputs."""
+    """Whether the segment's selected take is missing, or was neither made from its current inputs nor chosen by the
+    creator for them."""
     take = segment.chosen_take
     if segment.silent or segment.locked:
         return False
     if take is None or not project.take_path(take).is_file():
         return True
-    if _is_own(take):
+    if _is_settled(project, piece, segment, music):
         return False
     has_its_seed = any(take.seed == take_seed(segment, number) for number in range(MAX_TAKES))
     return not has_its_seed or take.id != music.take_id(cue_of(project, piece, segment, take.seed, music.activity))
+
+
+def inputs(project: Project, piece: Piece, segment: Segment, music: Music) -> str:
+    """The digest of a segment's current inputs: the name that its first take would have."""
+    return order(project, piece, segment, 0, music).take.id
 
 
 def with_take(timeline: Timeline, segment_id: str, take: Take) -> Timeline:
@@ -107,7 +113,7 @@ def with_takes_of(old: Sequence[Segment], timeline: Timeline) -> Timeline:
         for take in known.takes if known else ():
             timeline = with_take(timeline, segment.id, take)
         if known and segment.chosen is None:
-            timeline = timeline.update(segment.id, chosen=known.chosen)
+            timeline = timeline.update(segment.id, chosen=known.chosen, chosen_for=known.chosen_for)
     return timeline
 
 
@@ -143,7 +149,7 @@ def _arrive(project: Project, arriving: Order, music: Music, *, choose: bool = F
     keep = not choose and not is_stale(project, piece_of(project), timeline[arriving.segment_id], music)
     timeline = with_take(timeline, arriving.segment_id, arriving.take)
     if not keep:
-        timeline = timeline.update(arriving.segment_id, chosen=arriving.take.id)
+        timeline = timeline.update(arriving.segment_id, chosen=arriving.take.id, chosen_for=None)
     return replace(project, timeline=timeline)
 
 
@@ -151,5 +157,9 @@ def _is_whole(project: Project, wanted: Order) -> bool:
     return audio.is_ours(project.take_path(wanted.take), wanted.cue.frames)
 
 
-def _is_own(take: Take | None) -> bool:
-    return take is not None and take.engine == OWN_FILE
+def _is_settled(project: Project, piece: Piece, segment: Segment, music: Music) -> bool:
+    """Whether the selected take is the creator's own sound, or was chosen by hand for the segment's current inputs."""
+    take = segment.chosen_take
+    if take is None or take.engine == OWN_FILE:
+        return take is not None
+    return segment.chosen_for is not None and segment.chosen_for == inputs(project, piece, segment, music)

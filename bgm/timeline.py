@@ -139,6 +139,11 @@ class Segment:
         bounds=FADES,
         page_bounds=PAGE_FADES,
     )
+    chosen_for: str | None = _card(
+        "digest of the segment's inputs for which a person picked `chosen`: it stays until they change; null: the "
+        "studio's choice",
+        None,
+    )
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 

@@ -24,7 +24,7 @@ from bgm.speech import words
 from bgm.speech.subtitle_file import read as check_subtitles
 from bgm.timeline import Timeline
 from bgm.ui import archive, edits, preferences
-from bgm.ui.edits import Gesture, Heard, History, Revision, Told
+from bgm.ui.edits import Gesture, Heard, History, Revision, Told, WithTakes
 from bgm.ui.jobs import Job, Jobs
 from bgm.ui.sample import Sample
 from bgm.ui.steps import STEPS, StepOptions, made_by
@@ -221,7 +221,8 @@ class Desk:
         def change(current: Project) -> Project:
             before.append(_revision(current))
             if str(gesture.get("op")) not in edits.LINE_EDITS:
-                timeline = edits.apply(before[0].timeline, gesture, partial(studio.split, current))
+                files = WithTakes(partial(studio.split, current), partial(studio.choose, current))
+                timeline = edits.apply(before[0].timeline, gesture, files)
                 return replace(current, timeline=timeline)
             heard = Heard(partial(words.load, current.words), current.duration)
             lines, found = edits.apply_to_lines(current.utterances, gesture, heard)

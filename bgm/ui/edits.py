@@ -25,18 +25,26 @@ MAX_SEGMENTS = 2000
 """Up to which an edit may add one; each edit reads and writes them all."""
 
 
-Splitter = Callable[[Timeline, str, float], Timeline]
+def _choose_alone(timeline: Timeline, segment_id: str, take_id: str) -> Timeline:
+    return timeline.update(segment_id, chosen=take_id, source="user")
 
 
-def apply(timeline: Timeline, gesture: Gesture, split: Splitter = Timeline.split) -> Timeline:
-    """The timeline after one gesture. Raises BadInput, in one sentence, when it is impossible.
+@dataclass(frozen=True, slots=True)
+class WithTakes:
+    """The edits that need more of the project than its timeline, to do all that they should."""
 
-    ``split`` cuts a segment in two; whoever has the project's files lets the second part keep its music.
-    """
+    split: Callable[[Timeline, str, float], Timeline] = Timeline.split
+    """Cut a segment in two, of which the second part keeps its music."""
+    choose: Callable[[Timeline, str, str], Timeline] = _choose_alone
+    """Let a segment's take be heard, whatever it was made from."""
+
+
+def apply(timeline: Timeline, gesture: Gesture, files: WithTakes = WithTakes()) -> Timeline:
+    """The timeline after one gesture. Raises BadInput, in one sentence, when it is impossible."""
     op = str(gesture.get("op"))
-    edit = partial(_CUTTING[op], split) if op in _CUTTING else _EDITS.get(op)
+    edit = partial(_WITH_TAKES[op], files) if op in _WITH_TAKES else _EDITS.get(op)
     if edit is None:
-        raise BadInput(f"there is no edit {gesture.get('op')!r}; there are {', '.join([*_CUTTING, *_EDITS])}")
+        raise BadInput(f"there is no edit {gesture.get('op')!r}; there are {', '.join([*_WITH_TAKES, *_EDITS])}")
     try:
         return edit(timeline, gesture)
     except KeyError as error:
@@ -108,7 +116,7 @@ MAX_TOGETHER = 4000
 """Edits in one gesture: twice as many as there may be segments."""
 
 
-def _together(split: Splitter, timeline: Timeline, gesture: Gesture) -> Timeline:
+def _together(files: WithTakes, timeline: Timeline, gesture: Gesture) -> Timeline:
     """Several edits that are one step back, as of all the selected segments."""
     edits = gesture.get("edits")
     if not isinstance(edits, list) or len(edits) > MAX_TOGETHER or not all(isinstance(e, Mapping) for e in edits):
@@ -116,7 +124,7 @@ def _together(split: Splitter, timeline: Timeline, gesture: Gesture) -> Timeline
     for edit in edits:
         if edit.get("op") == "together":
             raise BadInput("edits that belong together hold no others that do")
-        timeline = apply(timeline, edit, split)
+        timeline = apply(timeline, edit, files)
     return timeline
 
 
@@ -133,9 +141,9 @@ def _move(timeline: Timeline, gesture: Gesture) -> Timeline:
     return timeline.move_boundary(timeline.index(_id(gesture)), _number(gesture, "time"))
 
 
-def _split(split: Splitter, timeline: Timeline, gesture: Gesture) -> Timeline:
+def _split(files: WithTakes, timeline: Timeline, gesture: Gesture) -> Timeline:
     _check_count(timeline)
-    return split(timeline, _id(gesture), _number(gesture, "time"))
+    return files.split(timeline, _id(gesture), _number(gesture, "time"))
 
 
 def _merge(timeline: Timeline, gesture: Gesture) -> Timeline:
@@ -155,12 +163,12 @@ def _insert(timeline: Timeline, gesture: Gesture) -> Timeline:
     return timeline.insert(_number(gesture, "start"), _number(gesture, "end"), _emotion_of(gesture))
 
 
-def _choose(timeline: Timeline, gesture: Gesture) -> Timeline:
+def _choose(files: WithTakes, timeline: Timeline, gesture: Gesture) -> Timeline:
     segment = timeline[_id(gesture)]
-    take = gesture.get("take")
+    take = str(gesture.get("take"))
     if take not in {t.id for t in segment.takes}:
         raise BadInput(f"segment {segment.id} has no such take")
-    return timeline.update(segment.id, chosen=take, source="user")
+    return files.choose(timeline, segment.id, take)
 
 
 def _set(timeline: Timeline, gesture: Gesture) -> Timeline:
@@ -234,14 +242,17 @@ def _flag(value: object) -> bool:
     return value
 
 
-_CUTTING: dict[str, Callable[[Splitter, Timeline, Gesture], Timeline]] = {"split": _split, "together": _together}
+_WITH_TAKES: dict[str, Callable[[WithTakes, Timeline, Gesture], Timeline]] = {
+    "split": _split,
+    "choose": _choose,
+    "together": _together,
+}
 _EDITS: dict[str, Callable[[Timeline, Gesture], Timeline]] = {
     "move": _move,
     "merge": _merge,
     "remove": _remove,
     "emotion": _emotion,
     "insert": _insert,
-    "choose": _choose,
     "set": _set,
 }
 _FIELDS: dict[str, Callable[[object], Any]] = {

@@ -63,6 +63,9 @@ class Films:
             except (BgmError, OSError) as error:  # it is damaged, its project is gone, the disk is full
                 log.info("no pictures for the timeline: %s", error)
                 self._states[path] = False
+            except Exception:  # a library's own: of this sheet, and the thread is needed for all others
+                log.exception("no pictures for the timeline")
+                self._states[path] = False
 
 
 def place(project: Project, step: int, number: int) -> Path:

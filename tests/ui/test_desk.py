@@ -123,6 +123,25 @@ def test_an_undo_and_an_edit_while_music_is_made_are_still_one_step_each(
     assert [s["emotion"] for s in desk.edit(heard, [{"op": "undo"}])["segments"]] == before
 
 
+def test_a_take_chosen_by_hand_stays_until_its_segment_is_edited(desk: Desk, heard: str) -> None:
+    second, older = desk.workspace.load(heard).segments[1].id, desk.workspace.load(heard).segments[1].chosen
+    desk.edit(heard, [{"op": "emotion", "id": second, "emotion": "fear"}])
+    over(desk.start(heard, "preview", StepOptions()))
+    made = desk.workspace.load(heard).segments[1].chosen
+    view = desk.edit(heard, [{"op": "choose", "id": second, "take": older}])
+    assert [s["stale"] for s in view["segments"]] == [False, False], "it is meant"
+    over(desk.start(heard, "preview", StepOptions()))
+    over(desk.start(heard, "compose", StepOptions()))
+    chosen = desk.workspace.load(heard).segments[1]
+    assert (chosen.chosen, len(chosen.takes)) == (older, 2)
+    view = desk.edit(heard, [{"op": "set", "id": second, "field": "prompt", "value": "slow"}])
+    assert view["segments"][1]["stale"]
+    over(desk.start(heard, "preview", StepOptions()))
+    desk.edit(heard, [{"op": "set", "id": second, "field": "prompt", "value": ""}])
+    over(desk.start(heard, "preview", StepOptions()))
+    assert desk.workspace.load(heard).segments[1].chosen == made, "a choice that was given up does not come back"
+
+
 def test_a_segment_in_work_says_so(desk: Desk, heard: str) -> None:
     _, second = (s.id for s in desk.workspace.load(heard).segments)
     desk.edit(heard, [{"op": "emotion", "id": second, "emotion": "fear"}])

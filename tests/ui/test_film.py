@@ -11,6 +11,7 @@ from PIL import Image
 
 from bgm import studio
 from bgm.project import Project
+from bgm.ui import film
 from bgm.ui.film import CELLS, STEPS, Films
 
 
@@ -50,6 +51,20 @@ def test_a_sheet_is_made_aside_and_kept(project: Project) -> None:
         if seen < CELLS - 1:
             assert max(pixels[-1]) < 20, "nothing is shown beyond the end"
         assert wait(Films(), project, STEPS.index(seconds), 0) == sheet, "found again after a restart"
+
+
+def test_a_librarys_error_costs_one_sheet(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def make(project: Project, step: int, number: int) -> None:
+        if number == 0:
+            raise MemoryError("a library gave up")
+        path = film.place(project, step, number)
+        path.parent.mkdir()
+        path.write_bytes(b"a sheet")
+
+    monkeypatch.setattr(film, "make", make)
+    films = Films()
+    assert wait(films, project, 0, 0) is None
+    assert wait(films, project, 0, 1), "the next one is made"
 
 
 def test_what_cannot_be_made_is_not_promised(project: Project) -> None:

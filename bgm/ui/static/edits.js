@@ -79,7 +79,7 @@ function emotion(segments, { id, emotion: wanted }) {
 }
 
 function choose(segments, { id, take }) {
-  return change(segments, id, { chosen: take });
+  return change(segments, id, { chosen: take, stale: false }); // it is meant, whatever it was made for
 }
 
 function setField(segments, { id, field, value }) {
