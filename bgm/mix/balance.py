@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -36,8 +36,9 @@ from bgm.media.signal import (
     smooth,
 )
 from bgm.mix.loudness import frame_power, integrated
-from bgm.mix.placement import Sources
+from bgm.mix.placement import Clip, Sources, read_until, summed
 from bgm.mix.plan import MixPlan, Placement, Spans
+from bgm.mix.sound import Sound
 from bgm.progress import Progress
 
 THREADS = 2
@@ -74,11 +75,26 @@ def survey(sources: Sources, block_frames: int, progress: Progress) -> Survey:
 
 def _block(sources: Sources, start: int, stop: int) -> tuple[Levels, ...]:
     """The five levels from frame ``start`` to ``stop``."""
-    voice = sources.read_voice(start - FILTER_CONTEXT, stop + FILTER_CONTEXT)
-    music = sources.read_music(start - FILTER_CONTEXT, stop + FILTER_CONTEXT, [1.0] * sources.music.placements)
-    heard = filtered(voice, k_weighting())[0]
+    clips = sources.music.heard(start - FILTER_CONTEXT, stop + FILTER_CONTEXT)
+    music = _music_levels(tuple(replace(clip, placement=0) for clip in clips), start, stop)
+    return *_voice_levels(sources.voice, sources.frames, start, stop), *music
+
+
+KEPT_BLOCKS = 1024
+"""Whose levels are remembered, an hour and a half of them: after an edit only its surroundings are measured again."""
+
+
+@lru_cache(maxsize=KEPT_BLOCKS)
+def _voice_levels(voice: Sound | None, end: int, start: int, stop: int) -> tuple[Levels, Levels]:
+    sound = read_until(end, voice, start - FILTER_CONTEXT, stop + FILTER_CONTEXT)
+    return frame_power(filtered(sound, k_weighting())[0]), _peak(sound)
+
+
+@lru_cache(maxsize=KEPT_BLOCKS)
+def _music_levels(clips: tuple[Clip, ...], start: int, stop: int) -> tuple[Levels, Levels, Levels]:
+    music = summed([(clip, 1.0) for clip in clips], start - FILTER_CONTEXT, stop + FILTER_CONTEXT)
     plain, behind = filtered(music, k_weighting(), k_weighting() * room_for_speech())
-    return frame_power(heard), _peak(voice), frame_power(plain), frame_power(behind), _peak(music)
+    return frame_power(plain), frame_power(behind), _peak(music)
 
 
 def _peak(padded: Audio) -> Levels:

@@ -112,12 +112,20 @@ class MusicBus:
 
     def read(self, start: int, stop: int, gains: Sequence[float]) -> Audio:
         """Frames ``start`` to ``stop``, (frames, 2); ``gains`` has one factor for each placement."""
-        out = np.zeros((stop - start, 2), np.float32)
-        for clip in self._clips:
-            first, last = max(start, clip.fade_in.start), min(stop, clip.fade_out.stop)
-            if first < last:
-                out[first - start : last - start] += clip.read(first, last) * np.float32(gains[clip.placement])
-        return out
+        return summed([(clip, gains[clip.placement]) for clip in self.heard(start, stop)], start, stop)
+
+    def heard(self, start: int, stop: int) -> tuple[Clip, ...]:
+        """What sounds anywhere from frame ``start`` to ``stop``."""
+        return tuple(clip for clip in self._clips if max(start, clip.fade_in.start) < min(stop, clip.fade_out.stop))
+
+
+def summed(clips: Sequence[tuple[Clip, float]], start: int, stop: int) -> Audio:
+    """Clips with a factor each, all of them heard there, as frames ``start`` to ``stop``: (frames, 2)."""
+    out = np.zeros((stop - start, 2), np.float32)
+    for clip, gain in clips:
+        first, last = max(start, clip.fade_in.start), min(stop, clip.fade_out.stop)
+        out[first - start : last - start] += clip.read(first, last) * np.float32(gain)
+    return out
 
 
 def clips(placements: Sequence[Placement]) -> list[Clip]:
@@ -203,11 +211,7 @@ class Sources:
 
     def read_voice(self, start: int, stop: int) -> Audio:
         """(frames, 1 or 2), as the stem is; what it has beyond the end is not heard."""
-        if self.voice is None:
-            return np.zeros((stop - start, 1), np.float32)
-        voice = self.voice.read(start, stop)
-        voice[max(0, self.frames - start) :] = 0.0
-        return voice
+        return read_until(self.frames, self.voice, start, stop)
 
     def read_music(self, start: int, stop: int, gains: Sequence[float]) -> Audio:
         """(frames, 2); ``gains`` has one factor for each placement."""
@@ -218,6 +222,15 @@ class Sources:
         step = max(1, block_frames // FRAME) * FRAME
         for start in range(0, self.frames, step):
             yield start, min(start + step, self.frames)
+
+
+def read_until(end: int, sound: Sound | None, start: int, stop: int) -> Audio:
+    """Frames ``start`` to ``stop`` of a sound, (frames, 1 or 2), silent from frame ``end`` on and without a sound."""
+    if sound is None:
+        return np.zeros((stop - start, 1), np.float32)
+    heard = sound.read(start, stop)
+    heard[max(0, end - start) :] = 0.0
+    return heard
 
 
 def _check(plan: MixPlan) -> None:

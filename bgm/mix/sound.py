@@ -32,17 +32,19 @@ class Sound:
 
     path: Path
     frames: int
+    written: int = 0
+    """When, in ns: two equal sounds hold the same samples."""
 
     @classmethod
     def open(cls, path: Path) -> Sound:
         """Raise BadInput when it can't be read or has another rate than the studio's."""
         try:
-            info = soundfile.info(str(path))
+            info, written = soundfile.info(str(path)), path.stat().st_mtime_ns
         except (soundfile.LibsndfileError, OSError) as error:
             raise BadInput(f"{path.name} can't be read as sound: the file is missing or damaged") from error
         if info.samplerate != SAMPLE_RATE:
             raise BadInput(f"{path.name} has {info.samplerate} samples a second; the mix needs {SAMPLE_RATE}")
-        return cls(path, int(info.frames))
+        return cls(path, int(info.frames), written)
 
     def read(self, start: int, stop: int) -> Audio:
         """Frames ``start`` to ``stop``, silent outside the file: (frames, 1 or 2); more channels are left out."""

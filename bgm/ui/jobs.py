@@ -18,6 +18,8 @@ from bgm.ui.job import Job, JobLog, Observer, Queue, State
 __all__ = ["Job", "Jobs", "Queue"]
 
 POLL_SECONDS = 0.15
+_END_SECONDS = 0.02
+"""The end of a job is told sooner than how far it is: somebody waits to hear what it made."""
 STUCK_SECONDS = 1800.0
 """A stage says twice a second how far it is; loading or compiling a model may take minutes, but not so many."""
 REMEMBERED = 500
@@ -112,7 +114,9 @@ class Jobs:
             if now != seen:
                 seen = now
                 yield job
-            await asyncio.sleep(POLL_SECONDS)
+            until = time.monotonic() + POLL_SECONDS
+            while not job.finished.is_set() and time.monotonic() < until:
+                await asyncio.sleep(_END_SECONDS)
         yield job
 
     def _check(self, project_id: str, queue: Queue) -> None:

@@ -1,12 +1,14 @@
-// What is heard keeps up with what the timeline says: whatever the project lacks is asked for by itself, when no edit has come
-// for a moment. An engine that costs, a long video's mix and a step that was stopped or failed wait for the creator's word.
+// What is heard keeps up with what the timeline says: whatever the project lacks is asked for by itself, of a run of edits when
+// none has come for a moment. An engine that costs, a long video's mix and a step that was stopped or failed wait for the creator's word.
 import { hear } from './playback.js';
 import { isRunning, isSaving, segments, store, subscribe } from './store.js';
 
 const CALM = 250; // milliseconds without an edit
+const RUN = 1000; // milliseconds between two edits that are no run
 let asked = null; // the last step that was asked for by itself, and at which count of edits: never the same twice
 let halted = null; // the count of edits at which a step was stopped or failed
 let timer = 0;
+let edited = { count: null, at: -Infinity, wait: 0 }; // the last edit, and how long others are waited for
 
 export function keepCurrent() {
   subscribe(['view', 'job'], () => {
@@ -14,8 +16,15 @@ export function keepCurrent() {
     listen();
     clearTimeout(timer);
     const step = isHalted() ? null : lacking();
-    if (step) timer = setTimeout(() => ask(step), isFirst() ? 0 : CALM);
+    if (step) timer = setTimeout(() => ask(step), isFirst() ? 0 : calm());
   });
+}
+
+// A single edit waits for nothing.
+function calm() {
+  const at = performance.now();
+  if (edited.count !== count()) edited = { count: count(), at, wait: at - edited.at < RUN ? CALM : 0 };
+  return edited.wait;
 }
 
 const count = () => `${store.view.id} ${store.edits}`;
