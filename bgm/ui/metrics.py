@@ -22,8 +22,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bgm import __version__
-from bgm.ui.job import ENDS, QUEUES, Job
-from bgm.ui.jobs import Jobs
+from bgm.ui.jobs import ENDS, QUEUES, Job, Jobs
 from bgm.ui.steps import STEPS
 
 SECONDS = (0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000, 10_000)

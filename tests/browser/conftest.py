@@ -20,7 +20,7 @@ from bgm.environment import Environment
 from bgm.progress import unheard
 from bgm.settings import Settings
 from bgm.ui import film, steps
-from bgm.ui.job import Job, Queue
+from bgm.ui.jobs import Job, Queue
 from bgm.ui.page import Page, build
 
 SETTINGS = Settings(

@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from bgm.project import Project
 from bgm.timeline import Segment
-from bgm.ui.job import Job
+from bgm.ui.jobs import Job
 from bgm.ui.page import Page as Studio
 from tests.browser.waiting import eventually, saved
 

@@ -138,7 +138,7 @@ def test_what_is_logged_in_a_job_carries_it_and_nothing_else_does() -> None:
 def test_stages_take_their_time_with_what_led_to_them(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(0, 100, 10))
     job = Job("p", "analyze", "studio", lambda job: None)
-    monkeypatch.setattr("bgm.ui.job.time.monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr("bgm.ui.jobs.time.monotonic", lambda: float(next(clock)))
     job.begin()  # at 0
     for stage, fraction in (("decode", 0.0), ("decode", 1.0), ("separate", 0.0), ("decode", 1.0)):
         job.listen(Step(stage, fraction, 0.5, None))

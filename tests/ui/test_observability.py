@@ -30,8 +30,7 @@ from bgm import __version__
 from bgm.environment import Environment
 from bgm.progress import Listener
 from bgm.ui import health
-from bgm.ui.job import Job
-from bgm.ui.jobs import Jobs
+from bgm.ui.jobs import Job, Jobs
 from bgm.ui.metrics import Metrics
 
 ROOT = Path(__file__).resolve().parents[2]
