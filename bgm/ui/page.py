@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.block_function import BlockFunction
+from gradio.state_holder import SessionState
+from gradio_client.utils import is_file_obj_with_meta, is_http_url_like, traverse
 from starlette.routing import BaseRoute
 
 from bgm.environment import Environment
 from bgm.settings import Settings
 from bgm.ui import api, health
-from bgm.ui.blocks import UploadsOnly, island
 from bgm.ui.desk import SUBTITLES, Desk
 from bgm.ui.guard import listens_on, middleware
 from bgm.ui.handlers import Handlers, server_functions
@@ -22,7 +24,7 @@ from bgm.ui.jobs import Jobs
 from bgm.ui.looks import head, theme, translations
 from bgm.ui.media import routes
 from bgm.ui.sample import Sample
-from bgm.ui.view import packed
+from bgm.ui.view import PREFIX, packed
 from bgm.ui.workspace import UPLOADS_KEPT_SECONDS, Workspace
 
 SAMPLE = Path(__file__).parents[2] / "assets" / "sample.mp4"
@@ -35,6 +37,11 @@ _SESSIONS = 200
 """Of which Gradio remembers the last call's values; we keep nothing in them."""
 _STATE_SECRET = "bgm-studio"
 """Gradio encrypts what it keeps in the browser with this; a constant, so that it can be read after a restart."""
+_ON_LOAD = """
+const address = new URL('{prefix}/static/{name}.js', document.baseURI).href;
+import(address).then((room) => room.mount({{ element, props, trigger, watch, server, upload }}));
+const events = [{events}]; // Gradio takes the events' names from this text
+"""
 
 
 @dataclass(frozen=True)
@@ -155,3 +162,42 @@ def _listen(blocks: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
     parts.subtitles.upload(handlers.subtitles, [project, parts.subtitles], shown, **quiet)
     own = [project, parts.segment, parts.own_audio]
     parts.own_audio.upload(handlers.own_audio, own, shown, js=_SELECTED, **quiet)
+
+
+def island(
+    name: str,
+    value: Any = None,
+    *,
+    events: Sequence[str] = (),
+    server_functions: list[Callable[..., Any]] | None = None,
+) -> gr.HTML:
+    """``value`` goes to the script whenever Python sets it; the script answers by ``events`` and server functions.
+
+    A plain gr.HTML: for a class of our own Gradio would write a stub file beside its source.
+    """
+    return gr.HTML(
+        value,
+        elem_id=f"bgm-{name}",
+        html_template=f'<div class="bgm-{name}"></div>',
+        js_on_load=_ON_LOAD.format(prefix=PREFIX, name=name, events=", ".join(f"'{event}'" for event in events)),
+        apply_default_css=False,
+        server_functions=server_functions,
+    )
+
+
+class UploadsOnly(gr.Blocks):
+    """Gradio takes as a file what was uploaded to it, or the address of one, which it fetches. Here: no addresses."""
+
+    async def preprocess_data(
+        self, block_fn: BlockFunction, inputs: list[Any], state: SessionState | None, explicit_call: bool = False
+    ) -> list[Any]:
+        """Look through all that a browser or client sent, before Gradio does, wherever in it a file is named."""
+        traverse(inputs, _uploaded, is_file_obj_with_meta)
+        processed: list[Any] = await super().preprocess_data(block_fn, inputs, state, explicit_call)
+        return processed
+
+
+def _uploaded(file: dict[str, Any]) -> dict[str, Any]:
+    if is_http_url_like(file["path"]):
+        raise gr.Error("this server fetches no addresses; please upload the file itself", print_exception=False)
+    return file
