@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute
 
 from bgm.environment import Environment
 from bgm.settings import Settings
-from bgm.ui import api, health
+from bgm.ui import api
 from bgm.ui.desk import SUBTITLES, Desk
 from bgm.ui.guard import listens_on, middleware
 from bgm.ui.handlers import Handlers, server_functions
@@ -24,6 +24,7 @@ from bgm.ui.jobs import Jobs
 from bgm.ui.looks import head, theme, translations
 from bgm.ui.media import routes
 from bgm.ui.sample import Sample
+from bgm.ui.serving import health
 from bgm.ui.view import PREFIX, packed
 from bgm.ui.workspace import UPLOADS_KEPT_SECONDS, Workspace
 
@@ -119,7 +120,7 @@ def build(environment: Environment, settings: Settings | None = None, sample: Pa
 
 def _operating(desk: Desk) -> tuple[BaseRoute, ...]:
     environment = desk.workspace.environment
-    healthz = health.route(desk.jobs, environment.data)
+    healthz = health(desk.jobs, environment.data)
     if not environment.metrics:
         return (healthz,)
     from bgm.ui.metrics import Metrics

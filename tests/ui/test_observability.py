@@ -29,7 +29,7 @@ from starlette.requests import Request
 from bgm import __version__
 from bgm.environment import Environment
 from bgm.progress import Listener
-from bgm.ui import health
+from bgm.ui import serving
 from bgm.ui.jobs import Job, Jobs
 from bgm.ui.metrics import Metrics
 
@@ -143,13 +143,13 @@ def silent_job(jobs: Jobs) -> Iterator[Job]:
 
 
 def health_of(jobs: Jobs, folder: Path) -> tuple[int, str]:
-    answer = health.route(jobs, folder).endpoint(Request({"type": "http"}))
+    answer = serving.health(jobs, folder).endpoint(Request({"type": "http"}))
     return answer.status_code, json.loads(answer.body)["status"]
 
 
 def test_health_fails_when_the_disk_is_full(jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert health_of(jobs, tmp_path / "new") == (200, "ok")
-    monkeypatch.setattr(health, "FREE_BYTES", shutil.disk_usage(tmp_path).total + 1)
+    monkeypatch.setattr(serving, "FREE_BYTES", shutil.disk_usage(tmp_path).total + 1)
     assert health_of(jobs, tmp_path) == (503, "full")
 
 
