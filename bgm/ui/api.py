@@ -16,8 +16,8 @@ from bgm import project as projects
 from bgm.engines import EngineOptions
 from bgm.errors import BadInput, BgmError
 from bgm.ui import preferences, records
-from bgm.ui.desk import SUBTITLES, Desk
 from bgm.ui.jobs import Job
+from bgm.ui.service import SUBTITLES, Service
 from bgm.ui.steps import StepOptions, options_of
 from bgm.ui.view import without_folders
 
@@ -26,9 +26,9 @@ _R = TypeVar("_R")
 Document = dict[str, Any]
 
 
-def add(desk: Desk) -> None:
+def add(service: Service) -> None:
     """Add the endpoints to the Blocks that are being built."""
-    calls = Endpoints(desk)
+    calls = Endpoints(service)
     with gr.Column(visible=False):
         video = gr.File(label="video", file_types=["video", "audio"])
         subtitles = gr.File(label="subtitles", file_types=list(SUBTITLES))
@@ -64,8 +64,8 @@ def _told(function: Callable[_P, Awaitable[_R]]) -> Callable[_P, Awaitable[_R]]:
 class Endpoints:
     """Each waits in the same queues as the page's users do. What touches the disk does so beside the event loop."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, service: Service) -> None:
+        self._service = service
 
     @_told
     async def analyze(self, video: str, subtitles: str | None = None, settings: Document | None = None) -> Document:
@@ -76,9 +76,9 @@ class Endpoints:
         """
         if not video:
             raise BadInput("please give a video")
-        wanted = preferences.changed(self._desk.settings, settings or {})
+        wanted = preferences.changed(self._service.settings, settings or {})
         files = [Path(file) for file in (video, subtitles) if file]
-        project_id = await asyncio.to_thread(self._desk.begin, files, wanted)
+        project_id = await asyncio.to_thread(self._service.begin, files, wanted)
         await self._done(project_id, "analyze", StepOptions())
         return await asyncio.to_thread(self._document, project_id)
 
@@ -94,7 +94,7 @@ class Endpoints:
         """
         if not isinstance(edits, list):
             raise BadInput("edits must be a list of objects")
-        await asyncio.to_thread(self._desk.edit, project, edits)
+        await asyncio.to_thread(self._service.edit, project, edits)
         return await asyncio.to_thread(self._document, project)
 
     @_told
@@ -107,7 +107,7 @@ class Endpoints:
     async def render(self, project: str) -> str:
         """The video with its music."""
         await self._done(project, "render", StepOptions())
-        loaded = self._desk.workspace.load(project)
+        loaded = self._service.workspace.load(project)
         result = records.load(loaded.folder).result
         if result is None:
             raise BadInput("the video was not rendered")
@@ -116,18 +116,18 @@ class Endpoints:
     @_told
     async def engines(self) -> list[Document]:
         """The engines of each stage: whether each can run here, and if not, why."""
-        settings = self._desk.settings
+        settings = self._service.settings
         options = EngineOptions(offline=settings.offline, device=settings.device)
         return await asyncio.to_thread(engines.survey, options)
 
     async def _done(self, project_id: str, kind: str, options: StepOptions) -> Job:
-        job = await asyncio.to_thread(self._desk.start, project_id, kind, options)
-        async for last in self._desk.jobs.follow(job):
+        job = await asyncio.to_thread(self._service.start, project_id, kind, options)
+        async for last in self._service.jobs.follow(job):
             job = last
         if job.error or job.state == "stopped":
             raise BadInput(job.error or "the step was stopped")
         return job
 
     def _document(self, project_id: str) -> Document:
-        document: Document = json.loads(projects.dumps(self._desk.workspace.load(project_id)))
+        document: Document = json.loads(projects.dumps(self._service.workspace.load(project_id)))
         return {**document, "project": project_id}

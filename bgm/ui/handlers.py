@@ -12,9 +12,9 @@ from typing import Any
 import gradio as gr
 
 from bgm.errors import BgmError
-from bgm.ui.desk import Desk
 from bgm.ui.jobs import Job
 from bgm.ui.sample import Sample
+from bgm.ui.service import Service
 from bgm.ui.steps import options_of
 from bgm.ui.view import View, error_view, job_view, packed, without_folders
 
@@ -27,8 +27,8 @@ CLOSED: Shown = ("", {"state": "idle"}, packed({"id": None}))
 class Handlers:
     """Each method listens to one event; what the user did wrong is shown beside what caused it."""
 
-    def __init__(self, desk: Desk, sample: Sample) -> None:
-        self._desk = desk
+    def __init__(self, service: Service, sample: Sample) -> None:
+        self._service = service
         self._sample = sample
         self.visited = threading.Event()
         """Somebody has loaded the page."""
@@ -37,17 +37,17 @@ class Handlers:
         """A video was dropped on the page, perhaps with its subtitles."""
         if not files:
             return SKIP, SKIP, SKIP
-        return self._begin(lambda: self._desk.begin([Path(f) for f in files]), "start")
+        return self._begin(lambda: self._service.begin([Path(f) for f in files]), "start")
 
     def sample(self) -> Shown:
         """The bundled sample was asked for."""
-        return self._begin(lambda: self._desk.begin_sample(self._sample), "start")
+        return self._begin(lambda: self._service.begin_sample(self._sample), "start")
 
     def unpack(self, file: str | None) -> Shown:
         """A project file was given."""
         if not file:
             return SKIP, SKIP, SKIP
-        return self._begin(lambda: self._desk.unpack(Path(file)), "start")
+        return self._begin(lambda: self._service.unpack(Path(file)), "start")
 
     def close(self) -> Shown:
         """The user goes back to the start; the project stays on the server for its time."""
@@ -60,17 +60,17 @@ class Handlers:
             yield CLOSED
             return
         try:
-            view = await asyncio.to_thread(self._desk.view, project_id)
+            view = await asyncio.to_thread(self._service.view, project_id)
         except BgmError as error:
             yield "", error_view(str(error), "start"), packed({"id": None})
             return
-        job = self._desk.jobs.of(project_id)
+        job = self._service.jobs.of(project_id)
         yield SKIP, job_view(job), packed(view)
         if job is not None and not job.finished.is_set():
             async for shown in self._follow(job):
                 yield shown
         else:
-            self._desk.jobs.forget(project_id)
+            self._service.jobs.forget(project_id)
 
     async def open(self, event: gr.EventData) -> AsyncIterator[Shown]:
         """One of the projects that this browser remembers was asked for."""
@@ -84,7 +84,7 @@ class Handlers:
         kind, project_id = data.get("step"), data.get("project") or project_id
         try:
             options = options_of(data.get("segments"), data.get("another"))
-            begin = partial(self._desk.start, project_id, kind, options, join=bool(data.get("by_itself")))
+            begin = partial(self._service.start, project_id, kind, options, join=bool(data.get("by_itself")))
             job = await asyncio.to_thread(begin)
         except BgmError as error:
             yield SKIP, error_view(str(error), str(kind)), SKIP
@@ -94,20 +94,20 @@ class Handlers:
 
     def subtitles(self, project_id: str | None, file: str | None) -> Shown:
         """A subtitle file takes the transcript's place; the page asks for the analysis next."""
-        return self._change(partial(self._desk.add_subtitles, project_id), file, project_id, "transcript")
+        return self._change(partial(self._service.add_subtitles, project_id), file, project_id, "transcript")
 
     def own_audio(self, project_id: str | None, segment: str | None, file: str | None) -> Shown:
         """The user's own sound takes a segment's place."""
-        return self._change(partial(self._desk.add_own_audio, project_id, segment), file, project_id, "segment")
+        return self._change(partial(self._service.add_own_audio, project_id, segment), file, project_id, "segment")
 
     async def _follow(self, job: Job) -> AsyncIterator[Shown]:
-        async for steps, view in self._desk.watch(job):
+        async for steps, view in self._service.watch(job):
             yield SKIP, steps, SKIP if view is None else packed(view)
 
     def _begin(self, begin: Callable[[], str], place: str) -> Shown:
         try:
             project_id = begin()
-            return project_id, {"state": "idle"}, packed(self._desk.view(project_id))
+            return project_id, {"state": "idle"}, packed(self._service.view(project_id))
         except BgmError as error:
             return SKIP, error_view(str(error), place), SKIP
 
@@ -116,49 +116,49 @@ class Handlers:
             return SKIP, SKIP, SKIP
         try:
             change(Path(file))
-            return SKIP, {"state": "idle", "kind": place}, packed(self._desk.view(project_id))
+            return SKIP, {"state": "idle", "kind": place}, packed(self._service.view(project_id))
         except BgmError as error:
             return SKIP, error_view(str(error), place), SKIP
 
 
-def server_functions(desk: Desk) -> list[Callable[..., Any]]:
+def server_functions(service: Service) -> list[Callable[..., Any]]:
     """What the scripts call directly, in order and once each: edits need no queue."""
 
     def edit(call: Mapping[str, Any]) -> View:
         """``{project, gestures}`` gives ``{view, error}``."""
-        return _answer(desk, call, lambda p: desk.edit(p, list(call.get("gestures") or ())))
+        return _answer(service, call, lambda p: service.edit(p, list(call.get("gestures") or ())))
 
     def set_settings(call: Mapping[str, Any]) -> View:
         """``{project, changes}``."""
-        return _answer(desk, call, lambda p: desk.set_settings(p, dict(call.get("changes") or {})))
+        return _answer(service, call, lambda p: service.set_settings(p, dict(call.get("changes") or {})))
 
     def snapshot(call: Mapping[str, Any]) -> View:
         """``{project, act, name}``; ``act`` is save, restore or remove."""
-        acts = {"save": desk.save_snapshot, "restore": desk.restore_snapshot, "remove": desk.remove_snapshot}
-        act = acts.get(str(call.get("act")), desk.restore_snapshot)
-        return _answer(desk, call, lambda p: act(p, call.get("name")))
+        acts = {"save": service.save_snapshot, "restore": service.restore_snapshot, "remove": service.remove_snapshot}
+        act = acts.get(str(call.get("act")), service.restore_snapshot)
+        return _answer(service, call, lambda p: act(p, call.get("name")))
 
     def stop(call: Mapping[str, Any]) -> View:
         """``{project}``."""
 
         def work(project_id: object) -> None:
-            desk.stop(project_id)
+            service.stop(project_id)
 
-        return _answer(desk, call, work)
+        return _answer(service, call, work)
 
     return [edit, set_settings, snapshot, stop]
 
 
-def _answer(desk: Desk, call: Mapping[str, Any], work: Callable[[object], View | None]) -> View:
+def _answer(service: Service, call: Mapping[str, Any], work: Callable[[object], View | None]) -> View:
     project_id = call.get("project")
     try:
         return {"view": packed(work(project_id)), "error": None}
     except BgmError as error:
-        return {"view": packed(_view_or_none(desk, project_id)), "error": without_folders(str(error))}
+        return {"view": packed(_view_or_none(service, project_id)), "error": without_folders(str(error))}
 
 
-def _view_or_none(desk: Desk, project_id: object) -> View | None:
+def _view_or_none(service: Service, project_id: object) -> View | None:
     try:
-        return desk.view(project_id)
+        return service.view(project_id)
     except BgmError:
         return None

@@ -17,13 +17,13 @@ from starlette.routing import BaseRoute
 from bgm.environment import Environment
 from bgm.settings import Settings
 from bgm.ui import api
-from bgm.ui.desk import SUBTITLES, Desk
 from bgm.ui.guard import listens_on, middleware
 from bgm.ui.handlers import Handlers, server_functions
 from bgm.ui.jobs import Jobs
 from bgm.ui.looks import head, theme, translations
 from bgm.ui.media import routes
 from bgm.ui.sample import Sample
+from bgm.ui.service import SUBTITLES, Service
 from bgm.ui.serving import health
 from bgm.ui.view import PREFIX, packed
 from bgm.ui.workspace import UPLOADS_KEPT_SECONDS, Workspace
@@ -50,7 +50,7 @@ class Page:
     """A page that can be launched."""
 
     blocks: gr.Blocks
-    desk: Desk
+    service: Service
     sample: Sample
     visited: threading.Event
     """Set when the first visitor has the page open."""
@@ -59,8 +59,8 @@ class Page:
 
     def launch(self, **options: Any) -> Any:
         """``Blocks.launch`` with all that this page needs; ``options`` go to it too."""
-        workspace, environment = self.desk.workspace, self.desk.workspace.environment
-        workspace.keep_swept(self.desk.is_busy)
+        workspace, environment = self.service.workspace, self.service.workspace.environment
+        workspace.keep_swept(self.service.is_busy)
         return self.blocks.launch(
             theme=theme(),
             head=head(),
@@ -105,28 +105,28 @@ class Parts:
 def build(environment: Environment, settings: Settings | None = None, sample: Path = SAMPLE) -> Page:
     """The page, its projects kept as the operator wants it and begun with ``settings`` (else the operator's)."""
     jobs = Jobs(environment.workers, environment.max_waiting, environment.music_workers)
-    desk = Desk(Workspace(environment, settings or environment.settings()), jobs)
+    service = Service(Workspace(environment, settings or environment.settings()), jobs)
     bundled = Sample(sample, environment.data / "sample")
     with UploadsOnly(
         title="BGM Studio", fill_width=True, delete_cache=_UPLOADS_KEPT_SECONDS, analytics_enabled=False
     ) as blocks:
-        parts = _lay_out(environment, bundled, server_functions(desk))
-        handlers = Handlers(desk, bundled)
+        parts = _lay_out(environment, bundled, server_functions(service))
+        handlers = Handlers(service, bundled)
         _listen(blocks, parts, handlers)
-        api.add(desk)
+        api.add(service)
     blocks.queue(default_concurrency_limit=None)
-    return Page(blocks, desk, bundled, handlers.visited, _operating(desk))
+    return Page(blocks, service, bundled, handlers.visited, _operating(service))
 
 
-def _operating(desk: Desk) -> tuple[BaseRoute, ...]:
-    environment = desk.workspace.environment
-    healthz = health(desk.jobs, environment.data)
+def _operating(service: Service) -> tuple[BaseRoute, ...]:
+    environment = service.workspace.environment
+    healthz = health(service.jobs, environment.data)
     if not environment.metrics:
         return (healthz,)
     from bgm.ui.metrics import Metrics
 
-    metrics = Metrics(desk.jobs, desk.workspace.root)
-    desk.jobs.attach(metrics)
+    metrics = Metrics(service.jobs, service.workspace.root)
+    service.jobs.attach(metrics)
     return healthz, metrics.route()
 
 

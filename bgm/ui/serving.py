@@ -36,7 +36,7 @@ def serve(page: Page, **options: Any) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         page.launch(prevent_thread_lock=True, **options)
-        if page.desk.workspace.environment.warm_up:
+        if page.service.workspace.environment.warm_up:
             prepare_when_visited(page)
         log.info("serving", extra=fields(version=__version__))
         while True:
@@ -51,7 +51,7 @@ def prepare_when_visited(page: Page) -> threading.Thread:
 
     def work() -> None:
         page.visited.wait()
-        page.sample.prepare(page.desk.settings)
+        page.sample.prepare(page.service.settings)
 
     thread = threading.Thread(target=work, name="bgm-prepare", daemon=True)
     thread.start()
@@ -66,8 +66,8 @@ def _end(page: Page) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)  # who asks twice doesn't want to wait
     log.info("ending")
-    page.desk.jobs.close()
-    in_time = page.desk.jobs.wait(STOP_WITHIN_S)
+    page.service.jobs.close()
+    in_time = page.service.jobs.wait(STOP_WITHIN_S)
     drop_open_parts()
     log.info("ended" if in_time else "ended in the middle of a job that did not stop in time")
     logging.shutdown()

@@ -87,11 +87,11 @@ def made(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def project(page: Page, made: Path) -> Iterator[str]:
     """The id of a project of its own on the server, whose work ends with the test."""
-    with page.desk.workspace.new() as (project_id, folder):
+    with page.service.workspace.new() as (project_id, folder):
         shutil.copytree(made, folder, dirs_exist_ok=True)
     yield project_id
-    page.desk.jobs.stop(project_id)
-    job = page.desk.jobs.of(project_id)
+    page.service.jobs.stop(project_id)
+    job = page.service.jobs.of(project_id)
     assert job is None or job.finished.wait(60)
 
 
@@ -138,12 +138,12 @@ def tab(context: BrowserContext, open_tab: Callable[..., Tab], project: str) -> 
 @pytest.fixture
 def others(page: Page) -> Iterator[Callable[[Queue], threading.Event]]:
     """Fill a queue with the work of others, which goes on until the event is set, at the latest to the test's end."""
-    release, environment = threading.Event(), page.desk.workspace.environment
+    release, environment = threading.Event(), page.service.workspace.environment
     jobs: list[Job] = []
 
     def fill(queue: Queue) -> threading.Event:
         for _ in range(environment.workers if queue == "studio" else environment.music_workers):
-            jobs.append(page.desk.jobs.submit(uuid4().hex, "render", queue, lambda listen: release.wait(300)))
+            jobs.append(page.service.jobs.submit(uuid4().hex, "render", queue, lambda listen: release.wait(300)))
         return release
 
     yield fill
@@ -154,4 +154,4 @@ def others(page: Page) -> Iterator[Callable[[Queue], threading.Event]]:
 @pytest.fixture
 def truth(page: Page) -> Callable[[str], projects.Project]:
     """What Python has on disk."""
-    return page.desk.workspace.load
+    return page.service.workspace.load

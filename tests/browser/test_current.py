@@ -160,7 +160,7 @@ def test_both_halves_of_a_split_go_on_with_the_music(
 
 def test_a_merge_keeps_the_longer_label(tab: Page, page: Studio, project: str, truth: Truth) -> None:
     boundary = truth(project).segments[1].start
-    page.desk.edit(project, [{"op": "move", "id": truth(project).segments[1].id, "time": boundary - 3}])
+    page.service.edit(project, [{"op": "move", "id": truth(project).segments[1].id, "time": boundary - 3}])
     tab.reload()
     tab.locator(".seg").first.wait_for()
     tab.locator(".seg").first.click()

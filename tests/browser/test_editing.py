@@ -29,13 +29,13 @@ NAMELESS = """() => [...document.querySelectorAll('main button, main [role=slide
 def gestures(page: Studio, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
     """Every gesture that reached Python."""
     heard: list[dict[str, Any]] = []
-    edit = type(page.desk).edit
+    edit = type(page.service).edit
 
-    def counting(desk: object, project_id: object, sent: list[dict[str, Any]]) -> Any:
+    def counting(service: object, project_id: object, sent: list[dict[str, Any]]) -> Any:
         heard.extend(sent)
-        return edit(page.desk, project_id, sent)
+        return edit(page.service, project_id, sent)
 
-    monkeypatch.setattr(type(page.desk), "edit", counting)
+    monkeypatch.setattr(type(page.service), "edit", counting)
     yield heard
 
 
@@ -322,7 +322,7 @@ def test_lines_of_another_language_take_a_translation(tab: Page, project: str, t
 
 def test_a_decision_of_the_creator_survives_a_new_analysis(tab: Page, page: Studio, project: str, truth: Truth) -> None:
     ended = Ended()
-    page.desk.jobs.attach(ended)
+    page.service.jobs.attach(ended)
     tab.locator(".seg").nth(3).click()
     tab.keyboard.press("5")
     tab.get_by_role("button", name="Settings").click()

@@ -84,7 +84,7 @@ def test_the_sample_opens_with_its_music(landing: Page, page: Studio) -> None:
     expect(landing.get_by_role("button", name="With music")).to_have_attribute("aria-pressed", "true")
     landing.wait_for_function("() => document.querySelector('.showcase video').paused")
     expect(landing.locator(".bar .progress")).to_be_hidden()
-    eventually(landing, lambda: page.desk.jobs.count("running") == 0)
+    eventually(landing, lambda: page.service.jobs.count("running") == 0)
 
 
 def test_nothing_is_cut_off(landing: Page) -> None:

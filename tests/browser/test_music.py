@@ -101,7 +101,7 @@ def test_the_preview_sounds_with_the_picture(tab: Page) -> None:
 
 
 def test_stop_in_the_middle_keeps_what_is_finished(tab: Page, page: Studio, project: str) -> None:
-    page.desk.set_settings(project, {"takes": 4})
+    page.service.set_settings(project, {"takes": 4})
     for number in range(4):
         tab.locator(".seg").nth(number).focus()
         tab.keyboard.press("Enter")
@@ -110,7 +110,7 @@ def test_stop_in_the_middle_keeps_what_is_finished(tab: Page, page: Studio, proj
     again = tab.get_by_role("button", name="Compose and mix")
     expect(again).to_be_visible()
     assert tab.locator(".seg.stale").count() > 0
-    eventually(tab, lambda: not page.desk.jobs.is_busy(project))
+    eventually(tab, lambda: not page.service.jobs.is_busy(project))
     expect(tab.locator(".bar .progress")).to_be_hidden()
     again.click()
     composed(tab)

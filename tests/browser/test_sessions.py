@@ -62,7 +62,7 @@ def test_two_users_do_not_see_each_other(
         for address in (f"{project[:-1]}x/video", "../video", "%2e%2e/video", f"{project}/..%2f..%2fproject.json"):
             assert stranger.request.get(root + address).status == 404
         assert stranger.request.get(f"{root}{project}/video").status == 200, "who knows the id is the owner"
-        disk = page.desk.workspace.folder(project) / "project.json"
+        disk = page.service.workspace.folder(project) / "project.json"
         assert stranger.request.get(f"{page.blocks.local_url}gradio_api/file={disk}").status in {403, 404}
     finally:
         stranger.close()
@@ -73,13 +73,13 @@ def test_a_bad_upload_is_explained_where_it_was_dropped(
 ) -> None:
     bad = tmp_path / "notes.mp4"
     bad.write_text("this is no video at all")
-    known = len(list(page.desk.workspace.root.glob("*"))) if page.desk.workspace.root.exists() else 0
+    known = len(list(page.service.workspace.root.glob("*"))) if page.service.workspace.root.exists() else 0
     tab = open_tab(context)
     tab.locator("#bgm-drop input[type=file]").set_input_files(bad)
     expect(tab.locator(".problem")).to_contain_text("notes.mp4")
     expect(tab.locator(".problem")).not_to_contain_text("/")
     expect(tab.locator(".hero")).to_be_visible()
-    assert len(list(page.desk.workspace.root.glob("*"))) == known
+    assert len(list(page.service.workspace.root.glob("*"))) == known
 
 
 def test_too_large_and_too_long_uploads_are_refused(
@@ -87,7 +87,7 @@ def test_too_large_and_too_long_uploads_are_refused(
 ) -> None:
     large, long = tmp_path / "large.mp4", tmp_path / "long.wav"
     with large.open("wb") as file:
-        file.truncate(page.desk.workspace.environment.max_bytes + 1)
+        file.truncate(page.service.workspace.environment.max_bytes + 1)
     soundfile.write(long, np.zeros(8000 * 180, np.int16), 8000)
     tab = open_tab(context)
     tab.locator("#bgm-drop input[type=file]").set_input_files(large)
@@ -98,7 +98,7 @@ def test_too_large_and_too_long_uploads_are_refused(
 
 
 def test_a_gone_project_is_explained(tab: Page, page: Studio, project: str, tmp_path: Path) -> None:
-    page.desk.workspace.folder(project).rename(tmp_path / "gone")
+    page.service.workspace.folder(project).rename(tmp_path / "gone")
     tab.reload()
     expect(tab.locator(".problem")).to_contain_text("not on the server any more")
     expect(tab.locator(".hero")).to_be_visible()

@@ -5,7 +5,7 @@
 A small tmpfs (root may mount one) holds the project and the result. For each stage it is made so small that this stage
 can't finish, and then ``--sizes`` times as small as chance wants. The command must say so in one sentence, with exit
 status 1 and nothing half-written; what was finished is kept, untouched, and with room the same command makes what it
-would have made. The page's Desk: an upload that doesn't fit leaves no project, an edit that can't be saved changes
+would have made. The page's Service: an upload that doesn't fit leaves no project, an edit that can't be saved changes
 nothing, a step that runs out of room says so and runs again.
 """
 
@@ -25,8 +25,8 @@ from pathlib import Path
 from bgm.environment import Environment
 from bgm.errors import BgmError
 from bgm.settings import Settings
-from bgm.ui.desk import Desk
 from bgm.ui.jobs import Job, Jobs
+from bgm.ui.service import Service
 from bgm.ui.steps import StepOptions
 from bgm.ui.workspace import Workspace
 from tests.faults.clips import clip
@@ -109,62 +109,62 @@ def _finished(home: Path) -> dict[str, int]:
 # The page ------------------------------------------------------------------------------------------------------------
 
 
-def desk_on(disk: SmallDisk, settings: Settings) -> Desk:
+def service_on(disk: SmallDisk, settings: Settings) -> Service:
     """The page without its page: projects on the small disk."""
-    return Desk(Workspace(Environment(data=disk.path), settings), Jobs(workers=1, max_waiting=5))
+    return Service(Workspace(Environment(data=disk.path), settings), Jobs(workers=1, max_waiting=5))
 
 
-def upload_troubles(desk: Desk, disk: SmallDisk, video: Path) -> list[str]:
+def upload_troubles(service: Service, disk: SmallDisk, video: Path) -> list[str]:
     """An upload that doesn't fit is refused in one sentence and leaves nothing."""
     disk.resize(video.stat().st_size // 2)
-    troubles = _sentence(lambda: desk.begin([video, video.with_suffix(".srt")], copy=True))
-    troubles += [f"left over: {left.name}" for left in desk.workspace.root.iterdir()]
+    troubles = _sentence(lambda: service.begin([video, video.with_suffix(".srt")], copy=True))
+    troubles += [f"left over: {left.name}" for left in service.workspace.root.iterdir()]
     disk.resize(ROOMY)
     return troubles
 
 
-def step_troubles(desk: Desk, disk: SmallDisk, video: Path, size: int) -> list[str]:
+def step_troubles(service: Service, disk: SmallDisk, video: Path, size: int) -> list[str]:
     """All steps on a disk that gets full in one of them, then once more with room; what was wrong."""
-    project_id = desk.begin([video, video.with_suffix(".srt")], copy=True)
-    folder = desk.workspace.folder(project_id)
+    project_id = service.begin([video, video.with_suffix(".srt")], copy=True)
+    folder = service.workspace.folder(project_id)
     disk.resize(size + sum(on_disk(path) for path in folder.rglob("*") if path.is_file()))
-    stopped = next((job for job in _steps(desk, project_id) if job.error), None)
+    stopped = next((job for job in _steps(service, project_id) if job.error), None)
     troubles = _job_troubles(stopped)
     troubles += [f"left over: {part}" for part in parts(folder)]
     disk.resize(ROOMY)
-    troubles += [f"with room, {job.kind}: {job.error}" for job in _steps(desk, project_id) if job.error]
-    troubles += [] if desk.view(project_id)["result"] else ["with room: there is no result"]
+    troubles += [f"with room, {job.kind}: {job.error}" for job in _steps(service, project_id) if job.error]
+    troubles += [] if service.view(project_id)["result"] else ["with room: there is no result"]
     shutil.rmtree(folder)
     return troubles
 
 
-def edit_troubles(desk: Desk, disk: SmallDisk, video: Path) -> list[str]:
+def edit_troubles(service: Service, disk: SmallDisk, video: Path) -> list[str]:
     """An edit that can't be saved is refused in one sentence and changes nothing."""
-    project_id = desk.begin([video, video.with_suffix(".srt")], copy=True)
-    for job in _steps(desk, project_id, ("analyze",)):
+    project_id = service.begin([video, video.with_suffix(".srt")], copy=True)
+    for job in _steps(service, project_id, ("analyze",)):
         if job.error:
             return [job.error]
-    before, folder = desk.workspace.load(project_id), desk.workspace.folder(project_id)
+    before, folder = service.workspace.load(project_id), service.workspace.folder(project_id)
     disk.resize(sum(on_disk(path) for path in disk.path.rglob("*") if path.is_file()))
     gesture = {"op": "emotion", "id": before.segments[0].id, "emotion": "disgust"}
-    troubles = _sentence(lambda: desk.edit(project_id, [gesture]))
+    troubles = _sentence(lambda: service.edit(project_id, [gesture]))
     troubles += _sentence(
-        lambda: desk.edit(project_id, [{"op": "line_text", "index": 0, "name": "text", "text": "What a day"}])
+        lambda: service.edit(project_id, [{"op": "line_text", "index": 0, "name": "text", "text": "What a day"}])
     )
-    troubles += _sentence(lambda: desk.set_settings(project_id, {"min_segment": 3.0}))
-    troubles += [] if desk.workspace.load(project_id) == before else ["the refused edit changed the project"]
-    troubles += [] if desk.view(project_id)["history"]["undo"] == 0 else ["the refused edit can be undone"]
+    troubles += _sentence(lambda: service.set_settings(project_id, {"min_segment": 3.0}))
+    troubles += [] if service.workspace.load(project_id) == before else ["the refused edit changed the project"]
+    troubles += [] if service.view(project_id)["history"]["undo"] == 0 else ["the refused edit can be undone"]
     disk.resize(ROOMY)
-    desk.edit(project_id, [gesture])
+    service.edit(project_id, [gesture])
     shutil.rmtree(folder)
     return troubles
 
 
-def _steps(desk: Desk, project_id: str, kinds: tuple[str, ...] = ("analyze", "compose", "render")) -> list[Job]:
+def _steps(service: Service, project_id: str, kinds: tuple[str, ...] = ("analyze", "compose", "render")) -> list[Job]:
     """The steps in order, up to the first that fails."""
     done: list[Job] = []
     for kind in kinds:
-        job = desk.start(project_id, kind, StepOptions())
+        job = service.start(project_id, kind, StepOptions())
         job.finished.wait(PATIENCE_S)
         done.append(job)
         if job.state != "done":
@@ -209,11 +209,11 @@ def everything(disk: SmallDisk, scratch: Path, more: int, chance: random.Random)
     for _ in range(more):
         size = chance.randrange(PAGE, small["result"])
         note(f"shell, {size >> 10} KiB", shell_troubles(task, reference, disk, size))
-    desk = desk_on(disk, Settings(min_segment=2.0, offline=True))
-    note("page, upload", upload_troubles(desk, disk, video))
-    note("page, edit", edit_troubles(desk, disk, video))
+    service = service_on(disk, Settings(min_segment=2.0, offline=True))
+    note("page, upload", upload_troubles(service, disk, video))
+    note("page, edit", edit_troubles(service, disk, video))
     for stage in STAGES[1:]:
-        note(f"page, {stage}", step_troubles(desk, disk, video, small[stage]))
+        note(f"page, {stage}", step_troubles(service, disk, video, small[stage]))
     return found
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import SETTINGS
-from tests.faults.disk_full import desk_on, edit_troubles, shell_troubles, sizes, step_troubles, upload_troubles
+from tests.faults.disk_full import edit_troubles, service_on, shell_troubles, sizes, step_troubles, upload_troubles
 from tests.faults.kill import Task, Undisturbed
 from tests.faults.small_disk import NoSmallDisk, SmallDisk, on_disk, small_disk
 
@@ -36,15 +36,15 @@ def test_the_shell_says_it_in_one_sentence_and_resumes(
 
 
 def test_an_upload_that_does_not_fit_leaves_nothing(disk: SmallDisk, video: Path) -> None:
-    assert upload_troubles(desk_on(disk, SETTINGS), disk, video) == []
+    assert upload_troubles(service_on(disk, SETTINGS), disk, video) == []
 
 
 def test_an_edit_that_can_not_be_saved_changes_nothing(disk: SmallDisk, video: Path) -> None:
-    assert edit_troubles(desk_on(disk, SETTINGS), disk, video) == []
+    assert edit_troubles(service_on(disk, SETTINGS), disk, video) == []
 
 
 @pytest.mark.parametrize(
     "stage", [pytest.param("voice", marks=pytest.mark.slow), "master", pytest.param("result", marks=pytest.mark.slow)]
 )
 def test_a_step_says_it_and_runs_again(disk: SmallDisk, video: Path, finished: Path, stage: str) -> None:
-    assert step_troubles(desk_on(disk, SETTINGS), disk, video, sizes(finished)[stage]) == []
+    assert step_troubles(service_on(disk, SETTINGS), disk, video, sizes(finished)[stage]) == []

@@ -92,7 +92,7 @@ def made(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def project(page: Page, made: Path) -> str:
     """The id of a project of its own on the server."""
-    with page.desk.workspace.new() as (project_id, folder):
+    with page.service.workspace.new() as (project_id, folder):
         shutil.copytree(made, folder, dirs_exist_ok=True)
     return project_id
 

@@ -23,7 +23,7 @@ def test_an_id_has_192_random_bits(page: Page, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(secrets, "token_urlsafe", seen)
     ids = set()
     for _ in range(5):
-        with page.desk.workspace.new() as (project_id, folder):
+        with page.service.workspace.new() as (project_id, folder):
             ids.add(project_id)
             assert folder.stat().st_mode & 0o077 == 0, "only the server's own user may read it"
     assert asked == [24] * 5 and len(ids) == 5
@@ -92,7 +92,7 @@ def test_the_id_is_in_no_address_of_the_page(http: httpx.Client, project: str) -
 
 
 def test_one_project_gives_nothing_of_another(http: httpx.Client, page: Page, project: str) -> None:
-    with page.desk.workspace.new() as (other, folder):
+    with page.service.workspace.new() as (other, folder):
         (folder / "project.json").write_text("{}")
     assert http.get(f"/studio/{other}/take/a").status_code == 404
     assert http.get(f"/studio/{project}/take/a").status_code == 200

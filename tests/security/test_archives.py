@@ -93,11 +93,11 @@ def test_no_step_loads_what_the_file_names(
 
         monkeypatch.setattr(kind, "missing", missing)
     uses = {str(Stage.MUSIC): EngineUse("riffusion:stranger/model", "x")}
-    project = page.desk.unpack(
+    project = page.service.unpack(
         sent(engines=uses, settings=Settings(lora="stranger/lora", music="riffusion:stranger/model"))
     )
     for kind, options in (("read_emotions", StepOptions()), ("compose", StepOptions(another=True))):
-        job = page.desk.start(project, kind, options)
+        job = page.service.start(project, kind, options)
         assert job.finished.wait(60) and job.state == "done", job.error
     assert asked and {o.model for o in asked} == {None} and {o.lora for o in asked} == {None}
     assert {o.offline for o in asked} == {True}
@@ -107,10 +107,10 @@ def test_no_step_loads_what_the_file_names(
 def test_the_page_names_no_model_either(page: Page, project: str, engine: str) -> None:
     for field in ("transcriber", "music"):
         with pytest.raises(BgmError, match="must be one of"):
-            page.desk.set_settings(project, {field: engine})
+            page.service.set_settings(project, {field: engine})
     for field in ("lora", "classifier", "separator", "device", "offline", "subtitles", "initial_prompt"):
         with pytest.raises(BgmError, match="no setting"):
-            page.desk.set_settings(project, {field: engine})
+            page.service.set_settings(project, {field: engine})
 
 
 class Bomb:
@@ -130,10 +130,10 @@ def test_a_pickle_is_not_loaded(page: Page, tmp_path: Path, project: str, name: 
     trace, file = tmp_path / "it ran", tmp_path / name
     file.write_bytes(pickle.dumps(Bomb(trace)))
     attempts: tuple[Callable[[], Any], ...] = (
-        lambda: page.desk.begin([file], copy=True),
-        lambda: page.desk.unpack(file),
-        lambda: page.desk.add_own_audio(project, "s1", file),
-        lambda: page.desk.add_subtitles(project, file),
+        lambda: page.service.begin([file], copy=True),
+        lambda: page.service.unpack(file),
+        lambda: page.service.add_own_audio(project, "s1", file),
+        lambda: page.service.add_subtitles(project, file),
     )
     for attempt in attempts:
         with pytest.raises(BgmError):
@@ -151,7 +151,7 @@ def test_a_pickle_inside_a_project_file_is_not_loaded(page: Page, made: Path, tm
     shutil.copytree(made, folder)
     (folder / inside).write_bytes(pickle.dumps(Bomb(trace)))
     with pytest.raises(BgmError):
-        page.desk.unpack(archive.pack(projects.load(folder)))
+        page.service.unpack(archive.pack(projects.load(folder)))
     assert not trace.exists()
 
 
@@ -185,4 +185,4 @@ def test_json_numbers_that_are_none_do_not_pass(page: Page, made: Path, tmp_path
             text = json.dumps(document) if member.filename == "project.json" else old.read(member)
             new.writestr(member, text)
     with pytest.raises(BgmError):
-        page.desk.unpack(tmp_path / "nan.zip")
+        page.service.unpack(tmp_path / "nan.zip")

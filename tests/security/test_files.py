@@ -28,7 +28,7 @@ def secret(tmp_path: Path, clip: Path) -> Path:
 
 
 def count(page: Page) -> int:
-    root = page.desk.workspace.root
+    root = page.service.workspace.root
     return sum(1 for _ in root.iterdir()) if root.is_dir() else 0
 
 
@@ -96,7 +96,7 @@ def test_a_file_named_among_the_edits_is_not_touched(call: Call, secret: Path, p
     "path", ["/etc/passwd", "{data}/projects/{project}/project.json", "app.py", "../../etc/passwd"]
 )
 def test_gradio_serves_no_file_of_the_servers(http: httpx.Client, page: Page, project: str, path: str) -> None:
-    asked = path.format(data=page.desk.workspace.environment.data, project=project)
+    asked = path.format(data=page.service.workspace.environment.data, project=project)
     assert http.get(f"/gradio_api/file={asked}").status_code in {403, 404}
 
 
@@ -120,8 +120,8 @@ def test_one_users_upload_is_not_taken_from_another(call: Call, upload: Upload, 
     """Gradio keeps equal uploads once: two users with the same video must not take it from each other."""
     first, second = (upload("same.mp4", clip.read_bytes()).json()[0] for _ in range(2))
     assert first == second
-    one, two = (page.desk.begin([Path(path)]) for path in (first, second))
-    sources = [page.desk.workspace.load(project).video_path for project in (one, two)]
+    one, two = (page.service.begin([Path(path)]) for path in (first, second))
+    sources = [page.service.workspace.load(project).video_path for project in (one, two)]
     assert all(source.read_bytes() == clip.read_bytes() for source in sources)
     assert sources[0] != sources[1]
 
@@ -129,8 +129,8 @@ def test_one_users_upload_is_not_taken_from_another(call: Call, upload: Upload, 
 @pytest.mark.parametrize("name", ["../outside", "{data}/outside", "x/../../outside", "../outside/", "."])
 def test_an_id_is_no_path_either(call: Call, page: Page, made: Path, name: str) -> None:
     """Not even to a project, where it would be one."""
-    data = page.desk.workspace.environment.data
+    data = page.service.workspace.environment.data
     shutil.copytree(made, data / "outside", dirs_exist_ok=True)
-    page.desk.workspace.root.mkdir(exist_ok=True)
+    page.service.workspace.root.mkdir(exist_ok=True)
     assert "not on the server" in call("edit", name.format(data=data), [])
     assert "not on the server" in call("render", name.format(data=data))

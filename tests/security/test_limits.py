@@ -100,47 +100,47 @@ def test_a_thousand_edits_fit_in_a_call() -> None:
 
 
 def test_a_project_that_has_grown_to_its_limit_starts_no_step(page: Page, project: str, tmp_path: Path) -> None:
-    folder = page.desk.workspace.folder(project)
+    folder = page.service.workspace.folder(project)
     (folder / "takes" / "s1-more.flac").write_bytes(bytes(4 * MIB))
     sound = tmp_path / "own.wav"
     soundfile.write(sound, np.zeros(44100, np.float32), 44100)
     with pytest.raises(BadInput, match="has grown to the 4 MB"):
-        page.desk.start(project, "compose", StepOptions(another=True))
+        page.service.start(project, "compose", StepOptions(another=True))
     with pytest.raises(BadInput, match="has grown to the 4 MB"):
-        page.desk.add_own_audio(project, "s1", sound)
+        page.service.add_own_audio(project, "s1", sound)
 
 
 def test_an_own_sound_is_no_longer_than_a_video_may_be(page: Page, project: str, tmp_path: Path) -> None:
     sound = tmp_path / "long.flac"
     soundfile.write(sound, np.zeros(121 * 8000, np.int16), 8000)
     with pytest.raises(BadInput, match="up to 2"):
-        page.desk.add_own_audio(project, "s1", sound)
+        page.service.add_own_audio(project, "s1", sound)
 
 
 def test_a_timeline_is_not_cut_without_end(page: Page, project: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(edits, "MAX_SEGMENTS", 3)
-    page.desk.edit(project, [{"op": "split", "id": "s1", "time": 1.0}])
+    page.service.edit(project, [{"op": "split", "id": "s1", "time": 1.0}])
     for gesture in (
         {"op": "split", "id": "s2", "time": 3.0},
         {"op": "insert", "start": 1.2, "end": 1.8, "emotion": "joy"},
     ):
         with pytest.raises(BadInput, match="up to 3 segments"):
-            page.desk.edit(project, [gesture])
+            page.service.edit(project, [gesture])
 
 
 def test_the_server_takes_no_more_projects_than_it_should(page: Page, clip: Path) -> None:
-    root = page.desk.workspace.root
+    root = page.service.workspace.root
     while sum(1 for _ in root.iterdir()) < 20:
-        page.desk.begin([clip], copy=True)
+        page.service.begin([clip], copy=True)
     with pytest.raises(BadInput, match="full"):
-        page.desk.begin([clip], copy=True)
+        page.service.begin([clip], copy=True)
     for folder in root.iterdir():
         shutil.rmtree(folder)
 
 
 def test_a_project_is_copied_a_few_times_at_once_only(page: Page, project: str) -> None:
     """Each download of a whole project is a copy on disk until it was sent."""
-    opened = page.desk.workspace.load(project)
+    opened = page.service.workspace.load(project)
     copies = [archive.pack(opened) for _ in range(archive.MAX_EXPORTS)]
     with pytest.raises(BadInput, match="downloaded already"):
         archive.pack(opened)
@@ -160,7 +160,7 @@ def test_downloads_at_once_leave_nothing(http: httpx.Client, page: Page, project
     for thread in threads:
         thread.join()
     assert set(answers) <= {200, 409} and 200 in answers
-    exports = page.desk.workspace.folder(project) / archive.OUTGOING
+    exports = page.service.workspace.folder(project) / archive.OUTGOING
     assert soon(lambda: not files(exports))
 
 

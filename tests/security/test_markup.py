@@ -35,7 +35,7 @@ def tab(chromium: Browser) -> Iterator[Tab]:
 @pytest.fixture
 def evil(page: Page, made: Path) -> str:
     """The id of a project in which every text is markup."""
-    with page.desk.workspace.new() as (project_id, folder):
+    with page.service.workspace.new() as (project_id, folder):
         shutil.copytree(made, folder, dirs_exist_ok=True)
         video = f"source/{EVIL_NAME}.mp4"
         (folder / "source" / "clip.mp4").rename(folder / video)
@@ -93,7 +93,7 @@ def test_markup_in_a_refusal_stays_text(page: Page, tab: Tab, tmp_path: Path) ->
 
 def test_a_file_of_a_user_is_no_page_of_ours(page: Page, tab: Tab, project: str) -> None:
     """Opened by itself, even HTML that somebody calls a video runs no script and has no origin."""
-    folder = page.desk.workspace.folder(project)
+    folder = page.service.workspace.folder(project)
     (folder / "source" / "clip.html").write_text("<script>document.title = 'hacked'</script>")
     opened = projects.load(folder)
     replace(opened, video="source/clip.html").save()

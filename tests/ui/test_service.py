@@ -18,8 +18,8 @@ from bgm.settings import Settings
 from bgm.speech.utterances import Recording, Transcript
 from bgm.timeline import Utterance
 from bgm.ui import records
-from bgm.ui.desk import Desk
 from bgm.ui.jobs import Job, Jobs
+from bgm.ui.service import Service
 from bgm.ui.steps import StepOptions
 from bgm.ui.view import View
 from bgm.ui.workspace import Workspace
@@ -36,24 +36,24 @@ I miss her so much, I cried the whole night, it is so sad.
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
-    return Desk(Workspace(Environment(data=tmp_path / "data"), SETTINGS), Jobs(2, 5))
+def service(tmp_path: Path) -> Service:
+    return Service(Workspace(Environment(data=tmp_path / "data"), SETTINGS), Jobs(2, 5))
 
 
 @pytest.fixture
-def begun(desk: Desk, tmp_path: Path) -> str:
+def begun(service: Service, tmp_path: Path) -> str:
     """The id of a project that was not analyzed yet."""
     sound = tmp_path / "talk.wav"
     soundfile.write(sound, [0.0] * 48_000 * 8, 48_000)
     sound.with_suffix(".srt").write_text(LINES, encoding="utf-8")
-    return desk.begin([sound, sound.with_suffix(".srt")])
+    return service.begin([sound, sound.with_suffix(".srt")])
 
 
 @pytest.fixture
-def heard(desk: Desk, begun: str) -> str:
+def heard(service: Service, begun: str) -> str:
     """The same, analyzed and with its music."""
     for kind in ("analyze", "preview"):
-        over(desk.start(begun, kind, StepOptions()))
+        over(service.start(begun, kind, StepOptions()))
     return begun
 
 
@@ -74,81 +74,81 @@ def during(work: Callable[[], object]) -> Callable[[Step], None]:
     return listen
 
 
-def test_after_the_analysis_the_first_score_is_one_step(desk: Desk, heard: str) -> None:
-    project = desk.workspace.load(heard)
-    view = desk.view(heard)
+def test_after_the_analysis_the_first_score_is_one_step(service: Service, heard: str) -> None:
+    project = service.workspace.load(heard)
+    view = service.view(heard)
     assert [s.emotion for s in project.segments] == ["joy", "sadness"] and not studio.stale(project)
     assert view["preview"] == {**view["preview"], "composes": True, "by_itself": True, "stale": False}
     assert view["preview"]["url"]
 
 
 def test_an_edit_makes_its_segment_alone_and_one_that_comes_meanwhile_too(
-    desk: Desk, heard: str, monkeypatch: pytest.MonkeyPatch
+    service: Service, heard: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, second = (s.id for s in desk.workspace.load(heard).segments)
-    view = desk.edit(heard, [{"op": "emotion", "id": second, "emotion": "fear"}])
+    first, second = (s.id for s in service.workspace.load(heard).segments)
+    view = service.edit(heard, [{"op": "emotion", "id": second, "emotion": "fear"}])
     assert [s["stale"] for s in view["segments"]] == [False, True]
-    before = desk.workspace.load(heard).segments[0].chosen
+    before = service.workspace.load(heard).segments[0].chosen
     plain, edited = studio.compose, []
 
     def compose(*args: object, **more: object) -> projects.Project:
         done = plain(*args, **more)  # type: ignore[arg-type]
         if not edited:
-            edited.append(desk.edit(heard, [{"op": "emotion", "id": first, "emotion": "anger"}]))
+            edited.append(service.edit(heard, [{"op": "emotion", "id": first, "emotion": "anger"}]))
         return done
 
     monkeypatch.setattr(studio, "compose", compose)
-    over(desk.start(heard, "preview", StepOptions()))
-    project = desk.workspace.load(heard)
+    over(service.start(heard, "preview", StepOptions()))
+    project = service.workspace.load(heard)
     assert [s.emotion for s in project.segments] == ["anger", "fear"] and not studio.stale(project)
     assert project.segments[0].chosen != before
     assert records.load(project.folder).preview == records.mix_key(project), "the mix has both"
 
 
 def test_an_undo_and_an_edit_while_music_is_made_are_still_one_step_each(
-    desk: Desk, heard: str, monkeypatch: pytest.MonkeyPatch
+    service: Service, heard: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = [s.emotion for s in desk.workspace.load(heard).segments]
-    first, second = (s.id for s in desk.workspace.load(heard).segments)
-    desk.edit(heard, [{"op": "remove", "id": second}])
+    before = [s.emotion for s in service.workspace.load(heard).segments]
+    first, second = (s.id for s in service.workspace.load(heard).segments)
+    service.edit(heard, [{"op": "remove", "id": second}])
     plain, edited = studio.compose, []
 
     def compose(*args: object, **more: object) -> projects.Project:
         if not edited:
-            edited.append(desk.edit(heard, [{"op": "undo"}, {"op": "emotion", "id": first, "emotion": "fear"}]))
+            edited.append(service.edit(heard, [{"op": "undo"}, {"op": "emotion", "id": first, "emotion": "fear"}]))
         return plain(*args, **more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(studio, "compose", compose)
-    over(desk.start(heard, "preview", StepOptions()))
-    assert [s["emotion"] for s in desk.edit(heard, [{"op": "undo"}])["segments"]] == before
+    over(service.start(heard, "preview", StepOptions()))
+    assert [s["emotion"] for s in service.edit(heard, [{"op": "undo"}])["segments"]] == before
 
 
-def test_a_take_chosen_by_hand_stays_until_its_segment_is_edited(desk: Desk, heard: str) -> None:
-    second, older = desk.workspace.load(heard).segments[1].id, desk.workspace.load(heard).segments[1].chosen
-    desk.edit(heard, [{"op": "emotion", "id": second, "emotion": "fear"}])
-    over(desk.start(heard, "preview", StepOptions()))
-    made = desk.workspace.load(heard).segments[1].chosen
-    view = desk.edit(heard, [{"op": "choose", "id": second, "take": older}])
+def test_a_take_chosen_by_hand_stays_until_its_segment_is_edited(service: Service, heard: str) -> None:
+    second, older = service.workspace.load(heard).segments[1].id, service.workspace.load(heard).segments[1].chosen
+    service.edit(heard, [{"op": "emotion", "id": second, "emotion": "fear"}])
+    over(service.start(heard, "preview", StepOptions()))
+    made = service.workspace.load(heard).segments[1].chosen
+    view = service.edit(heard, [{"op": "choose", "id": second, "take": older}])
     assert [s["stale"] for s in view["segments"]] == [False, False], "it is meant"
-    over(desk.start(heard, "preview", StepOptions()))
-    over(desk.start(heard, "compose", StepOptions()))
-    chosen = desk.workspace.load(heard).segments[1]
+    over(service.start(heard, "preview", StepOptions()))
+    over(service.start(heard, "compose", StepOptions()))
+    chosen = service.workspace.load(heard).segments[1]
     assert (chosen.chosen, len(chosen.takes)) == (older, 2)
-    view = desk.edit(heard, [{"op": "set", "id": second, "field": "prompt", "value": "slow"}])
+    view = service.edit(heard, [{"op": "set", "id": second, "field": "prompt", "value": "slow"}])
     assert view["segments"][1]["stale"]
-    over(desk.start(heard, "preview", StepOptions()))
-    desk.edit(heard, [{"op": "set", "id": second, "field": "prompt", "value": ""}])
-    over(desk.start(heard, "preview", StepOptions()))
-    assert desk.workspace.load(heard).segments[1].chosen == made, "a choice that was given up does not come back"
+    over(service.start(heard, "preview", StepOptions()))
+    service.edit(heard, [{"op": "set", "id": second, "field": "prompt", "value": ""}])
+    over(service.start(heard, "preview", StepOptions()))
+    assert service.workspace.load(heard).segments[1].chosen == made, "a choice that was given up does not come back"
 
 
-def test_a_segment_in_work_says_so(desk: Desk, heard: str) -> None:
-    _, second = (s.id for s in desk.workspace.load(heard).segments)
-    desk.edit(heard, [{"op": "emotion", "id": second, "emotion": "fear"}])
+def test_a_segment_in_work_says_so(service: Service, heard: str) -> None:
+    _, second = (s.id for s in service.workspace.load(heard).segments)
+    service.edit(heard, [{"op": "emotion", "id": second, "emotion": "fear"}])
 
     async def followed() -> list[View]:
-        job = desk.start(heard, "preview", StepOptions())
-        return [view async for _, view in desk.watch(job) if view is not None]
+        job = service.start(heard, "preview", StepOptions())
+        return [view async for _, view in service.watch(job) if view is not None]
 
     with ThreadPoolExecutor(1) as pool:  # a thread of its own: a browser test may have left a loop running in this one
         views = pool.submit(asyncio.run, followed()).result()
@@ -156,43 +156,45 @@ def test_a_segment_in_work_says_so(desk: Desk, heard: str) -> None:
     assert [s["composing"] for s in views[-1]["segments"]] == [False, False]
 
 
-def test_an_edit_while_the_emotions_are_read_again_is_kept(desk: Desk, heard: str) -> None:
-    second = desk.workspace.load(heard).segments[1].id
-    desk.edit(
+def test_an_edit_while_the_emotions_are_read_again_is_kept(service: Service, heard: str) -> None:
+    second = service.workspace.load(heard).segments[1].id
+    service.edit(
         heard, [{"op": "line_text", "index": 0, "name": "text", "text": "How dare you, I am furious, I hate this!"}]
     )
-    project = desk.workspace.load(heard)
+    project = service.workspace.load(heard)
     assert studio.unread(project)
     edit = [{"op": "emotion", "id": second, "emotion": "surprise"}]
-    done = studio.read_emotions(project, during(lambda: desk.edit(heard, edit)))
+    done = studio.read_emotions(project, during(lambda: service.edit(heard, edit)))
     assert [s.emotion for s in done.segments] == ["anger", "surprise"]
-    assert done == desk.workspace.load(heard)
+    assert done == service.workspace.load(heard)
 
 
-def test_a_timeline_that_follows_from_a_line_is_undone_with_it(desk: Desk, heard: str) -> None:
-    before = desk.workspace.load(heard)
+def test_a_timeline_that_follows_from_a_line_is_undone_with_it(service: Service, heard: str) -> None:
+    before = service.workspace.load(heard)
     for end in (3.5, 3.6):  # a slider or a key that is held: one step, whatever is read meanwhile
-        desk.edit(heard, [{"op": "line_times", "index": 0, "start": 0.5, "end": end, "run": 1}])
-        over(desk.start(heard, "read_emotions", StepOptions()))
-    assert desk.workspace.load(heard).segments[0].end != before.segments[0].end
-    desk.edit(heard, [{"op": "undo"}])
-    now = desk.workspace.load(heard)
+        service.edit(heard, [{"op": "line_times", "index": 0, "start": 0.5, "end": end, "run": 1}])
+        over(service.start(heard, "read_emotions", StepOptions()))
+    assert service.workspace.load(heard).segments[0].end != before.segments[0].end
+    service.edit(heard, [{"op": "undo"}])
+    now = service.workspace.load(heard)
     assert (now.utterances, [(s.start, s.end) for s in now.segments]) == (
         before.utterances,
         [(s.start, s.end) for s in before.segments],
     )
 
 
-def test_words_that_were_changed_are_read_before_the_music_is_made(desk: Desk, heard: str) -> None:
-    desk.edit(
+def test_words_that_were_changed_are_read_before_the_music_is_made(service: Service, heard: str) -> None:
+    service.edit(
         heard, [{"op": "line_text", "index": 0, "name": "text", "text": "How dare you, I am furious, I hate this!"}]
     )
-    over(desk.start(heard, "render", StepOptions()))
-    project = desk.workspace.load(heard)
+    over(service.start(heard, "render", StepOptions()))
+    project = service.workspace.load(heard)
     assert project.segments[0].emotion == "anger" and not studio.stale(project)
 
 
-def test_an_analysis_shows_the_words_as_they_are_heard(desk: Desk, begun: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_analysis_shows_the_words_as_they_are_heard(
+    service: Service, begun: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from bgm.speech.subtitles import Subtitles
 
     seen: list[int] = []
@@ -201,29 +203,31 @@ def test_an_analysis_shows_the_words_as_they_are_heard(desk: Desk, begun: str, m
         lines = tuple(Utterance(i, i + 1.0, "so happy", "so happy") for i in range(3))
         for n in (1, 2):
             recording.told(lines[:n])
-            seen.append(len(desk.view(begun)["utterances"]))
+            seen.append(len(service.view(begun)["utterances"]))
         return Transcript("en", lines)
 
     monkeypatch.setattr(Subtitles, "transcribe", transcribe)
-    over(desk.start(begun, "analyze", StepOptions()))
-    assert seen == [1, 2] and len(desk.view(begun)["utterances"]) == 3
+    over(service.start(begun, "analyze", StepOptions()))
+    assert seen == [1, 2] and len(service.view(begun)["utterances"]) == 3
 
 
-def test_asked_for_again_by_itself_a_step_that_runs_will_do(desk: Desk, heard: str) -> None:
-    job = desk.start(heard, "render", StepOptions())
-    assert desk.start(heard, "preview", StepOptions(), join=True) is job
+def test_asked_for_again_by_itself_a_step_that_runs_will_do(service: Service, heard: str) -> None:
+    job = service.start(heard, "render", StepOptions())
+    assert service.start(heard, "preview", StepOptions(), join=True) is job
     over(job)
 
 
-def test_a_view_costs_one_reading_of_what_was_heard(desk: Desk, heard: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_view_costs_one_reading_of_what_was_heard(
+    service: Service, heard: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from bgm.cues import Activity
 
     read: list[Path] = []
     plain = Activity.load
     monkeypatch.setattr(Activity, "load", lambda file: read.append(file) or plain(file))
-    desk.view(heard)
+    service.view(heard)
     assert len(read) == 1
 
 
-def test_a_sound_file_has_no_poster(desk: Desk, begun: str) -> None:
-    assert desk.view(begun)["media"]["poster"] is None
+def test_a_sound_file_has_no_poster(service: Service, begun: str) -> None:
+    assert service.view(begun)["media"]["poster"] is None

@@ -1,4 +1,7 @@
-"""What happens when the user does something: from the events of the page to the studio, and back as views."""
+"""The service layer (Fowler, PoEAA, ch. 9): what users can do with their projects.
+
+Below it is the studio; above it are the page's events and the API, which get views, and sentences for users.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,7 @@ _HISTORIES = 500
 
 
 @dataclass(frozen=True)
-class Desk:
+class Service:
     """The users' projects on this server and all that can be done with them. Knows no Gradio."""
 
     workspace: Workspace
