@@ -331,11 +331,13 @@ def _is_name(text: str) -> bool:
 
 
 def update(project: Project, change: Callable[[Project], Project]) -> Project:
-    """Read the project from disk, change it and save it, under a lock.
+    """Read the project from disk, change it and, if that made a difference, save it, under a lock.
 
     So an edit on the page while takes are being made loses neither the edit nor the takes.
     """
     from filelock import FileLock
 
     with FileLock(project.folder / ".edit-lock", timeout=30):
-        return change(load(project.folder, project.settings)).save()
+        before = load(project.folder, project.settings)
+        now = change(before)
+        return now if now == before else now.save()

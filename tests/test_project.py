@@ -180,8 +180,11 @@ def test_an_edit_that_is_being_saved_is_not_swept(project: Project) -> None:
 def test_a_change_keeps_what_was_saved_meanwhile(project: Project) -> None:
     project.save()
     replace(project, language="en").save()
+    written = (project.folder / projects.FILE).stat()
     after = projects.update(project, lambda p: replace(p, duration=p.duration))
     assert after.language == "en"
+    assert (project.folder / projects.FILE).stat() == written, "no change, nothing is written"
+    assert projects.update(project, lambda p: replace(p, language="ko")) == projects.load(project.folder) == project
 
 
 def test_a_project_that_was_not_analyzed_loads(tmp_path: Path) -> None:
