@@ -34,7 +34,9 @@ def run(source: str, out: str, settings: Settings, listen: Listener, cluster: Cl
     storage.check_writable(out)
     for note in planned.notes:
         log.warning("%s", note)
-    return _Batch(planned, storage.join(out, REPORT), listen).do(settings, cluster)
+    report = storage.join(out, REPORT)
+    storage.sweep(report)
+    return _Batch(planned, report, listen).do(settings, cluster)
 
 
 class _Batch:

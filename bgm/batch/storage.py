@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from bgm.errors import BadInput, BgmError
-from bgm.files import write_text
+from bgm.files import sweep_target, write_text
 
 if TYPE_CHECKING:
     from bgm.batch.units import Unit
@@ -84,6 +84,12 @@ def write(name: str, text: str) -> None:
         return
     with _open(name) as (fs, path):
         fs.pipe_file(path, text.encode())
+
+
+def sweep(name: str) -> None:
+    """Delete what a killed run left of a file that :func:`write` writes; an object store has no such parts."""
+    if not is_address(name):
+        sweep_target(Path(name))
 
 
 def check_writable(folder: str) -> None:

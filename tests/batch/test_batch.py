@@ -18,7 +18,7 @@ from bgm.batch.run import REPORT
 from bgm.batch.units import Outcome
 from bgm.cli import main
 from bgm.errors import BadInput, Cancelled
-from bgm.files import PART_PREFIX
+from bgm.files import PART_PREFIX, beside
 from bgm.progress import Step, unheard
 from bgm.project import load
 from bgm.settings import Settings
@@ -85,6 +85,7 @@ def test_json_is_a_line_for_each(videos: Path, done: Path, capsys: pytest.Captur
 
 def test_the_same_again_does_nothing(clips: Path, done: Path, settings: Settings) -> None:
     before = {file: file.stat().st_mtime_ns for file in done.rglob("*") if file.is_file() and file.name != REPORT}
+    beside(done / REPORT).__enter__().write_text("half of it", "utf-8")  # as a run that was killed leaves it
     again = batch(f"file://{clips}", f"file://{done}", settings)  # by their addresses, which are the same places
     assert statuses(again) == ["already there"] * 2
     assert again["first.mp4"].lufs is not None
