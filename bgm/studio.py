@@ -34,6 +34,8 @@ from bgm.timeline import Segment, Take, Timeline, Utterance
 
 WORDS = "words of "
 """The start of a note about the creator's description."""
+STAGES = (*analysis.WEIGHTS, "music", "mix", "remux")
+"""The stages of all steps, by name."""
 log = logging.getLogger("bgm")
 
 

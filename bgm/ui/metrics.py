@@ -22,6 +22,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bgm import __version__
+from bgm.studio import STAGES
 from bgm.ui.jobs import ENDS, QUEUES, Job, Jobs
 from bgm.ui.steps import STEPS
 
@@ -49,6 +50,8 @@ class Metrics:
             self._ran.labels(kind)
             for outcome in ENDS:
                 self._ended.labels(kind, outcome)
+        for stage in STAGES:
+            self._stages.labels(stage)
 
     def queued(self, job: Job) -> None:
         self._queued.labels(job.kind).inc()
