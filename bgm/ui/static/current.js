@@ -47,11 +47,12 @@ export function lacking() {
   return !preview.url && (preview.composes || !isFirst()) ? 'preview' : null;
 }
 
-// A mix that is out of date while it is made makes way; else the end of the step that runs comes back here.
+// A mix that is out of date while it is made makes way, unless it does already, for a step that the creator asked for; else the
+// end of the step that runs comes back here.
 function ask(step) {
   const isMixing = store.job.kind === 'preview' && store.job.stage === 'mix';
   const what = `${step} ${count()}`;
-  if (isSaving() || (isRunning() && !isMixing) || isHalted() || asked === what) return;
+  if (isSaving() || (isRunning() && (!isMixing || store.stopping)) || isHalted() || asked === what) return;
   asked = what;
   store.run(step, { by_itself: true });
 }
