@@ -328,8 +328,8 @@ def test_a_decision_of_the_creator_survives_a_new_analysis(tab: Page, page: Stud
     tab.get_by_role("button", name="Settings").click()
     shortest = tab.get_by_label("Shortest segment")
     shortest.fill("7")
-    shortest.dispatch_event("change")
     eventually(tab, lambda: truth(project).settings.min_segment == 7.0)
+    eventually(tab, lambda: ("read_emotions", project) in ended.jobs)  # asked for by the setting
     tab.locator("[data-step=analyze]").click()
     eventually(tab, lambda: ("analyze", project) in ended.jobs)
     assert segments(truth, project)[-1].emotion == "neutral"
