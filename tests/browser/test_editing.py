@@ -15,7 +15,7 @@ from bgm.project import Project
 from bgm.timeline import Segment
 from bgm.ui.jobs import Job
 from bgm.ui.page import Page as Studio
-from tests.browser.waiting import WAIT, eventually, saved
+from tests.browser.waiting import eventually, saved
 
 Truth = Callable[[str], Project]
 DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
@@ -246,7 +246,7 @@ def test_the_transcript_is_searched_corrected_and_read_again(tab: Page, project:
     words.click()
     words.fill("I am happy and joyful, I love this wonderful day!")
     tab.keyboard.press("Enter")
-    expect(tab.locator(".feeling").nth(2)).to_have_text("joy", timeout=WAIT)
+    expect(tab.locator(".feeling").nth(2)).to_have_text("joy", timeout=30_000)
     assert truth(project).utterances[2].text == "I am happy and joyful, I love this wonderful day!"
 
 
@@ -287,7 +287,7 @@ def test_a_subtitle_file_takes_the_transcripts_place(tab: Page, project: str, tr
     with tab.expect_file_chooser() as chooser:
         tab.get_by_role("button", name="Use a subtitle file").click()
     chooser.value.set_files(better)
-    expect(tab.locator(".line .text")).to_have_text(["Wow, I can not believe it, what a surprise!"], timeout=WAIT)
+    expect(tab.locator(".line .text")).to_have_text(["Wow, I can not believe it, what a surprise!"], timeout=30_000)
     assert [u.text for u in truth(project).utterances] == ["Wow, I can not believe it, what a surprise!"]
 
 
@@ -311,12 +311,12 @@ def test_lines_of_another_language_take_a_translation(tab: Page, project: str, t
     with tab.expect_file_chooser() as chooser:
         tab.get_by_role("button", name="Use a subtitle file").click()
     chooser.value.set_files(korean)
-    expect(tab.locator(".line .text")).to_have_text(["오늘 정말 행복해요"], timeout=WAIT)
+    expect(tab.locator(".line .text")).to_have_text(["오늘 정말 행복해요"], timeout=30_000)
     english = tab.get_by_role("textbox", name="In English")
     english.click()
     english.fill("I am so happy today, I love it!")
     tab.keyboard.press("Enter")
-    expect(tab.locator(".feeling")).to_have_text("joy", timeout=WAIT)
+    expect(tab.locator(".feeling")).to_have_text("joy", timeout=30_000)
     assert truth(project).utterances[0].text == "오늘 정말 행복해요"
 
 
@@ -362,8 +362,8 @@ def test_a_feeling_too_short_to_be_a_segment_is_a_mark_and_a_click_makes_it_one(
     shortest.dispatch_event("change")
     eventually(tab, lambda: truth(project).settings.min_segment == 30.0)
     eventually(tab, lambda: len(segments(truth, project)) == 1)
-    expect(tab.locator(".bar .progress")).to_be_hidden(timeout=WAIT)
-    expect(tab.locator(".ignored-mark").first).to_be_visible(timeout=WAIT)
+    expect(tab.locator(".bar .progress")).to_be_hidden(timeout=30_000)
+    expect(tab.locator(".ignored-mark").first).to_be_visible(timeout=30_000)
     told = tab.locator(".ignored-mark").first.get_attribute("aria-label") or ""
     tab.locator(".ignored-mark").first.click()
     eventually(tab, lambda: len(segments(truth, project)) > 1)
