@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from bgm.project import Project
 from tests.browser.waiting import WAIT, eventually, saved
@@ -69,8 +69,8 @@ def seek(tab: Page, time: float) -> None:
     tab.wait_for_function(f"() => Math.abs(document.querySelector('.player video').currentTime - {time}) < 0.01")
 
 
-def middle_of(tab: Page, selector: str, number: int = 0, share: float = 0.5) -> tuple[float, float]:
-    box = tab.locator(selector).nth(number).bounding_box()
+def middle_of(part: Locator, share: float = 0.5) -> tuple[float, float]:
+    box = part.bounding_box()
     assert box
     return box["x"] + box["width"] * share, box["y"] + box["height"] / 2
 
@@ -170,16 +170,19 @@ def test_pictures_stand_under_the_ruler(tab: Page) -> None:
     tab.wait_for_function(seen)
 
 
+def drag(tab: Page, slider: Locator, *, right: float = 0.0, down: float = 0.0) -> None:
+    """By its middle, in pixels."""
+    x, y = middle_of(slider)
+    tab.mouse.move(x, y)
+    tab.mouse.down()
+    tab.mouse.move(x + right, y + down, steps=4)
+    tab.mouse.up()
+
+
 def test_the_ends_of_a_line_are_dragged_and_moved_by_keys(tab: Page, project: str, truth: Truth) -> None:
     seek(tab, 2.0)
     end = tab.get_by_role("slider", name="Line 1: End")
-    box = end.bounding_box()
-    assert box
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    tab.mouse.move(x, y)
-    tab.mouse.down()
-    tab.mouse.move(x + 300, y, steps=4)
-    tab.mouse.up()
+    drag(tab, end, right=300)
     expect(end).to_have_attribute("aria-valuenow", "5.20")  # as far as the next line
     assert tab.evaluate("() => document.querySelector('.range').hidden"), "no stretch was marked"
     end.press("ArrowLeft")
@@ -198,13 +201,13 @@ def test_the_ends_of_a_line_are_dragged_and_moved_by_keys(tab: Page, project: st
 
 def test_the_wheel_is_the_pages_and_zooms_and_pans_with_a_key(tab: Page) -> None:
     tab.evaluate("() => window.addEventListener('wheel', (event) => { window.taken = event.defaultPrevented })")
-    tab.mouse.move(*middle_of(tab, ".strip", share=0.6))
+    tab.mouse.move(*middle_of(tab.locator(".strip"), 0.6))
     before = tab.evaluate(SCROLLED)
     tab.mouse.wheel(0, -120)
     tab.wait_for_function("() => window.taken === false")
     assert tab.evaluate(SCROLLED) == before
     width = tab.evaluate(SCROLLED)[1]
-    tab.mouse.move(*middle_of(tab, ".plot", share=0.6))
+    tab.mouse.move(*middle_of(tab.locator(".plot"), 0.6))
     for key in ("Control", "Alt"):
         tab.keyboard.down(key)
         tab.mouse.wheel(0, -300)
@@ -226,7 +229,7 @@ def test_nothing_moves_under_a_click(tab: Page, project: str, truth: Truth) -> N
     place = "() => { const b = document.querySelector('.strip').getBoundingClientRect(); return b.top + scrollY }"
     before = tab.evaluate(place)
     for number in (1, 3):
-        tab.mouse.click(*middle_of(tab, ".seg", number))
+        tab.mouse.click(*middle_of(tab.locator(".seg").nth(number)))
         tab.keyboard.press("n" if number == 1 else "6")
         settled(tab)
         assert tab.evaluate(place) == before
@@ -237,7 +240,7 @@ def test_nothing_moves_under_a_click(tab: Page, project: str, truth: Truth) -> N
     expect(tab.locator(".seg.stale, .seg.composing")).to_have_count(0, timeout=WAIT)
     assert tab.evaluate(place) == before, "what is composed by itself moves nothing"
     tab.locator(".seg").first.scroll_into_view_if_needed()
-    x, y = middle_of(tab, ".seg", 2, share=0.3)
+    x, y = middle_of(tab.locator(".seg").nth(2), 0.3)
     tab.mouse.dblclick(x, y)
     expect(tab.locator(".seg")).to_have_count(5)
     assert tab.evaluate(place) == before
@@ -249,7 +252,7 @@ def test_keys_act_on_what_is_under_the_playhead(tab: Page, project: str, truth: 
     expect(tab.locator(".panel h2")).to_have_text("anger")
     tab.keyboard.press("7")
     expect(names).to_have_text(["joy", "sadness", "surprise", "fear"])
-    tab.mouse.click(*middle_of(tab, ".plot", share=0.35))  # the curves, over the second
+    tab.mouse.click(*middle_of(tab.locator(".plot"), 0.35))  # the curves, over the second
     expect(tab.locator(".panel h2")).to_have_text("sadness")
     tab.keyboard.press("2")
     expect(names).to_have_text(["joy", "disgust", "surprise", "fear"])
@@ -359,13 +362,7 @@ def test_the_next_uncertain_segment_is_found(tab: Page) -> None:
 
 def test_the_music_lane_has_level_and_takes(tab: Page, project: str, truth: Truth) -> None:
     level = tab.get_by_role("slider", name="Level of sadness")
-    box = level.bounding_box()
-    assert box
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    tab.mouse.move(x, y)
-    tab.mouse.down()
-    tab.mouse.move(x, y + 8, steps=4)
-    tab.mouse.up()
+    drag(tab, level, down=8)
     expect(level).not_to_have_attribute("aria-valuenow", "0")
     told = float(level.get_attribute("aria-valuenow") or 0)
     assert told < -3
@@ -466,14 +463,9 @@ def test_a_dragged_boundary_shows_to_what_it_snaps(tab: Page, project: str, trut
 
 def test_a_fade_is_dragged_and_heeded(tab: Page, project: str, truth: Truth) -> None:
     knob = tab.get_by_role("slider", name="Fade in of sadness")
-    box = knob.bounding_box()
     strip = tab.locator(".strip").bounding_box()
-    assert box and strip
-    x, y, a_second = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, strip["width"] / 20.5
-    tab.mouse.move(x, y)
-    tab.mouse.down()
-    tab.mouse.move(x + 2 * a_second, y, steps=4)
-    tab.mouse.up()
+    assert strip
+    drag(tab, knob, right=2 * strip["width"] / 20.5)
     expect(knob).to_have_attribute("aria-valuetext", "2.0 s")
     knob.press("Shift+ArrowRight")
     knob.press("ArrowLeft")
