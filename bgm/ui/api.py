@@ -15,10 +15,10 @@ from bgm import engines
 from bgm import project as projects
 from bgm.engines import EngineOptions
 from bgm.errors import BadInput, BgmError
-from bgm.ui import preferences, records
+from bgm.ui import preferences
 from bgm.ui.jobs import Job
 from bgm.ui.service import SUBTITLES, Service
-from bgm.ui.steps import StepOptions, options_of
+from bgm.ui.steps import Records, StepOptions, options_of
 from bgm.ui.view import without_folders
 
 _P = ParamSpec("_P")
@@ -108,10 +108,10 @@ class Endpoints:
         """The video with its music."""
         await self._done(project, "render", StepOptions())
         loaded = self._service.workspace.load(project)
-        result = records.load(loaded.folder).result
+        result = Records.load(loaded.folder).result
         if result is None:
             raise BadInput("the video was not rendered")
-        return str(records.result_path(loaded, result))
+        return str(result.path(loaded))
 
     @_told
     async def engines(self) -> list[Document]:

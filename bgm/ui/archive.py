@@ -27,7 +27,7 @@ from bgm.media.vetting import vet
 from bgm.project import Project
 from bgm.settings import SETTINGS, Settings
 from bgm.speech import words
-from bgm.ui import records
+from bgm.ui.steps import RECORDS
 
 SUFFIX = ".bgm.zip"
 OUTGOING = "exports"
@@ -161,7 +161,7 @@ def _opened(folder: Path, settings: Settings) -> Project:
     if missing:
         raise BadInput(f"this project file lacks the take {missing[0]}")
     _check_media(project)
-    (folder / records.FILE).unlink(missing_ok=True)
+    (folder / RECORDS).unlink(missing_ok=True)
     kept = {name: getattr(project.settings, name) for name, setting in SETTINGS.items() if setting.card.portable}
     # By the bare name: a model after it would be a path or a hub id of the sender's choice.
     known = {(str(listed.stage), listed.name) for listed in CATALOGUE}

@@ -19,9 +19,10 @@ from bgm.errors import BgmError
 from bgm.export import EXPORTS
 from bgm.project import Project
 from bgm.speech import words
-from bgm.ui import archive, records
+from bgm.ui import archive
 from bgm.ui.film import Films
 from bgm.ui.sample import Sample, poster
+from bgm.ui.steps import RESULTS, Records
 from bgm.ui.view import PREFIX, has_picture, without_folders
 from bgm.ui.workspace import Workspace
 
@@ -171,12 +172,12 @@ def _take_file(project: Project, take_id: str) -> Path | None:
 
 
 def _result(project: Project) -> Path | None:
-    result = records.load(project.folder).result
-    return records.result_path(project, result) if result else None
+    result = Records.load(project.folder).result
+    return result.path(project) if result else None
 
 
 def _download_name(project: Project, path: Path) -> str:
-    own = path.parent.name == records.RESULTS or path == project.video_path
+    own = path.parent.name == RESULTS or path == project.video_path
     return path.name if own else f"{Path(project.video).stem} {path.name}"
 
 

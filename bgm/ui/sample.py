@@ -28,7 +28,7 @@ from bgm.media.picture import thumbnail
 from bgm.media.probe import probe
 from bgm.project import Project
 from bgm.settings import Settings
-from bgm.ui import records
+from bgm.ui.steps import Records, mix_key
 from bgm.ui.view import PREFIX, View
 
 log = logging.getLogger("bgm")
@@ -182,7 +182,7 @@ def _mixed(project: Project) -> None:
     """Mix what is there, and note it as the page's own mixes are."""
     if not studio.stale(project):
         studio.mix_preview(project)
-        records.save(project.folder, replace(records.load(project.folder), preview=records.mix_key(project)))
+        replace(Records.load(project.folder), preview=mix_key(project)).save(project.folder)
 
 
 def _unpack_sound(packed: Path, out: Path) -> None:

@@ -1,19 +1,28 @@
-"""The steps that a project goes through, as jobs: what each calls in the studio and what is noted afterwards."""
+"""The steps of a project, as jobs: what each calls in the studio, and the note of the timeline that it worked from.
+
+The note (``page.json`` beside the project) tells whether the mix and the finished video are out of date.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from bgm import engines, studio
 from bgm import project as projects
+from bgm.digest import digest
 from bgm.errors import BadInput
+from bgm.files import write_text
 from bgm.progress import Listener, over
 from bgm.project import Project
-from bgm.ui import records
+from bgm.timeline import Segment
 from bgm.ui.jobs import Queue
-from bgm.ui.records import Records, Result
+
+RECORDS = "page.json"
+RESULTS = "result"
 
 PREVIEW_AT_ONCE_SECONDS = 300.0
 """Up to this length a preview is mixed right after the music was made; a longer video's on request, because each mix is
@@ -23,6 +32,66 @@ _ROUNDS = 5
 _MUSIC_SHARE = 0.85
 _COMPOSED = 0.6
 """How much of a mix or a video is done when the music that it lacked is made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The last finished video: its file name in the folder ``result``, what it was made from, what the mix reached."""
+
+    file: str
+    key: str
+    lufs: float | None = None
+    true_peak_db: float | None = None
+    under_speech_lu: float | None = None
+
+    def path(self, project: Project) -> Path:
+        return project.folder / RESULTS / Path(self.file).name
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """``preview`` is the key of the mix in the project's master stem."""
+
+    preview: str | None = None
+    result: Result | None = None
+
+    @classmethod
+    def load(cls, folder: Path) -> Records:
+        """Of the project in ``folder``; empty where the note is missing or from another version."""
+        try:
+            noted: dict[str, Any] = json.loads((folder / RECORDS).read_text(encoding="utf-8"))
+            result = noted["result"]
+            return cls(noted["preview"], _result(**result) if result else None)
+        except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
+            return cls()
+
+    def save(self, folder: Path) -> None:
+        write_text(folder / RECORDS, json.dumps(asdict(self), ensure_ascii=False, indent=1))
+
+
+def _result(file: object, **more: Any) -> Result:
+    """Raises ValueError where no file can have that name."""
+    if not isinstance(file, str) or len(file.encode()) > 255:
+        raise ValueError("not a file's name")
+    return Result(file, **more)
+
+
+def mix_key(project: Project) -> str:
+    """Stands for all that is heard in the mix: another key means that the mix is out of date."""
+    s = project.settings
+    heard = [(x.start, x.end, None if x.silent else x.chosen, x.gain_db, *_fades(x)) for x in project.segments]
+    return digest("mix", heard, s.lufs, s.duck, s.duck_depth_db)
+
+
+def _fades(segment: Segment) -> tuple[float, ...]:
+    """Nothing for none, so that mixes from before there were fades are still known."""
+    return (segment.fade_in, segment.fade_out) if segment.fade_in or segment.fade_out else ()
+
+
+def result_key(project: Project) -> str:
+    """Stands for all that is in the finished file: its mix, and the tracks beside it."""
+    lines = [(u.start, u.end, u.text) for u in project.utterances] if project.settings.subtitle_track else None
+    return digest("result", mix_key(project), project.settings.keep_original, lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +127,11 @@ def preview(project: Project, options: StepOptions, listen: Listener) -> Project
     project = _read(project, listen)
     if is_quick(project):
         project, listen = _with_current_music(project, listen)
-    key = records.mix_key(project)
-    if records.load(project.folder).preview == key and project.master.is_file():
+    key = mix_key(project)
+    if Records.load(project.folder).preview == key and project.master.is_file():
         return project
     studio.mix_preview(project, listen)
-    records.save(project.folder, replace(records.load(project.folder), preview=key))
+    replace(Records.load(project.folder), preview=key).save(project.folder)
     return project
 
 
@@ -72,10 +141,10 @@ def render(project: Project, options: StepOptions, listen: Listener) -> Project:
     if any(s.chosen is None and not s.silent for s in project.segments):
         raise BadInput("a locked segment has no music yet; unlock it, or make it silent")
     out = _result_path(project)
-    preview, key = records.mix_key(project), records.result_key(project)
+    preview, key = mix_key(project), result_key(project)
     done = studio.render(project, out, listen, overwrite=True)
     result = Result(out.name, key, done.lufs, done.true_peak_db, done.under_speech_lu)
-    records.save(project.folder, Records(preview=preview, result=result))
+    Records(preview=preview, result=result).save(project.folder)
     return done.project
 
 
@@ -140,7 +209,7 @@ def _result_path(project: Project) -> Path:
     from bgm.media.probe import probe
 
     info = probe(project.video_path)
-    folder = project.folder / records.RESULTS
+    folder = project.folder / RESULTS
     folder.mkdir(exist_ok=True)
     out = folder / f"{Path(project.video).stem} - BGM{suggest_suffix(info)}"
     try:

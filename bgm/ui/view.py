@@ -20,11 +20,10 @@ from bgm.music.direction import read
 from bgm.project import Project
 from bgm.snapshots import Snapshot
 from bgm.timeline import EMOTIONS, Segment, Take, Utterance
-from bgm.ui import preferences, records
+from bgm.ui import preferences
 from bgm.ui.edits import History
 from bgm.ui.jobs import Job
-from bgm.ui.records import Records
-from bgm.ui.steps import PREVIEW_AT_ONCE_SECONDS, is_quick
+from bgm.ui.steps import PREVIEW_AT_ONCE_SECONDS, Records, is_quick, mix_key, result_key
 
 PREFIX = "studio"
 """Under which the page's own addresses lie."""
@@ -35,7 +34,7 @@ _FOLDERS = re.compile(r"(?<![\w:/.])(?:[A-Za-z]:)?[/\\](?:[^/\\\s]+[/\\])+")
 
 def project_view(project_id: str, project: Project, history: History | None = None, job: Job | None = None) -> View:
     """All that the page shows of a project; ``job`` is its latest."""
-    noted = records.load(project.folder)
+    noted = Records.load(project.folder)
     files = Files(project_id)
     old = frozenset(studio.stale(project))
     is_current = not old
@@ -144,7 +143,7 @@ def _preview(project: Project, files: Files, noted: Records, *, is_current: bool
     ``composes`` tells the page to ask for new music after an edit, ``by_itself`` for a new mix; ``stale`` that some
     music in it waits to be made.
     """
-    mixed = noted.preview == records.mix_key(project) and project.master.is_file()
+    mixed = noted.preview == mix_key(project) and project.master.is_file()
     quick = is_quick(project)
     fresh = mixed and (is_current or not quick)
     return {
@@ -157,12 +156,12 @@ def _preview(project: Project, files: Files, noted: Records, *, is_current: bool
 
 def _result(project: Project, files: Files, noted: Records, *, is_current: bool) -> View | None:
     result = noted.result
-    if result is None or not records.result_path(project, result).is_file():
+    if result is None or not result.path(project).is_file():
         return None
     return {
-        "url": files.url("result", records.result_path(project, result)),
+        "url": files.url("result", result.path(project)),
         "name": result.file,
-        "stale": result.key != records.result_key(project) or not is_current,
+        "stale": result.key != result_key(project) or not is_current,
         "lufs": result.lufs,
         "true_peak_db": result.true_peak_db,
         "under_speech_lu": result.under_speech_lu,

@@ -11,8 +11,8 @@ from playwright.sync_api import Page, expect
 
 from bgm import studio
 from bgm.project import Project
-from bgm.ui import records
 from bgm.ui.page import Page as Studio
+from bgm.ui.steps import Records, mix_key, result_key
 from tests.browser.waiting import WAIT, saved, until
 
 Truth = Callable[[str], Project]
@@ -57,7 +57,7 @@ def test_what_is_heard_with_music_follows_every_edit(tab: Page, page: Studio, pr
     assert len({first, silent, back, relabelled}) == 4
     now = truth(project)
     assert now.segments[2].emotion == "sadness" and not studio.stale(now), "its music was made"
-    assert records.load(now.folder).preview == records.mix_key(now)
+    assert Records.load(now.folder).preview == mix_key(now)
     tab.get_by_role("button", name="Original").click()
     tab.keyboard.press("n")
     saved(tab)
@@ -86,8 +86,8 @@ def test_render_makes_what_is_out_of_date_and_an_edit_marks_the_result(
     now = truth(project)
     assert now.segments[1].emotion == "surprise"
     assert not studio.stale(now)
-    result = records.load(now.folder).result
-    assert result is not None and result.key == records.result_key(now)
+    result = Records.load(now.folder).result
+    assert result is not None and result.key == result_key(now)
     expect(tab.locator(".result .note").first).not_to_contain_text("make the video again")
     tab.locator(".seg").nth(0).focus()
     tab.keyboard.press("5")

@@ -20,10 +20,10 @@ from bgm.progress import Progress
 from bgm.settings import Settings
 from bgm.speech.utterances import Recording, Transcript
 from bgm.timeline import Emotion, Utterance
-from bgm.ui import records
 from bgm.ui.page import build
 from bgm.ui.sample import Sample
 from bgm.ui.serving import prepare_when_visited
+from bgm.ui.steps import Records, mix_key
 from bgm.ui.view import project_view
 
 SETTINGS = Settings(music="embedded", offline=True)
@@ -57,7 +57,7 @@ def test_its_music_is_unpacked_once_and_each_project_is_its_own(
     for take in (one.take_path(s.takes[0]) for s in one.segments):
         assert np.abs(audio.read(take)).max() > 0.05
     assert not studio.stale(one)
-    assert records.load(one.folder).preview == records.mix_key(one)
+    assert Records.load(one.folder).preview == mix_key(one)
     assert project_view("x" * 32, one)["preview"]["url"]
     assert one.timeline is not None
     studio.edit(one, one.timeline.set_emotion("s1", Emotion.FEAR))

@@ -17,10 +17,9 @@ from bgm.progress import Step
 from bgm.settings import Settings
 from bgm.speech.utterances import Recording, Transcript
 from bgm.timeline import Utterance
-from bgm.ui import records
 from bgm.ui.jobs import Job, Jobs
 from bgm.ui.service import Service
-from bgm.ui.steps import StepOptions
+from bgm.ui.steps import Records, StepOptions, mix_key
 from bgm.ui.view import View
 from bgm.ui.workspace import Workspace
 
@@ -102,7 +101,7 @@ def test_an_edit_makes_its_segment_alone_and_one_that_comes_meanwhile_too(
     project = service.workspace.load(heard)
     assert [s.emotion for s in project.segments] == ["anger", "fear"] and not studio.stale(project)
     assert project.segments[0].chosen != before
-    assert records.load(project.folder).preview == records.mix_key(project), "the mix has both"
+    assert Records.load(project.folder).preview == mix_key(project), "the mix has both"
 
 
 def test_an_undo_and_an_edit_while_music_is_made_are_still_one_step_each(
