@@ -47,11 +47,11 @@ from pathlib import Path
 from bgm import studio
 from bgm.arguments import parser
 from bgm.settings import Settings
-from bgm.ui import preferences
+from bgm.ui import edits
 told = parser()._subparsers._group_actions[0].choices["compose"].format_help()
 assert "riffusion, embedded, hum" in " ".join(told.split())
-assert "hum" in preferences.controls()["music"]["choices"]
-settings = preferences.changed(Settings(offline=True, lora="someone/else"), {"music": "hum"})
+assert "hum" in edits.controls()["music"]["choices"]
+settings = edits.change_settings(Settings(offline=True, lora="someone/else"), {"music": "hum"})
 project = studio.open_video(Path(sys.argv[1]), Path(sys.argv[2]), settings)
 project = studio.analyze(project)
 project = studio.edit(project, project.timeline.update(project.segments[0].id, prompt="frobnicate it"))
@@ -67,10 +67,10 @@ from pathlib import Path
 from bgm import cli, project as projects
 from bgm.arguments import parser
 from bgm.settings import SETTINGS, Settings, table
-from bgm.ui import preferences
+from bgm.ui import edits
 arguments = parser().parse_args(["compose", "folder", "--hum"])
 assert cli._changed(Settings(), arguments).hum is True
-assert preferences.changed(Settings(), {"hum": True}).hum is True and "hum" in preferences.NAMES
+assert edits.change_settings(Settings(), {"hum": True}).hum is True and "hum" in edits.PAGE_SETTINGS
 assert SETTINGS["hum"].card.portable and "| `hum` |" in table()
 project = projects.create(Path(sys.argv[2]), Path(sys.argv[1]), 3.0, Settings(hum=True))
 assert projects.load(project.folder).settings.hum is True

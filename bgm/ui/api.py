@@ -15,7 +15,7 @@ from bgm import engines
 from bgm import project as projects
 from bgm.engines import EngineOptions
 from bgm.errors import BadInput, BgmError
-from bgm.ui import preferences
+from bgm.ui.edits import change_settings
 from bgm.ui.jobs import Job
 from bgm.ui.service import SUBTITLES, Service
 from bgm.ui.steps import Records, StepOptions, options_of
@@ -76,7 +76,7 @@ class Endpoints:
         """
         if not video:
             raise BadInput("please give a video")
-        wanted = preferences.changed(self._service.settings, settings or {})
+        wanted = change_settings(self._service.settings, settings or {})
         files = [Path(file) for file in (video, subtitles) if file]
         project_id = await asyncio.to_thread(self._service.begin, files, wanted)
         await self._done(project_id, "analyze", StepOptions())

@@ -1,6 +1,7 @@
-"""Gestures from the browser as edits of the timeline and of the transcript's lines, with undo and redo.
+"""What the browser may change: the timeline, the transcript's lines and the settings, with undo and redo.
 
-A gesture is a small object such as ``{"op": "move", "id": "s2", "time": 4.5}``. Nothing in it is trusted.
+A gesture is a small object such as ``{"op": "move", "id": "s2", "time": 4.5}``. Nothing in it is trusted. The limits
+are those of the cards in bgm.settings and bgm.timeline, from which the page's controls are made too.
 """
 
 from __future__ import annotations
@@ -11,15 +12,18 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
+from bgm import engines
+from bgm.engines import Stage
 from bgm.errors import BadInput
-from bgm.settings import Settings
+from bgm.settings import AUTO, SETTINGS, Setting, Settings
 from bgm.speech import lines
 from bgm.speech.lines import Lines
 from bgm.speech.utterances import Timed
-from bgm.timeline import BOUNDED, PROMPT_LENGTH, Emotion, Style, Timeline, Utterance
-from bgm.ui import preferences
+from bgm.timeline import BOUNDED, CARDS, PROMPT_LENGTH, Emotion, Style, Timeline, Utterance
 
 Gesture = Mapping[str, Any]
+PAGE_SETTINGS = tuple(name for name, setting in SETTINGS.items() if setting.card.on_page)
+"""The settings that the page lets a user change."""
 UNDO_DEPTH = 200
 MAX_SEGMENTS = 2000
 """Up to which an edit may add one; each edit reads and writes them all."""
@@ -64,7 +68,7 @@ class Revision:
     def wishes_in(self, now: Settings) -> Settings:
         """The settings of then, of which the page may change; all else as it is now."""
         then = self.settings or now
-        return replace(now, **{name: getattr(then, name) for name in preferences.NAMES})
+        return replace(now, **{name: getattr(then, name) for name in PAGE_SETTINGS})
 
     def words_in(self, now: Sequence[Utterance]) -> tuple[Utterance, ...]:
         """The lines of then; one that reads the same now keeps what was found out about it meanwhile."""
@@ -211,10 +215,16 @@ def _prompt(value: object) -> str:
     return " ".join(value.split())
 
 
+def _page_bounds(name: str) -> tuple[float, float]:
+    known = BOUNDED[name]
+    low, high = known.get("page_bounds", known["bounds"])
+    return low, high
+
+
 def _bounded(name: str, value: object) -> float:
     known = BOUNDED[name]
     number = _finite(value, f"the {known['called']}")
-    low, high = known.get("page_bounds", known["bounds"])
+    low, high = _page_bounds(name)
     if not low <= number <= high:
         raise BadInput(f"the {known['called']} must be between {low} and {high}")
     return number
@@ -342,3 +352,41 @@ LINE_EDITS: dict[str, Callable[[Lines, Gesture, Heard], tuple[Lines, Told]]] = {
     "replace": _replace,
     "script": _script,
 }
+
+
+def change_settings(settings: Settings, changes: Mapping[str, object]) -> Settings:
+    """``settings`` with the changes. Raises BadInput, in one sentence, for an unknown name or an impossible value."""
+    unknown = set(changes) - set(PAGE_SETTINGS)
+    if unknown:
+        raise BadInput(f"there is no setting {', '.join(sorted(unknown))}")
+    return replace(settings, **{name: _setting(SETTINGS[name], value) for name, value in changes.items()})
+
+
+def controls() -> dict[str, dict[str, Any]]:
+    """What the page's controls offer, by setting (and by the segment's field): ``choices``, ``min`` and
+    ``max``, or a text's ``longest``."""
+    offered: dict[str, dict[str, Any]] = {}
+    for name in PAGE_SETTINGS:
+        card = SETTINGS[name].card
+        bounds = card.page_bounds or card.bounds
+        if card.engine or (card.words and not bounds):
+            offered[name] = {"choices": _choices(SETTINGS[name])}
+        elif bounds:
+            offered[name] = {"min": bounds[0], "max": bounds[1]}
+        elif card.longest:
+            offered[name] = {"longest": card.longest}
+    numbers = {name: dict(zip(("min", "max"), _page_bounds(name), strict=True)) for name in BOUNDED}
+    texts = {name: {"longest": known["longest"]} for name, known in CARDS.items() if "longest" in known}
+    return {**offered, "segment": numbers | texts}
+
+
+def _setting(setting: Setting, value: object) -> Any:
+    """An engine by its name only: a model could be a path on the server."""
+    if setting.card.engine and value not in _choices(setting):
+        raise BadInput(f"{setting.flag} must be one of {', '.join(_choices(setting))}")
+    return setting.from_page(value)
+
+
+def _choices(setting: Setting) -> list[str]:
+    card = setting.card
+    return [AUTO, *(spec.name for spec in engines.specs(Stage(card.engine)))] if card.engine else list(card.words)

@@ -17,7 +17,8 @@ import gradio as gr
 from bgm.snapshots import NAME_LENGTH
 from bgm.speech.lines import LEAST_SECONDS
 from bgm.timeline import EMOTIONS, MIN_LENGTH, Emotion
-from bgm.ui import film, preferences
+from bgm.ui import film
+from bgm.ui.edits import controls
 from bgm.ui.view import PREFIX
 
 
@@ -105,7 +106,7 @@ def head() -> str:
 
     All our modules are fetched while Gradio loads its own, so that none waits for the one that imports it.
     """
-    known: dict[str, Any] = {"prefix": PREFIX, "languages": LANGUAGES, "controls": preferences.controls()}
+    known: dict[str, Any] = {"prefix": PREFIX, "languages": LANGUAGES, "controls": controls()}
     known |= {"emotions": EMOTIONS, "min_length": MIN_LENGTH, "line_seconds": LEAST_SECONDS, "name_length": NAME_LENGTH}
     known |= {"film": {"steps": film.STEPS, "cells": film.CELLS}}
     styles = "".join(f'<link rel="stylesheet" href="{PREFIX}/static/{name}">' for name in _STYLES)

@@ -26,7 +26,7 @@ from bgm.settings import SETTINGS, Settings
 from bgm.speech import words
 from bgm.speech.subtitle_file import read as check_subtitles
 from bgm.timeline import Timeline
-from bgm.ui import archive, edits, preferences
+from bgm.ui import archive, edits
 from bgm.ui.edits import Gesture, Heard, History, Revision, Told, WithTakes
 from bgm.ui.jobs import Job, Jobs
 from bgm.ui.sample import Sample
@@ -156,7 +156,7 @@ class Service:
     def set_settings(self, project_id: object, changes: Mapping[str, object]) -> View:
         """Change what the page lets one change."""
         with self._editing(project_id) as project:
-            now = projects.update(project, lambda p: replace(p, settings=preferences.changed(p.settings, changes)))
+            now = projects.update(project, lambda p: replace(p, settings=edits.change_settings(p.settings, changes)))
             if now.settings != project.settings and project.timeline is not None:  # else there is nothing to hear yet
                 self._history(project.folder.name).remember(_revision(project))
         return self.view(project_id)
@@ -173,7 +173,7 @@ class Service:
         """Go back to a named state; that can be undone."""
         with self._editing(project_id) as project:
             then = snapshots.get(project, str(name))
-            wanted = Revision(_analyzed(then), then.utterances, preferences.changed(project.settings, _heard(then)))
+            wanted = Revision(_analyzed(then), then.utterances, edits.change_settings(project.settings, _heard(then)))
             if wanted != _revision(project):
                 studio.edit(project, wanted.timeline, wanted.words_in, wanted.wishes_in)
                 self._history(project.folder.name).remember(_revision(project))
@@ -314,6 +314,6 @@ def _analyzed(project: Project) -> Timeline:
 
 def _heard(project: Project) -> dict[str, object]:
     """The settings that decide what is heard, of those that the page may change; engines are the server's to say."""
-    cards = {name: SETTINGS[name].card for name in preferences.NAMES}
+    cards = {name: SETTINGS[name].card for name in edits.PAGE_SETTINGS}
     wanted = (name for name, card in cards.items() if card.group in {"music", "mix"} and not card.engine)
     return {name: getattr(project.settings, name) for name in wanted}

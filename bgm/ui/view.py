@@ -20,8 +20,7 @@ from bgm.music.direction import read
 from bgm.project import Project
 from bgm.snapshots import Snapshot
 from bgm.timeline import EMOTIONS, Segment, Take, Utterance
-from bgm.ui import preferences
-from bgm.ui.edits import History
+from bgm.ui.edits import PAGE_SETTINGS, History
 from bgm.ui.jobs import Job
 from bgm.ui.steps import PREVIEW_AT_ONCE_SECONDS, Records, is_quick, mix_key, result_key
 
@@ -58,7 +57,7 @@ def project_view(project_id: str, project: Project, history: History | None = No
         "history": {"undo": len(history.past) if history else 0, "redo": len(history.future) if history else 0},
         "snapshots": [asdict(snapshot) for snapshot in _snapshots(project)],
         "words": _reading(project, project.settings.words),
-        "settings": {name: getattr(project.settings, name) for name in preferences.NAMES},
+        "settings": {name: getattr(project.settings, name) for name in PAGE_SETTINGS},
     }
 
 

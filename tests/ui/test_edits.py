@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from bgm.errors import BadInput
+from bgm.settings import Settings
 from bgm.timeline import Emotion, Segment, Take, Timeline
-from bgm.ui.edits import History, Revision, apply
+from bgm.ui.edits import History, Revision, apply, change_settings
 
 TAKE = Take("t1", "embedded", 1, "takes/s1-t1.flac")
 
@@ -82,3 +83,35 @@ def test_undo_and_redo_walk_through_the_gestures(timeline: Timeline) -> None:
     assert history.redo(states[0]) == states[1]
     history.remember(states[1])
     assert history.redo(states[1]) == states[1], "a new gesture ends what could be redone"
+
+
+def test_changes_are_taken_with_their_types() -> None:
+    wanted = {"min_segment": 3, "takes": 2, "lufs": None, "duck": False, "language": "ko", "music": "embedded"}
+    settings = change_settings(Settings(), wanted)
+    assert (settings.min_segment, settings.takes, settings.lufs) == (3.0, 2, None)
+    assert change_settings(settings, {"min_segment": "auto"}).min_segment == "auto"
+    assert (settings.duck, settings.language, settings.music) == (False, "ko", "embedded")
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"subtitles": "/etc/passwd"}, "there is no setting subtitles"),
+        ({"transcriber": "whisper:/srv/model.pt"}, "must be one of"),
+        ({"language": "../x"}, "two or three letters"),
+        ({"takes": 99}, "takes must be a whole number from 1 to 4"),
+        ({"takes": True}, "takes must be a whole number"),
+        ({"min_segment": -1}, "auto or 0 to 30 seconds"),
+        ({"min_segment": "never"}, "min-segment must be auto or 0"),
+        ({"lufs": 3}, "lufs must be .*-60 to -5 LUFS"),
+        ({"duck": "no"}, "on or off"),
+        ({"seed": 1.5}, "seed must be auto or a whole number"),
+        ({"style": "polka"}, "style must be auto, lofi"),
+        ({"style": None}, "style must be auto"),
+        ({"audio_track": 2}, "audio-track must be auto, mix or a whole number from 1 to 64"),
+        ({"audio_track": "all"}, "audio-track must be auto, mix or a whole number from 1 to 64"),
+    ],
+)
+def test_what_a_browser_may_not_set(change: dict[str, object], sentence: str) -> None:
+    with pytest.raises(BadInput, match=sentence):
+        change_settings(Settings(), change)
