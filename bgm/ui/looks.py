@@ -17,8 +17,8 @@ import gradio as gr
 from bgm.snapshots import NAME_LENGTH
 from bgm.speech.lines import LEAST_SECONDS
 from bgm.timeline import EMOTIONS, MIN_LENGTH, Emotion
-from bgm.ui import film
 from bgm.ui.edits import controls
+from bgm.ui.media import FILM_CELLS, FILM_STEPS
 from bgm.ui.view import PREFIX
 
 
@@ -108,7 +108,7 @@ def head() -> str:
     """
     known: dict[str, Any] = {"prefix": PREFIX, "languages": LANGUAGES, "controls": controls()}
     known |= {"emotions": EMOTIONS, "min_length": MIN_LENGTH, "line_seconds": LEAST_SECONDS, "name_length": NAME_LENGTH}
-    known |= {"film": {"steps": film.STEPS, "cells": film.CELLS}}
+    known |= {"film": {"steps": FILM_STEPS, "cells": FILM_CELLS}}
     styles = "".join(f'<link rel="stylesheet" href="{PREFIX}/static/{name}">' for name in _STYLES)
     modules = (path.relative_to(_FOLDER).as_posix() for path in sorted(_FOLDER.rglob("*.js")) if path.name != _FIRST)
     early = "".join(f'<link rel="modulepreload" href="{PREFIX}/static/{name}">' for name in modules)

@@ -1,8 +1,15 @@
-"""The addresses under ``studio/``: the page's scripts and styles, and the files of a project for who knows its id."""
+"""The addresses under ``studio/``: the page's scripts and styles, and the files of a project for who knows its id.
+
+What the page draws of a video and its sounds is made when it is first asked for: peaks, a poster, and the pictures
+under the timeline's ruler, sheet by sheet, by one thread aside.
+"""
 
 from __future__ import annotations
 
+import logging
+import queue
 import shutil
+import threading
 from collections.abc import Callable
 from functools import lru_cache, partial
 from pathlib import Path
@@ -17,18 +24,29 @@ from starlette.staticfiles import StaticFiles
 from bgm.cues import Activity
 from bgm.errors import BgmError
 from bgm.export import EXPORTS
+from bgm.files import beside
 from bgm.project import Project
 from bgm.speech import words
 from bgm.ui import archive
-from bgm.ui.film import Films
 from bgm.ui.sample import Sample, poster
 from bgm.ui.steps import RESULTS, Records
 from bgm.ui.view import PREFIX, has_picture, without_folders
 from bgm.ui.workspace import Workspace
 
+log = logging.getLogger("bgm")
 STATIC = Path(__file__).with_name("static")
 VOICE_BUCKETS, TAKE_BUCKETS = 4000, 240
 POSTER_WIDTH = 960
+FILM_FOLDER = "film"
+FILM_CELLS = 16
+"""Pictures in one sheet."""
+FILM_STEPS = tuple(0.5 * 2 ** (k // 2) * (1.5 if k % 2 else 1) for k in range(27))
+"""Seconds from one picture to the next, 0.5 to 4096: a sheet is named by the place of its step in this list."""
+_FILM_HEIGHT = 64
+"""Pixels of a picture: twice as many as it is shown with, for sharp screens."""
+_EXACT_BELOW_SECONDS = 8.0
+"""Pictures that lie farther apart are key frames, which need no others to be decoded."""
+_MOST_SHEETS_WAITING = 64
 _CACHED = {"Cache-Control": "private, max-age=86400"}
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
 """A user's file is never a document of ours, whatever its name says."""
@@ -213,3 +231,68 @@ _FILES: dict[str, Finder] = {
     "master": lambda project: project.master,
     "result": _result,
 }
+
+
+class Films:
+    """Makes sheets, the latest that was asked for first: that is what somebody looks at now."""
+
+    def __init__(self) -> None:
+        self._wanted: queue.LifoQueue[tuple[Project, int, int]] = queue.LifoQueue()
+        self._states: dict[Path, bool] = {}
+        """True while it is made or waits for that; False where it failed."""
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def sheet(self, project: Project, step: int, number: int) -> Path | None:
+        """The file of a sheet; one that does not exist yet is being made from now on. None where there is none."""
+        path = film_sheet(project, step, number)
+        if not 0 <= step < len(FILM_STEPS) or number * FILM_CELLS * FILM_STEPS[step] >= project.duration:
+            return None
+        with self._lock:
+            if path.is_file():
+                return path
+            if path not in self._states and self._wanted.qsize() < _MOST_SHEETS_WAITING:
+                self._states[path] = True
+                self._wanted.put((project, step, number))
+                self._begin()
+            return path if self._states.get(path, True) else None
+
+    def _begin(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="bgm-film", daemon=True)
+            self._thread.start()
+
+    def _work(self) -> None:
+        while True:
+            project, step, number = self._wanted.get()
+            path = film_sheet(project, step, number)
+            try:
+                make_sheet(project, step, number)
+                self._states.pop(path)
+            except (BgmError, OSError) as error:  # it is damaged, its project is gone, the disk is full
+                log.info("no pictures for the timeline: %s", error)
+                self._states[path] = False
+            except Exception:  # a library's own: of this sheet, and the thread is needed for all others
+                log.exception("no pictures for the timeline")
+                self._states[path] = False
+
+
+def film_sheet(project: Project, step: int, number: int) -> Path:
+    """Where a sheet is kept."""
+    return project.folder / FILM_FOLDER / f"{step}-{number}.jpg"
+
+
+def make_sheet(project: Project, step: int, number: int) -> None:
+    """Make one sheet. Raises BadInput where the video has no picture."""
+    from bgm.media.picture import filmstrip
+    from bgm.media.probe import probe
+
+    seconds = FILM_STEPS[step]
+    middles = [(number * FILM_CELLS + cell + 0.5) * seconds for cell in range(FILM_CELLS)]
+    times = [min(time, project.duration) for time in middles if time - seconds / 2 < project.duration]
+    exact = seconds < _EXACT_BELOW_SECONDS
+    strip = filmstrip(probe(project.video_path), times, _FILM_HEIGHT, cells=FILM_CELLS, exact=exact)
+    path = film_sheet(project, step, number)
+    path.parent.mkdir(exist_ok=True)
+    with beside(path) as part:
+        part.write_bytes(strip)

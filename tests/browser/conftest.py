@@ -19,7 +19,7 @@ from bgm import studio
 from bgm.environment import Environment
 from bgm.progress import unheard
 from bgm.settings import Settings
-from bgm.ui import film, steps
+from bgm.ui import media, steps
 from bgm.ui.jobs import Job, Queue
 from bgm.ui.page import Page, build
 
@@ -80,7 +80,7 @@ def made(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = steps.preview(studio.analyze(project), steps.StepOptions(), unheard)
     assert [s.emotion for s in project.segments] == ["joy", "sadness", "anger", "fear"]
     for number in (0, 1):  # once for all the tests, not once in each
-        film.make(project, film.STEPS.index(1.0), number)
+        media.make_sheet(project, media.FILM_STEPS.index(1.0), number)
     return folder
 
 

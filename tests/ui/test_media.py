@@ -11,8 +11,8 @@ from PIL import Image
 
 from bgm import studio
 from bgm.project import Project
-from bgm.ui import film
-from bgm.ui.film import CELLS, STEPS, Films
+from bgm.ui import media
+from bgm.ui.media import FILM_CELLS, FILM_STEPS, Films, film_sheet
 
 
 @pytest.fixture
@@ -34,34 +34,34 @@ def wait(films: Films, project: Project, step: int, number: int) -> Path | None:
 def cells(path: Path) -> list[tuple[int, ...]]:
     """The middle pixel of each picture in a sheet."""
     with Image.open(path) as sheet:
-        across = sheet.width // CELLS
+        across = sheet.width // FILM_CELLS
         assert (sheet.height, across) == (64, 114), "the sample is 16:9"
-        found = [sheet.getpixel((round((cell + 0.5) * across), 6)) for cell in range(CELLS)]
+        found = [sheet.getpixel((round((cell + 0.5) * across), 6)) for cell in range(FILM_CELLS)]
     return [tuple(pixel) for pixel in found]  # type: ignore[arg-type]
 
 
 def test_a_sheet_is_made_aside_and_kept(project: Project) -> None:
     films = Films()
     for seconds in (2.0, 8.0):  # exact pictures; key frames
-        sheet = wait(films, project, STEPS.index(seconds), 0)
+        sheet = wait(films, project, FILM_STEPS.index(seconds), 0)
         assert sheet
         pixels = cells(sheet)
-        seen = min(CELLS, int(project.duration / seconds))
+        seen = min(FILM_CELLS, int(project.duration / seconds))
         assert len(set(pixels[:seen])) > seen / 3, "they are of different moments"
-        if seen < CELLS - 1:
+        if seen < FILM_CELLS - 1:
             assert max(pixels[-1]) < 20, "nothing is shown beyond the end"
-        assert wait(Films(), project, STEPS.index(seconds), 0) == sheet, "found again after a restart"
+        assert wait(Films(), project, FILM_STEPS.index(seconds), 0) == sheet, "found again after a restart"
 
 
 def test_a_librarys_error_costs_one_sheet(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     def make(project: Project, step: int, number: int) -> None:
         if number == 0:
             raise MemoryError("a library gave up")
-        path = film.place(project, step, number)
+        path = film_sheet(project, step, number)
         path.parent.mkdir()
         path.write_bytes(b"a sheet")
 
-    monkeypatch.setattr(film, "make", make)
+    monkeypatch.setattr(media, "make_sheet", make)
     films = Films()
     assert wait(films, project, 0, 0) is None
     assert wait(films, project, 0, 1), "the next one is made"
@@ -70,6 +70,6 @@ def test_a_librarys_error_costs_one_sheet(project: Project, monkeypatch: pytest.
 def test_what_cannot_be_made_is_not_promised(project: Project) -> None:
     films = Films()
     assert films.sheet(project, 0, 100_000) is None
-    assert films.sheet(project, len(STEPS), 0) is None
+    assert films.sheet(project, len(FILM_STEPS), 0) is None
     gone = replace(project, video="gone.mp4")
     assert wait(films, gone, 3, 0) is None
