@@ -22,7 +22,7 @@ from bgm import environment
 from bgm.environment import Environment
 from bgm.painter.server import Metrics as PainterMetrics
 from bgm.ui.jobs import Jobs
-from bgm.ui.metrics import Metrics
+from bgm.ui.serving import Metrics
 
 ROOT = Path(__file__).resolve().parents[1]
 DEPLOY = ROOT / "deploy"

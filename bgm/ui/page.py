@@ -24,7 +24,7 @@ from bgm.ui.looks import head, theme, translations
 from bgm.ui.media import routes
 from bgm.ui.sample import Sample
 from bgm.ui.service import SUBTITLES, Service
-from bgm.ui.serving import health
+from bgm.ui.serving import Metrics, health
 from bgm.ui.view import PREFIX, packed
 from bgm.ui.workspace import UPLOADS_KEPT_SECONDS, Workspace
 
@@ -123,8 +123,6 @@ def _operating(service: Service) -> tuple[BaseRoute, ...]:
     healthz = health(service.jobs, environment.data)
     if not environment.metrics:
         return (healthz,)
-    from bgm.ui.metrics import Metrics
-
     metrics = Metrics(service.jobs, service.workspace.root)
     service.jobs.attach(metrics)
     return healthz, metrics.route()

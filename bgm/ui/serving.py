@@ -1,4 +1,4 @@
-"""The server as seen by who runs it: it tells whether it can take another video, and ends in time when asked to."""
+"""The server as its operator sees it: it starts, answers /healthz and /metrics, and ends in time when asked to."""
 
 from __future__ import annotations
 
@@ -8,10 +8,23 @@ import shutil
 import signal
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    Info,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -19,7 +32,9 @@ from starlette.routing import Route
 from bgm import __version__
 from bgm.files import DISK_FULL, drop_open_parts
 from bgm.log import fields
-from bgm.ui.jobs import Jobs
+from bgm.studio import STAGES
+from bgm.ui.jobs import ENDS, QUEUES, Job, Jobs
+from bgm.ui.steps import STEPS
 
 if TYPE_CHECKING:  # the page has the address of the health check
     from bgm.ui.page import Page
@@ -28,6 +43,8 @@ STOP_WITHIN_S = 6.0
 """Docker kills what has not ended ten seconds after it was asked to; a native call hears nothing until it returns."""
 FREE_BYTES = 100 * 2**20
 """With less room than this not even a short video's project fits."""
+METRIC_SECONDS = (0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000, 10_000)
+"""Upper bounds of the histograms' buckets: from a preview of a short video to hours on a CPU."""
 log = logging.getLogger("bgm")
 
 
@@ -98,3 +115,65 @@ def disk_trouble(folder: Path) -> str | None:
         return "full" if shutil.disk_usage(folder).free < FREE_BYTES else None
     except OSError as error:
         return "full" if error.errno in DISK_FULL else "unwritable"
+
+
+class Metrics:
+    """``/metrics`` for Prometheus: an observer of one page's jobs, with a registry of its own.
+
+    Numbers only, nothing of any user's: labels take a handful of values each.
+    """
+
+    def __init__(self, jobs: Jobs, projects: Path) -> None:
+        self.registry = registry = CollectorRegistry()
+        self._queued = Counter("bgm_jobs_queued", "Jobs that were queued", ["kind"], registry=registry)
+        self._ended = Counter("bgm_jobs_ended", "Jobs that ended", ["kind", "outcome"], registry=registry)
+        self._waited = _histogram(registry, "bgm_job_wait_seconds", "From queued to started", "queue")
+        self._ran = _histogram(registry, "bgm_job_seconds", "From started to ended, however it ended", "kind")
+        self._stages = _histogram(registry, "bgm_stage_seconds", "A stage of a job, however the job ended", "stage")
+        self._add_gauges(jobs, projects)
+        Info("bgm_build", "What runs here", registry=registry).info({"version": __version__})
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=registry)
+        for queue in QUEUES:  # what is there from the start can be told from what has not happened, and a rate is
+            self._waited.labels(queue)  # taken of the first one too
+        for kind in STEPS:
+            self._queued.labels(kind)
+            self._ran.labels(kind)
+            for outcome in ENDS:
+                self._ended.labels(kind, outcome)
+        for stage in STAGES:
+            self._stages.labels(stage)
+
+    def queued(self, job: Job) -> None:
+        self._queued.labels(job.kind).inc()
+
+    def started(self, job: Job) -> None:
+        self._waited.labels(job.queue).observe(job.waited)
+
+    def ended(self, job: Job, result: object, error: BaseException | None) -> None:
+        self._ended.labels(job.kind, job.state).inc()
+        if job.ran:
+            self._ran.labels(job.kind).observe(job.ran)
+        for stage, seconds in job.seconds.items():
+            self._stages.labels(stage).observe(seconds)
+
+    def route(self) -> Route:
+        """Where they are asked for."""
+
+        def answer(request: Request) -> Response:
+            return Response(generate_latest(self.registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+
+        return Route("/metrics", answer)
+
+    def _add_gauges(self, jobs: Jobs, projects: Path) -> None:
+        running = Gauge("bgm_jobs_running", "Jobs at work now", ["queue"], registry=self.registry)
+        waiting = Gauge("bgm_jobs_waiting", "Jobs in line now", ["queue"], registry=self.registry)
+        for queue in QUEUES:
+            running.labels(queue).set_function(partial(jobs.count, "running", queue))
+            waiting.labels(queue).set_function(partial(jobs.count, "waiting", queue))
+        on_disk = Gauge("bgm_projects", "Projects on disk now", registry=self.registry)
+        on_disk.set_function(lambda: sum(1 for _ in projects.iterdir()) if projects.is_dir() else 0)
+
+
+def _histogram(registry: CollectorRegistry, name: str, meaning: str, label: str) -> Histogram:
+    return Histogram(name, meaning, [label], registry=registry, buckets=METRIC_SECONDS)

@@ -31,7 +31,7 @@ from bgm.environment import Environment
 from bgm.progress import Listener
 from bgm.ui import serving
 from bgm.ui.jobs import Job, Jobs
-from bgm.ui.metrics import Metrics
+from bgm.ui.serving import Metrics
 
 ROOT = Path(__file__).resolve().parents[2]
 USER = ("ann-of-the-tests", "a long password")
@@ -186,15 +186,14 @@ def test_metrics_show_who_works(jobs: Jobs, silent_job: Job, tmp_path: Path) -> 
     assert over(waiting).state == "stopped"
 
 
-def test_metrics_are_neither_served_nor_imported_unless_asked_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_metrics_are_not_served_unless_asked_for(tmp_path: Path) -> None:
     from bgm.ui.page import build
 
-    monkeypatch.setitem(sys.modules, "bgm.ui.metrics", None)  # importing it fails
     assert [route.path for route in build(Environment(data=tmp_path)).operating] == ["/healthz"]
-    with pytest.raises(ImportError):
-        build(Environment(data=tmp_path, metrics=True))
+    assert [route.path for route in build(Environment(data=tmp_path, metrics=True)).operating] == [
+        "/healthz",
+        "/metrics",
+    ]
 
 
 def over(job: Job) -> Job:
