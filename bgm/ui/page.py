@@ -16,9 +16,8 @@ from starlette.routing import BaseRoute
 
 from bgm.environment import Environment
 from bgm.settings import Settings
-from bgm.ui import api
 from bgm.ui.guard import listens_on, middleware
-from bgm.ui.handlers import Handlers, server_functions
+from bgm.ui.handlers import Handlers, add_api, server_functions
 from bgm.ui.jobs import Jobs
 from bgm.ui.looks import head, theme, translations
 from bgm.ui.media import routes
@@ -113,7 +112,7 @@ def build(environment: Environment, settings: Settings | None = None, sample: Pa
         parts = _lay_out(environment, bundled, server_functions(service))
         handlers = Handlers(service, bundled)
         _listen(blocks, parts, handlers)
-        api.add(service)
+        add_api(service)
     blocks.queue(default_concurrency_limit=None)
     return Page(blocks, service, bundled, handlers.visited, _operating(service))
 
