@@ -22,10 +22,9 @@ import numpy as np
 import soundfile
 import soxr
 
-from bgm.media.signal import FILTER_CONTEXT, FRAME, Curve, decibels, filtered, k_weighting
-from bgm.mix.loudness import frame_power, integrated
+from bgm.media.signal import FILTER_CONTEXT, FRAME, Curve, decibels, filtered, frame_power, integrated, k_weighting
 from bgm.mix.master import mix
-from bgm.mix.plan import MixPlan, MixSettings, Placement, Spans
+from bgm.mix.placement import MixPlan, MixSettings, Placement, Spans
 from bgm.music.composer.compose import compose
 from bgm.music.cue import Cue, Piece
 from bgm.music.embedded import render

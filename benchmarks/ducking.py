@@ -23,7 +23,7 @@ from benchmarks.mix import inputs
 from benchmarks.peers import Options, ffmpeg, ffmpeg_name
 from benchmarks.table import Row, show
 from bgm.mix.master import mix
-from bgm.mix.plan import MixPlan, MixSettings, Spans
+from bgm.mix.placement import MixPlan, MixSettings, Spans
 from testing.mix_sounds import RATE, Sound, ebur128, frames, under_voice_lu
 
 VOICE_LUFS, MUSIC_LUFS = -20.0, -20.0

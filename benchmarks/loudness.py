@@ -18,7 +18,7 @@ from benchmarks.peers import Options, ffmpeg, ffmpeg_name, package
 from benchmarks.table import Row, show
 from benchmarks.timing import medians
 from bgm.media import audio
-from bgm.mix.loudness import Meter
+from bgm.media.signal import Meter
 from bgm.mix.master import BLOCK_FRAMES, mix
 from testing.mix_sounds import RATE, Sound, ebur128, frames, music, write
 

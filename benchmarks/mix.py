@@ -26,8 +26,7 @@ from benchmarks.peers import JFK, Options, ffmpeg, ffmpeg_name
 from benchmarks.table import Row
 from benchmarks.timing import medians
 from bgm.mix.master import mix
-from bgm.mix.plan import MixPlan, MixSettings
-from bgm.mix.sound import continued
+from bgm.mix.placement import MixPlan, MixSettings, continued
 from testing.mix_inputs import INPUTS, jfk
 from testing.mix_sounds import RATE, Sound, ebur128, frames, music, under_voice_lu, voice, write
 
@@ -35,7 +34,7 @@ ONE_MIX = """
 import os, sys
 from pathlib import Path
 from bgm.mix.master import mix
-from bgm.mix.plan import MixPlan, Placement
+from bgm.mix.placement import MixPlan, Placement
 folder, minutes = Path(sys.argv[1]), int(sys.argv[2])
 third = 20 * 48_000
 placements = tuple(Placement(i * third, third, folder / f"take{i % 3}.flac") for i in range(3 * minutes))

@@ -24,7 +24,7 @@ from bgm.files import beside, scratch, sweep_target, write_text
 from bgm.media import audio
 from bgm.media.probe import MediaInfo, probe
 from bgm.media.remux import RemuxOptions, check_output, encode_audio, remux
-from bgm.mix.plan import MixPlan, MixReport, MixSettings, Placement
+from bgm.mix.placement import MixPlan, MixReport, MixSettings, Placement
 from bgm.music import direction
 from bgm.progress import Listener, Remaining, Stages, over, silent, unheard
 from bgm.project import Project

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bgm.mix.plan import MixPlan, Spans
+from bgm.mix.placement import MixPlan, Spans
 from testing.mix_sounds import RATE, Sound, frames, gradio_audio, in_a_row, music, real_speech, voice, write
 
 PHRASES: Spans = ((1.5, 4.5), (8.0, 11.0))

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
-from bgm.mix.plan import Placement, Spans
+from bgm.mix.placement import Placement, Spans
 
 RATE = 48_000
 Sound = npt.NDArray[np.float32]

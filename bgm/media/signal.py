@@ -1,4 +1,4 @@
-"""Control curves, one value per 10 ms, and filters: shared by mix and music engines.
+"""Signal processing that mix and music engines share: control curves, filters, loudness, the true-peak limiter.
 
 Filters are applied in the frequency domain: exact responses at numpy's speed, without scipy.signal's second of import.
 Every block is filtered from absolute positions with context on both sides, so there is no state to carry and the result
@@ -51,6 +51,7 @@ def slew(target: Curve, rise: float, fall: float) -> Curve:
 
 def climb_slowly(target: Curve, rise: float, before: float = np.inf) -> Curve:
     """The highest curve at or below ``target`` that rises at most ``rise`` per step, starting from ``before``."""
+    # Less the rise that is allowed, "rises at most" becomes "never rises": a running minimum, without a loop in Python.
     steps = np.arange(1, len(target) + 1) * rise
     return np.minimum(np.minimum.accumulate(target - steps), before) + steps
 
@@ -144,3 +145,190 @@ def _biquad(
 ) -> npt.NDArray[np.complex128]:
     """A second-order filter with a0 = 1; ``z`` is the delay of one sample, e^(-jω)."""
     return np.asarray((b[0] + b[1] * z + b[2] * z**2) / (1.0 + a[0] * z + a[1] * z**2))
+
+
+# Loudness by ITU-R BS.1770-4, annex 1: K-weighted power in 400 ms blocks that overlap by 75 %, gated at -70 LUFS and
+# at 10 LU below the mean of what is left.
+
+OFFSET_DB = -0.691
+"""Takes back the K-weighting's gain at 1 kHz, so that a sine there reads its own level."""
+ABSOLUTE_GATE = -70.0
+RELATIVE_GATE = -10.0
+BLOCK_STEP = 10
+"""Control frames between two blocks (100 ms)."""
+STEPS_PER_BLOCK = 4
+
+
+def frame_power(weighted: Audio) -> npt.NDArray[np.float32]:
+    """Mean square of each control frame, summed over the channels; mono counts as the same sound on both."""
+    count = frames_in(len(weighted))
+    whole = np.zeros((count * FRAME, weighted.shape[1]), np.float32)
+    whole[: len(weighted)] = weighted
+    cells = whole.reshape(count, -1)
+    both = 2 / weighted.shape[1]  # a mono file comes from both loudspeakers: 3 LU more than from one
+    return np.asarray(np.einsum("ij,ij->i", cells, cells) * np.float32(both / FRAME))
+
+
+def integrated(power: npt.NDArray[np.floating]) -> float | None:
+    """Gated loudness in LUFS from the K-weighted power of control frames; None for silence.
+
+    A sound shorter than one block counts as one block.
+    """
+    # 1. Blocks of 400 ms; 2. without those that are silence for anybody,
+    blocks = _block_power(np.asarray(power, np.float64))
+    loud = blocks[_lufs(blocks) > ABSOLUTE_GATE]
+    if not len(loud):
+        return None
+    # 3. and without those that are pauses for this sound. The gates judge loudness, the mean is of powers.
+    gate = _lufs(loud.mean()) + RELATIVE_GATE
+    return float(_lufs(loud[_lufs(loud) > gate].mean()))
+
+
+def _block_power(power: Curve) -> Curve:
+    steps = power[: len(power) // BLOCK_STEP * BLOCK_STEP].reshape(-1, BLOCK_STEP).mean(axis=1)
+    if len(steps) < STEPS_PER_BLOCK:
+        return np.array([power.mean()]) if len(power) else np.zeros(0)
+    sums = np.convolve(steps, np.ones(STEPS_PER_BLOCK), mode="valid")
+    return np.maximum(sums, 0.0) / STEPS_PER_BLOCK
+
+
+def _lufs(power: npt.ArrayLike) -> Curve:
+    return OFFSET_DB + decibels(np.asarray(power, np.float64))
+
+
+class Meter:
+    """Measures a sound that comes in blocks of whole control frames (the last one may end anywhere)."""
+
+    def __init__(self) -> None:
+        self._past: Audio = np.zeros((FILTER_CONTEXT, 2), np.float32)
+        self._power: list[npt.NDArray[np.float32]] = []
+
+    def push(self, block: Audio) -> None:
+        """Append (frames, 2)."""
+        # K-weighting only looks back: what follows the block can't change it, so the context ahead may be silence.
+        ahead = np.zeros((FILTER_CONTEXT, 2), np.float32)
+        padded = np.concatenate([self._past, block, ahead])
+        self._power.append(frame_power(filtered(padded, k_weighting())[0]))
+        self._past = padded[: len(padded) - FILTER_CONTEXT][-FILTER_CONTEXT:]
+
+    def lufs(self) -> float | None:
+        """Integrated loudness so far; None for silence."""
+        return integrated(np.concatenate(self._power)) if self._power else None
+
+
+# A look-ahead true-peak limiter. True peak is the maximum of the signal between its samples (ITU-R BS.1770-4, annex 2:
+# four times oversampling), measured per cell of one millisecond. The gain is held at the minimum that any cell within
+# the look-ahead needs, released at a constant rate, smoothed by a Hann window no longer than the look-ahead, and
+# interpolated linearly between the cells.
+
+OVERSAMPLING = 4
+CELL = SAMPLE_RATE // 1000
+"""Samples (1 ms) per measured peak."""
+PEAK_MARGIN = 20 * CELL
+"""Samples at both ends of a window that serve only as context."""
+PEAK_WINDOW = 320 * CELL
+PEAK_HOP = PEAK_WINDOW - 2 * PEAK_MARGIN
+INTERSAMPLE_DB = 8.0
+"""No real audio rises this far above its samples: a quieter window needs no oversampling."""
+
+
+def cell_peaks_db(padded: Audio, from_db: float) -> Curve:
+    """The peak of each cell, in dBTP, of a block with PEAK_MARGIN frames on both sides (whole cells).
+
+    Cells that can't reach ``from_db`` are not oversampled.
+    """
+    # 1. Cut the block into windows that overlap by their margins, where interpolation is unreliable.
+    wanted = len(padded) - 2 * PEAK_MARGIN
+    count = -(-wanted // PEAK_HOP)
+    signal = np.zeros((padded.shape[1], (count - 1) * PEAK_HOP + PEAK_WINDOW), np.float32)
+    signal[:, : len(padded)] = padded.T
+    windows = np.lib.stride_tricks.sliding_window_view(signal, PEAK_WINDOW, axis=1)[:, ::PEAK_HOP]
+    # 2. The peaks of the samples tell which windows can matter,
+    peaks = _cell_peaks(windows, 1)
+    hot = peaks.max(axis=1) >= 10.0 ** ((from_db - INTERSAMPLE_DB) / 20.0)
+    # 3. and only those are oversampled.
+    if hot.any():
+        peaks[hot] = np.maximum(peaks[hot], _cell_peaks(_oversampled(windows[:, hot]), OVERSAMPLING))
+    return decibels(peaks.reshape(-1)[: wanted // CELL].astype(np.float64) ** 2)
+
+
+def _oversampled(windows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    spectra = np.fft.rfft(windows, norm=NORM) * _below_nyquist()
+    finer = np.fft.irfft(spectra, OVERSAMPLING * PEAK_WINDOW, norm=NORM)
+    return np.asarray(finer * np.float32(np.sqrt(OVERSAMPLING)), np.float32)
+
+
+def _below_nyquist() -> npt.NDArray[np.float32]:
+    """Roll off from 22 to 24 kHz: interpolation then depends only on nearby samples, not on the whole window."""
+    hz = np.fft.rfftfreq(PEAK_WINDOW, 1.0 / SAMPLE_RATE)
+    return np.asarray(falling((hz - 22_000.0) / 2_000.0), np.float32)
+
+
+def _cell_peaks(windows: npt.NDArray[np.float32], factor: int) -> npt.NDArray[np.float32]:
+    """(channels, windows, samples) to (windows, cells)."""
+    inner = windows[:, :, factor * PEAK_MARGIN : -factor * PEAK_MARGIN]
+    highest = np.maximum(inner.max(axis=0), -inner.min(axis=0))
+    return np.asarray(highest.reshape(len(highest), -1, factor * CELL).max(axis=2))
+
+
+LOOK_AHEAD = 5
+"""Cells; the gain is also held for that long after a peak."""
+ROUNDING = 4
+"""Cells to each side; one less than the look-ahead, so that the smoothed gain is still low enough between two cells."""
+REACH = 2 * LOOK_AHEAD
+"""Cells on both sides of a block that its gain depends on."""
+LIMITER_CONTEXT = REACH * CELL + PEAK_MARGIN
+"""Samples of context that a block must have on both sides."""
+RELEASE_DB = 0.1
+"""Per cell: 100 dB a second, 12 dB in an eighth of a second."""
+SLACK_DB = 0.5
+"""Headroom below the ceiling: meters use different interpolation filters, and on noise up to half the sample rate
+ffmpeg's reads that much more than the ideal one."""
+
+FAINTEST_DB = -90.0
+"""Peaks below this are not measured further."""
+
+
+class Limiter:
+    """Processes audio block by block; keeps the state of its release and the highest peak passed.
+
+    ``between_samples``: measure true peaks; without, those of the samples alone, which takes half the time.
+    """
+
+    def __init__(self, ceiling_db: float, *, between_samples: bool = True) -> None:
+        self.ceiling_db, self._between_samples = ceiling_db, between_samples
+        self.peak_db = -np.inf
+        """After limiting, in dBTP where peaks between samples are measured."""
+        self._released = 0.0
+
+    def gain(self, padded: Audio) -> npt.NDArray[np.float32]:
+        """One factor per frame of a block with LIMITER_CONTEXT frames on both sides (whole cells).
+
+        The release works on decibels, after the gain computer, as Giannoulis, Massberg and Reiss recommend ("Digital
+        Dynamic Range Compressor Design", JAES 60, 2012); look-ahead and hold make it safe for every peak.
+        """
+        # 1. The gain each cell needs, in dB, including the context's cells, which reveal peaks still to come.
+        highest = self.ceiling_db - SLACK_DB
+        telling = min(highest, max(self.peak_db, FAINTEST_DB)) if self._between_samples else np.inf
+        peaks = cell_peaks_db(padded, telling)
+        needed = np.minimum(highest - peaks, 0.0)
+        # 2. Hold the minimum within the look-ahead, for the block's cells and those that smoothing will need.
+        first, last = REACH - ROUNDING, len(peaks) - REACH + ROUNDING + 1
+        held = _lowest_nearby(needed)[first:last]
+        # 3. Release at a constant rate, from where the last block ended: the cell before the next block's first one.
+        released = climb_slowly(held, RELEASE_DB, self._released)
+        self._released = float(released[len(held) - 2 * ROUNDING - 2])
+        # 4. Smooth. The window is shorter than the hold, so the gain is still low enough at the peak.
+        gains = smooth(10.0 ** (released / 20.0), ROUNDING)[ROUNDING : len(released) - ROUNDING]
+        # 5. Record the peak that passed, and interpolate linearly between the cells.
+        self._note_peak(peaks[REACH:-REACH], gains)
+        return to_samples(gains, CELL)
+
+    def _note_peak(self, peaks: Curve, gains: Curve) -> None:
+        reached = peaks + decibels(np.maximum(gains[:-1], gains[1:]) ** 2)
+        self.peak_db = max(self.peak_db, float(reached.max()))
+
+
+def _lowest_nearby(curve: Curve) -> Curve:
+    padded = np.pad(curve, LOOK_AHEAD)
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, 2 * LOOK_AHEAD + 1).min(axis=-1))

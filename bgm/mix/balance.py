@@ -28,17 +28,16 @@ from bgm.media.signal import (
     amplitude,
     decibels,
     filtered,
+    frame_power,
     frames_in,
     frequencies,
+    integrated,
     k_weighting,
     runs,
     slew,
     smooth,
 )
-from bgm.mix.loudness import frame_power, integrated
-from bgm.mix.placement import Clip, Sources, read_until, summed
-from bgm.mix.plan import MixPlan, Placement, Spans
-from bgm.mix.sound import Sound
+from bgm.mix.placement import Clip, MixPlan, Placement, Sound, Sources, Spans, read_until, summed
 from bgm.progress import Progress
 
 THREADS = 2

@@ -17,12 +17,25 @@ import soundfile
 from bgm.errors import BgmError
 from bgm.files import beside
 from bgm.media.audio import SAMPLE_RATE, Audio, writer
-from bgm.media.limiter import CELL, CONTEXT, RELEASE_DB, SLACK_DB, Limiter
-from bgm.media.signal import FILTER_CONTEXT, FRAME, Curve, amplitude, climb_slowly, decibels, filtered, to_samples
+from bgm.media.signal import (
+    CELL,
+    FILTER_CONTEXT,
+    FRAME,
+    LIMITER_CONTEXT,
+    RELEASE_DB,
+    SLACK_DB,
+    Curve,
+    Limiter,
+    Meter,
+    amplitude,
+    climb_slowly,
+    decibels,
+    filtered,
+    integrated,
+    to_samples,
+)
 from bgm.mix.balance import Balance, Survey, balance, room_for_speech, survey
-from bgm.mix.loudness import Meter, integrated
-from bgm.mix.placement import Sources
-from bgm.mix.plan import MixPlan, MixReport, MixSettings
+from bgm.mix.placement import MixPlan, MixReport, MixSettings, Sources
 from bgm.progress import Progress, part, silent
 
 BLOCK_FRAMES = 5 * SAMPLE_RATE
@@ -156,12 +169,12 @@ class Rendering:
         gain = np.float32(amplitude(self.gain_db))
         for start, stop in self.sources.spans(block_frames):
             whole = -(-(stop - start) // FRAME) * FRAME
-            first, last = start - CONTEXT, start + whole + CONTEXT
+            first, last = start - LIMITER_CONTEXT, start + whole + LIMITER_CONTEXT
             music = self._music(first, last)
             mixed = music + self.sources.read_voice(first, last)
             mixed *= gain
             limit = self.limiter.gain(mixed)[: stop - start, None]
-            here = slice(CONTEXT, CONTEXT + stop - start)
+            here = slice(LIMITER_CONTEXT, LIMITER_CONTEXT + stop - start)
             yield music[here] * (limit * gain), mixed[here] * limit
 
     def _music(self, start: int, stop: int) -> Audio:

@@ -1,4 +1,4 @@
-"""Voice and music as they come: every take at its absolute sample, joined by crossfades, readable from any frame on.
+"""The music bus: which take lies where, each at its absolute sample, joined by crossfades, readable from any frame on.
 
 Takes are as long as their segment, so what sounds beyond a take's edge during a crossfade is made by continuing it. A
 longer take goes on with its own sound instead. A shorter one (a file of the creator's own) is repeated, crossfaded at
@@ -10,14 +10,178 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import soundfile
 
-from bgm.media.audio import Audio, frames_of
+from bgm.errors import BadInput
+from bgm.media import audio
+from bgm.media.audio import SAMPLE_RATE, Audio, frames_of, to_mono
 from bgm.media.signal import FRAME
-from bgm.mix.plan import MixPlan, Placement
-from bgm.mix.sound import Sound
+
+Spans = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A take (48 kHz FLAC; None for silence) that fills [start_frame, start_frame + frames) of the timeline.
+
+    Fades are in frames; with one its edge doesn't join the neighbour, without one they are crossfaded.
+    """
+
+    start_frame: int
+    frames: int
+    take: Path | None
+    gain_db: float = 0.0
+    fade_in: int = 0
+    fade_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MixSettings:
+    """How loud and how deep. ``lufs`` None leaves the loudness as it comes (true peak is still kept)."""
+
+    lufs: float | None = -14.0
+    true_peak_db: float = -1.0
+    duck: bool = True
+    depth_db: float | None = None
+    """None: as deep as it takes to lie 18–20 LU under the voice while it speaks; else a fixed depth such as -8."""
+
+
+@dataclass(frozen=True, slots=True)
+class MixPlan:
+    """Placements follow one another without gap and cover ``frames``. ``voice`` is None where there is no sound."""
+
+    frames: int
+    placements: tuple[Placement, ...]
+    voice: Path | None
+    speech: Spans
+    """Where the voice speaks, seconds."""
+    settings: MixSettings = MixSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class MixReport:
+    """What was reached, by our own BS.1770 meter; None where there is nothing to measure (silence)."""
+
+    lufs: float | None
+    true_peak_db: float | None
+    under_speech_lu: float | None
+    """How far the music lies under the voice while it speaks."""
+    notes: tuple[str, ...] = ()
+    """Sentences for the user: that the loudness asked for was not reached, and why."""
+
+
+MATCH = frames_of(0.02)
+"""Frames that are compared and blended."""
+SEARCH = frames_of(1.0)
+"""Frames in which a resembling place is looked for: a beat, down to 60 a minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """``frames`` long; a take, a stem or a file of the creator's own."""
+
+    path: Path
+    frames: int
+    written: int = 0
+    """When, in ns: two equal sounds hold the same samples."""
+
+    @classmethod
+    def open(cls, path: Path) -> Sound:
+        """Raise BadInput when it can't be read or has another rate than the studio's."""
+        try:
+            info, written = soundfile.info(str(path)), path.stat().st_mtime_ns
+        except (soundfile.LibsndfileError, OSError) as error:
+            raise BadInput(f"{path.name} can't be read as sound: the file is missing or damaged") from error
+        if info.samplerate != SAMPLE_RATE:
+            raise BadInput(f"{path.name} has {info.samplerate} samples a second; the mix needs {SAMPLE_RATE}")
+        return cls(path, int(info.frames), written)
+
+    def read(self, start: int, stop: int) -> Audio:
+        """Frames ``start`` to ``stop``, silent outside the file: (frames, 1 or 2); more channels are left out."""
+        first, last = max(0, start), min(stop, self.frames)
+        if first >= last:
+            return np.zeros((stop - start, 1), np.float32)
+        try:
+            inside = audio.read(self.path, first, last)[:, :2]
+        except (soundfile.LibsndfileError, OSError) as error:
+            raise BadInput(f"{self.path.name} can't be read to its end: the file is damaged") from error
+        if first == start and last == stop:
+            return inside
+        return np.pad(inside, ((first - start, stop - last), (0, 0)))
+
+    def extended(self, start: int, stop: int, before: int, after: int) -> Audio:
+        """Frames ``start`` to ``stop`` of the sound continued by ``before`` and ``after`` frames: (frames, 2)."""
+        out = stereo(self.read(start, stop))
+        if before > 0 and start < blend_length(self.frames):
+            edge = stereo(self.read(0, edge_length(self.frames, before)))
+            head = continued(edge[::-1], before)[::-1]
+            _lay(out, head[: before + blend_length(len(edge))], -before - start)
+        if after > 0 and stop > self.frames - blend_length(self.frames):
+            edge = stereo(self.read(self.frames - edge_length(self.frames, after), self.frames))
+            kept = len(edge) - blend_length(len(edge))
+            _lay(out, continued(edge, after)[kept:], self.frames - (len(edge) - kept) - start)
+        return out
+
+
+def stereo(block: Audio) -> Audio:
+    """Mono goes to both channels."""
+    return np.repeat(block, 2, axis=1) if block.shape[1] == 1 else block
+
+
+def _lay(out: Audio, piece: Audio, at: int) -> None:
+    """Put what fits of ``piece`` into ``out``, beginning at frame ``at`` (which may be negative)."""
+    first, last = max(0, at), min(len(out), at + len(piece))
+    if first < last:
+        out[first:last] = piece[first - at : last - at]
+
+
+def edge_length(sound_frames: int, more: int) -> int:
+    """How much of a sound's end ``continued`` wants to see to make ``more`` frames."""
+    return min(sound_frames, SEARCH + MATCH + more)
+
+
+def blend_length(edge_frames: int) -> int:
+    """Frames at the edge that are blended into the continuation."""
+    return min(MATCH, edge_frames // 8)
+
+
+def continued(edge: Audio, more: int) -> Audio:
+    """The end of a sound, (frames, channels), with ``more`` frames after it; its last few are blended into them.
+
+    ``more`` may be up to half of ``edge``. This is the splice of WSOLA time stretching (Verhelst & Roelands, ICASSP
+    1993): the sound goes on from the place inside it that resembles its end most.
+    """
+    # Reflecting the edge would be simpler, but it bends the wave sharply there, which is heard as a tick on held notes,
+    # and plays the first beat's attack backwards.
+    match = blend_length(len(edge))
+    end = _resembling(to_mono(edge).astype(np.float64), match, more) + match
+    fade = np.linspace(0, 1, match + 2, dtype=np.float32)[1:-1, None]
+    blend = _blended(edge[len(edge) - match :], edge[end - match : end], fade)
+    return np.concatenate([edge[: len(edge) - match], blend, edge[end : end + more]])
+
+
+def _resembling(mono: npt.NDArray[np.float64], match: int, more: int) -> int:
+    """Where the ``match`` frames begin that differ least from the last ones and have ``more`` frames after them."""
+    pattern, searched = mono[len(mono) - match :], mono[: len(mono) - more]
+    size = 1 << (len(searched) + match).bit_length()
+    spectrum = np.fft.rfft(searched, size) * np.conj(np.fft.rfft(pattern, size))
+    places = len(searched) - match + 1
+    likeness = np.fft.irfft(spectrum, size)[:places]
+    power = np.cumsum(np.concatenate([[0.0], searched**2]))
+    return int(np.argmin(power[match:] - power[:places] - 2.0 * likeness))
+
+
+def _blended(outgoing: Audio, incoming: Audio, fade: Audio) -> Audio:
+    """A crossfade that keeps the power, whether the two are alike (amplitudes add) or not (powers add)."""
+    scale = np.sqrt(float(np.vdot(outgoing, outgoing)) * float(np.vdot(incoming, incoming)))
+    alike = max(0.0, float(np.vdot(outgoing, incoming)) / scale) if scale > 0 else 1.0
+    power = (1 - fade) ** 2 + fade**2 + 2 * fade * (1 - fade) * np.float32(alike)
+    return np.asarray((outgoing * (1 - fade) + incoming * fade) / np.sqrt(power), np.float32)
+
 
 SHORTEST_REACH = frames_of(0.06)
 LONGEST_REACH = frames_of(0.25)

@@ -22,15 +22,16 @@ import numpy as np
 import numpy.typing as npt
 
 from bgm.media.audio import SAMPLE_RATE, Audio
-from bgm.media.limiter import CELL, Limiter
-from bgm.media.limiter import CONTEXT as LIMITER_CONTEXT
 from bgm.media.signal import (
+    CELL,
     FFT_SIZE,
     FILTER_CONTEXT,
     FRAME,
     HOP,
+    LIMITER_CONTEXT,
     NORM,
     Curve,
+    Limiter,
     Response,
     decibels,
     frames_in,

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from bgm.mix.master import mix
-from bgm.mix.plan import MixPlan, MixReport
+from bgm.mix.placement import MixPlan, MixReport
 from testing.mix_sounds import Sound
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bgm.mix.plan import MixPlan, MixSettings, Spans
+from bgm.mix.placement import MixPlan, MixSettings, Spans
 from testing.mix_inputs import jfk as jfk_plan
 from testing.mix_inputs import plan
 from testing.mix_sounds import (

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bgm.mix.loudness import Meter
-from bgm.mix.plan import MixPlan, MixSettings
+from bgm.media.signal import Meter
+from bgm.mix.placement import MixPlan, MixSettings
 from testing.mix_inputs import INPUTS, hot_voice, loud_music, plan
 from testing.mix_inputs import jfk as jfk_plan
 from testing.mix_sounds import RATE, ebur128, frames, music, shaped_noise

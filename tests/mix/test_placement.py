@@ -11,7 +11,7 @@ import soundfile
 
 from bgm.errors import BadInput
 from bgm.mix.master import mix
-from bgm.mix.plan import MixPlan, MixSettings, Placement
+from bgm.mix.placement import MixPlan, MixSettings, Placement
 from testing.mix_inputs import plan
 from testing.mix_sounds import RATE, Sound, frames, in_a_row, shaped_noise, write
 from tests.mix.conftest import Mixer

@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bgm.mix.master import mix
-from bgm.mix.placement import MusicBus
-from bgm.mix.plan import MixPlan, MixSettings, Placement
+from bgm.mix.placement import MixPlan, MixSettings, MusicBus, Placement
 from testing.mix_sounds import RATE, shaped_noise, write
 
 LENGTHS = (1, 700, 24_000, 70_000)

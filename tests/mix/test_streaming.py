@@ -16,8 +16,7 @@ import soundfile
 from bgm.errors import BgmError, Cancelled
 from bgm.mix import balance
 from bgm.mix.master import mix
-from bgm.mix.placement import Sources
-from bgm.mix.plan import MixPlan, MixSettings, Placement
+from bgm.mix.placement import MixPlan, MixSettings, Placement, Sources
 from testing.mix_inputs import plan
 from testing.mix_sounds import RATE, Sound, music, voice, write
 
@@ -100,7 +99,7 @@ import sys
 from pathlib import Path
 from bgm.mix import balance
 from bgm.mix.master import mix
-from bgm.mix.plan import MixPlan, MixSettings, Placement
+from bgm.mix.placement import MixPlan, MixSettings, Placement
 from bgm.mix.placement import Sources
 folder, minutes = Path(sys.argv[1]), int(sys.argv[2])
 frames = 60 * 48_000
