@@ -68,7 +68,7 @@ class Handlers:
         """The page was loaded: find the project that this browser had, and the step that runs."""
         self.visited.set()
         if not project_id:
-            yield CLOSED
+            yield SKIP, SKIP, SKIP  # a new page is closed already; what was opened since must not be closed again
             return
         try:
             view = await asyncio.to_thread(self._service.view, project_id)

@@ -42,7 +42,7 @@ def test_a_job_survives_a_closed_tab(
     tab.close()
     release.set()
     other.goto(address)
-    expect(other.locator(".take")).to_have_count(2, timeout=30_000)
+    expect(other.locator(".take")).to_have_count(2, timeout=WAIT)
     assert len(truth(project).segments[0].takes) == 2
 
 

@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import gradio as gr
 import pytest
 import soundfile
 
@@ -17,7 +19,9 @@ from bgm.progress import Step
 from bgm.settings import Settings
 from bgm.speech.utterances import Recording, Transcript
 from bgm.timeline import Utterance
+from bgm.ui.handlers import Handlers
 from bgm.ui.jobs import Job, Jobs
+from bgm.ui.sample import Sample
 from bgm.ui.service import Service
 from bgm.ui.steps import Records, StepOptions, mix_key
 from bgm.ui.view import View
@@ -230,3 +234,12 @@ def test_a_view_costs_one_reading_of_what_was_heard(
 
 def test_a_sound_file_has_no_poster(service: Service, begun: str) -> None:
     assert service.view(begun)["media"]["poster"] is None
+
+
+def test_a_new_page_closes_nothing_that_was_opened_before_its_answer_came(service: Service, tmp_path: Path) -> None:
+    handlers = Handlers(service, Sample(tmp_path / "sample.mp4", tmp_path))
+
+    async def answers() -> list[Any]:
+        return [part async for shown in handlers.restore("") for part in shown]
+
+    assert asyncio.run(answers()) == [gr.skip()] * 3

@@ -121,7 +121,7 @@ const known = new Map(); // by address: peaks that have come
 
 function loading(address) {
   if (!pictures.has(address)) {
-    const come = fetch(address).then((r) => (r.ok ? r.json() : []));
+    const come = fetch(address).then((r) => (r.ok ? r.json() : [])).catch(() => []);
     pictures.set(address, come.then((peaks) => known.set(address, peaks).get(address)));
   }
   return pictures.get(address);

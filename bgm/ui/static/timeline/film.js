@@ -66,7 +66,9 @@ export class Film {
     const answer = await fetch(`${path}/${key}?${version}`).catch(() => null);
     if (address !== this.address) return;
     if (answer?.status === 202 && tries < TRIES) setTimeout(() => this.load(address, key, tries + 1), AGAIN);
-    else if (answer?.status === 200) this.keep(key, await createImageBitmap(await answer.blob()));
+    if (answer?.status !== 200) return;
+    const sheet = await answer.blob().then(createImageBitmap).catch(() => null); // cut off with its project, or damaged
+    if (sheet) this.keep(key, sheet);
   }
 
   keep(key, sheet) {

@@ -20,8 +20,8 @@ export class Voice {
     this.address = address;
     this.peaks = [];
     if (!address) return;
-    const answer = await fetch(address);
-    if (answer.ok && this.address === address) this.peaks = await answer.json();
+    const peaks = await fetch(address).then((answer) => (answer.ok ? answer.json() : [])).catch(() => []);
+    if (this.address === address) this.peaks = peaks;
     this.draw();
   }
 

@@ -71,8 +71,10 @@ function timeField(edge, line, index) {
     if (from !== start || to !== end) commit({ op: 'line_times', index: index(), start: from, end: to, run });
     field.show();
   };
+  // What is being typed stays, however many views come meanwhile: only what was shown here is replaced.
   field.show = () => {
-    if (document.activeElement !== field || field.value === field.shown) field.value = clock(line()[edge], 2);
+    if (document.activeElement === field && field.value !== field.shown) return;
+    field.value = clock(line()[edge], 2);
     field.shown = field.value;
   };
   field.addEventListener('change', () => {
