@@ -246,7 +246,7 @@ def test_the_transcript_is_searched_corrected_and_read_again(tab: Page, project:
     words.click()
     words.fill("I am happy and joyful, I love this wonderful day!")
     tab.keyboard.press("Enter")
-    expect(tab.locator(".feeling").nth(2)).to_have_text("joy", timeout=30_000)
+    expect(tab.locator(".feeling").nth(2)).to_have_text("joy")
     assert truth(project).utterances[2].text == "I am happy and joyful, I love this wonderful day!"
 
 
@@ -287,7 +287,7 @@ def test_a_subtitle_file_takes_the_transcripts_place(tab: Page, project: str, tr
     with tab.expect_file_chooser() as chooser:
         tab.get_by_role("button", name="Use a subtitle file").click()
     chooser.value.set_files(better)
-    expect(tab.locator(".line .text")).to_have_text(["Wow, I can not believe it, what a surprise!"], timeout=30_000)
+    expect(tab.locator(".line .text")).to_have_text(["Wow, I can not believe it, what a surprise!"])
     assert [u.text for u in truth(project).utterances] == ["Wow, I can not believe it, what a surprise!"]
 
 
@@ -311,12 +311,12 @@ def test_lines_of_another_language_take_a_translation(tab: Page, project: str, t
     with tab.expect_file_chooser() as chooser:
         tab.get_by_role("button", name="Use a subtitle file").click()
     chooser.value.set_files(korean)
-    expect(tab.locator(".line .text")).to_have_text(["오늘 정말 행복해요"], timeout=30_000)
+    expect(tab.locator(".line .text")).to_have_text(["오늘 정말 행복해요"])
     english = tab.get_by_role("textbox", name="In English")
     english.click()
     english.fill("I am so happy today, I love it!")
     tab.keyboard.press("Enter")
-    expect(tab.locator(".feeling")).to_have_text("joy", timeout=30_000)
+    expect(tab.locator(".feeling")).to_have_text("joy")
     assert truth(project).utterances[0].text == "오늘 정말 행복해요"
 
 

@@ -51,7 +51,7 @@ def test_before_the_analysis_the_timeline_takes_no_keys_and_a_stopped_one_goes_o
     release = others("studio")  # the analysis waits
     tab = open_tab(context)
     tab.locator("#bgm-drop input[type=file]").set_input_files([clip, clip.with_suffix(".srt")])
-    expect(tab.locator(".bar .doing")).to_contain_text("before you", timeout=30_000)
+    expect(tab.locator(".bar .doing")).to_contain_text("before you")
     tab.keyboard.press("s")
     expect(tab.locator(".timeline .message")).to_be_empty()
     expect(tab.locator(".timeline")).to_have_attribute("inert", "")
@@ -92,7 +92,7 @@ def test_a_file_of_another_kind_is_refused_in_the_readers_language(
         drop.set_input_files(picture)
         expect(tab.locator(".problem")).to_have_text(re.compile("holiday.png.*자막.*아닙니다"))
         drop.set_input_files(broken)  # what only the server can tell
-        expect(tab.locator(".problem")).to_have_text(re.compile("broken.mp4.*손상"), timeout=30_000)
+        expect(tab.locator(".problem")).to_have_text(re.compile("broken.mp4.*손상"))
         expect(tab.get_by_text("Invalid file type")).to_have_count(0)
     finally:
         context.close()

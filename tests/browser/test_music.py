@@ -48,7 +48,7 @@ def test_another_take_is_made_chosen_and_downloaded(tab: Page, project: str, tru
     first = truth(project).segments[0].chosen
     tab.get_by_role("tab", name="Segment").click()
     tab.get_by_role("button", name="Another take").click()
-    expect(tab.locator(".take")).to_have_count(2, timeout=30_000)
+    expect(tab.locator(".take")).to_have_count(2)
     expect(tab.locator(".progress")).to_be_hidden(timeout=30_000)
     unused = tab.locator(".take:not(.chosen)")
     unused.get_by_role("radio").click()
@@ -67,7 +67,7 @@ def test_an_own_sound_file_takes_a_segments_place(tab: Page, project: str, truth
     with tab.expect_file_chooser() as chooser:
         tab.get_by_role("button", name="Use my own sound").click()
     chooser.value.set_files(cate_mp3)
-    expect(tab.locator(".take.chosen .what")).to_have_text("Your own sound", timeout=20_000)
+    expect(tab.locator(".take.chosen .what")).to_have_text("Your own sound")
     chosen = truth(project).segments[1].chosen_take
     assert chosen is not None and chosen.engine == "file"
     expect(tab.locator(".seg").nth(1)).to_have_class("seg")
@@ -88,7 +88,7 @@ def test_a_sound_that_cannot_be_read_is_refused_beside_its_button(tab: Page, tmp
 
 def test_the_preview_sounds_with_the_picture(tab: Page) -> None:
     tab.get_by_role("button", name="With music").click()
-    tab.wait_for_function("() => document.querySelector('.player video').muted", timeout=30_000)
+    tab.wait_for_function("() => document.querySelector('.player video').muted")
     tab.evaluate("() => { const v = document.querySelector('.player video'); v.currentTime = 5; v.play() }")
     tab.wait_for_function("() => document.querySelector('.player video').currentTime > 6")
     sound = tab.evaluate(
@@ -122,7 +122,7 @@ def test_the_second_in_the_queue_sees_its_place(tab: Page, others: Callable[...,
     tab.get_by_role("button", name="Another take").click()
     expect(tab.locator(".doing")).to_have_text("Waiting for our turn: 1 before you")
     release.set()
-    expect(tab.locator(".take")).to_have_count(2, timeout=30_000)
+    expect(tab.locator(".take")).to_have_count(2)
 
 
 def test_music_alone_is_mixed_first_where_the_mix_is_old(tab: Page, project: str, truth: Truth) -> None:
