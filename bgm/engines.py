@@ -158,7 +158,7 @@ CATALOGUE: tuple[EngineSpec, ...] = (
     EngineSpec(
         Stage.TRANSCRIBE,
         "faster-whisper",
-        "bgm.speech.faster_whisper:FasterWhisper",
+        "bgm.speech.whisper:FasterWhisper",
         "on a processor",
         pretrained=True,
     ),

@@ -12,8 +12,7 @@ from bgm.engines import EngineOptions
 from bgm.errors import EngineUnavailable
 from bgm.project import Project
 from bgm.settings import Settings
-from bgm.speech.faster_whisper import FasterWhisper
-from bgm.speech.whisper import Whisper
+from bgm.speech.whisper import FasterWhisper, Whisper
 
 SETTINGS = Settings(offline=True, separator="original", device="cpu")
 GERMAN = """1

@@ -12,10 +12,10 @@ import pytest
 
 from bgm.engines import EngineOptions, Stage, choose
 from bgm.errors import BadInput, Cancelled
-from bgm.speech import faster_whisper
+from bgm.speech import whisper
 from bgm.speech.activity import speech_spans
-from bgm.speech.faster_whisper import FasterWhisper
 from bgm.speech.utterances import Recording, Transcript
+from bgm.speech.whisper import FasterWhisper
 from tests.conftest import JFK_WORDS
 from tests.speech.sounds import Wave, silence, write
 
@@ -99,4 +99,4 @@ def test_decoders_that_were_cut_short_do_not_translate(
     tmp_path: Path, layers: tuple[int, ...], mel_bands: int, cut: bool
 ) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"alignment_heads": [[layer, 0] for layer in layers]}))
-    assert faster_whisper._is_cut(tmp_path, mel_bands) is cut
+    assert whisper._is_cut(tmp_path, mel_bands) is cut
