@@ -41,7 +41,7 @@ from bgm.engines import EngineOptions, Stage
 from bgm.media.audio import SAMPLE_RATE
 from bgm.progress import silent
 from bgm.speech.activity import speech_spans
-from bgm.speech.utterances import Recording
+from bgm.speech.words import Recording
 
 JFK_TEXT = "And so my fellow Americans ask not what your country can do for you ask what you can do for your country"
 VOICES = ("rms", "slt", "awb")

@@ -25,7 +25,7 @@ from bgm.project import LANGUAGE_UNKNOWN, EngineUse, Noted, Project
 from bgm.timeline import MIN_LENGTH, Segment, Timeline, Utterance, overlay
 
 if TYPE_CHECKING:
-    from bgm.speech.utterances import Recording, Transcript
+    from bgm.speech.words import Recording, Transcript
 
 log = logging.getLogger("bgm")
 
@@ -167,7 +167,7 @@ def _transcribe(project: Project, info: MediaInfo, stages: Stages) -> Project:
 
     def work() -> Project:
         from bgm.speech import words
-        from bgm.speech.utterances import Recording
+        from bgm.speech.words import Recording
 
         if subtitles is None and not speech:
             return _without_speech(project, stages)

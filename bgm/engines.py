@@ -19,7 +19,7 @@ from bgm.errors import BadInput, EngineUnavailable
 if TYPE_CHECKING:  # the stages' types; an engine's own module imports them at run time
     from bgm.music.cue import Cue, Made
     from bgm.progress import Progress
-    from bgm.speech.utterances import Recording, Transcript
+    from bgm.speech.words import Recording, Transcript
     from bgm.timeline import Emotion, Utterance
     from bgm.voice.separation import Listen, Separation
 

@@ -16,7 +16,7 @@ import soundfile
 
 from bgm.media import audio as sound
 from bgm.progress import Progress, silent
-from bgm.speech.utterances import Spans
+from bgm.speech.words import Spans
 
 RATE = 16_000
 WINDOW = 512

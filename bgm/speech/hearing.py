@@ -24,7 +24,7 @@ from bgm.media import audio as sound
 from bgm.progress import Progress, Tick, attended
 from bgm.speech import language
 from bgm.speech.language import ENGLISH, UNKNOWN
-from bgm.speech.utterances import Span, Spans, Timed, evenly, group, heard, inside, join, lay, reads_as_english
+from bgm.speech.words import Span, Spans, Timed, evenly, group, heard, inside, join, lay, reads_as_english
 from bgm.timeline import Utterance
 
 RATE = 16_000

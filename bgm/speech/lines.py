@@ -13,8 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bgm.speech import words as heard
-from bgm.speech.utterances import Timed, group, join
-from bgm.speech.words import Moment
+from bgm.speech.words import Moment, Timed, group, join
 from bgm.timeline import Utterance
 
 Lines = tuple[Utterance, ...]

@@ -15,7 +15,7 @@ from bgm.engines import EngineOptions, Translator
 from bgm.progress import Progress, Tick, attended, part, silent
 from bgm.speech.hearing import Ear, Model, Spoken, main_language, notes, phrased
 from bgm.speech.language import UNKNOWN
-from bgm.speech.utterances import Recording, Timed, Transcript, lay_out
+from bgm.speech.words import Recording, Timed, Transcript, lay_out
 from bgm.timeline import Utterance
 
 GPU_GB = {"large-v3": 10, "medium": 5, "small": 2, "base": 1, "tiny": 1}

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bgm.errors import BadInput
 from bgm.speech.language import DAMAGED, decode
-from bgm.speech.utterances import Timed
+from bgm.speech.words import Timed
 from bgm.timeline import Utterance
 
 MAX_BYTES = 20_000_000

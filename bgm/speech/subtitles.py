@@ -14,7 +14,7 @@ from bgm.errors import BadInput
 from bgm.progress import Progress, silent
 from bgm.speech import language
 from bgm.speech.subtitle_file import RawCue, Subtitle, clean, read, tidy
-from bgm.speech.utterances import Recording, Spans, Timed, Transcript, group, join, lay_out
+from bgm.speech.words import Recording, Spans, Timed, Transcript, group, join, lay_out
 from bgm.timeline import Utterance
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from bgm.errors import BadInput
 from bgm.progress import Tick
 from bgm.speech.hearing import BEAM, TEMPERATURES, Mono, Passage
 from bgm.speech.recogniser import Recogniser
-from bgm.speech.utterances import Timed
+from bgm.speech.words import Timed
 
 REMEMBERED = 8
 """Windows whose encoding is cached (3 MB each for base), for language detection, transcription, word times and

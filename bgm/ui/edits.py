@@ -18,7 +18,7 @@ from bgm.errors import BadInput
 from bgm.settings import AUTO, SETTINGS, Setting, Settings
 from bgm.speech import lines
 from bgm.speech.lines import Lines
-from bgm.speech.utterances import Timed
+from bgm.speech.words import Timed
 from bgm.timeline import BOUNDED, CARDS, PROMPT_LENGTH, Emotion, Style, Timeline, Utterance
 
 Gesture = Mapping[str, Any]

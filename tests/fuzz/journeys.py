@@ -21,7 +21,7 @@ from bgm.progress import silent
 from bgm.project import Project
 from bgm.speech.subtitle_file import to_srt, to_vtt
 from bgm.speech.subtitles import Subtitles
-from bgm.speech.utterances import Recording
+from bgm.speech.words import Recording
 from bgm.ui import archive, edits
 from bgm.ui.view import project_view
 

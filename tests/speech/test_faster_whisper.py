@@ -14,8 +14,8 @@ from bgm.engines import EngineOptions, Stage, choose
 from bgm.errors import BadInput, Cancelled
 from bgm.speech import whisper
 from bgm.speech.activity import speech_spans
-from bgm.speech.utterances import Recording, Transcript
 from bgm.speech.whisper import FasterWhisper
+from bgm.speech.words import Recording, Transcript
 from tests.conftest import JFK_WORDS
 from tests.speech.sounds import Wave, silence, write
 

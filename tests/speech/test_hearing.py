@@ -13,7 +13,7 @@ from bgm.errors import BadInput
 from bgm.progress import Tick
 from bgm.speech.hearing import MARGIN_S, RATE, Model, Mono, Passage
 from bgm.speech.recogniser import Recogniser
-from bgm.speech.utterances import Recording, Timed, Transcript
+from bgm.speech.words import Recording, Timed, Transcript
 from bgm.timeline import Utterance
 from tests.speech.sounds import silence, write
 

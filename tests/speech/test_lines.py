@@ -9,7 +9,7 @@ import pytest
 
 from bgm.errors import BadInput
 from bgm.speech import lines, words
-from bgm.speech.utterances import Timed
+from bgm.speech.words import Timed
 from bgm.timeline import EMOTIONS, Utterance
 
 EVEN = dict.fromkeys(EMOTIONS, 1 / 7)

@@ -10,7 +10,7 @@ from bgm.engines import EngineOptions
 from bgm.errors import BadInput
 from bgm.speech import subtitle_file
 from bgm.speech.subtitles import Subtitles, find, has_text_track
-from bgm.speech.utterances import Recording, Transcript
+from bgm.speech.words import Recording, Transcript
 
 TALK = """1
 00:00:01,000 --> 00:00:03,000

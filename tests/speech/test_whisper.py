@@ -15,8 +15,8 @@ from bgm.errors import BadInput, Cancelled
 from bgm.speech import recogniser
 from bgm.speech import whisper as engine
 from bgm.speech.hearing import MARGIN_S
-from bgm.speech.utterances import Recording, Transcript
 from bgm.speech.whisper import Whisper
+from bgm.speech.words import Recording, Transcript
 from tests.speech import tiny_whisper
 from tests.speech.sounds import Wave, write
 

@@ -13,8 +13,8 @@ import whisper
 from bgm.engines import EngineOptions
 from bgm.speech import whisper as engine
 from bgm.speech.activity import speech_spans
-from bgm.speech.utterances import Recording, Transcript
 from bgm.speech.whisper import Whisper
+from bgm.speech.words import Recording, Transcript
 from tests.conftest import JFK_WORDS
 from tests.speech import openai_base
 

@@ -18,7 +18,7 @@ from bgm.media import audio
 from bgm.media.audio import frames_of
 from bgm.progress import Progress
 from bgm.settings import Settings
-from bgm.speech.utterances import Recording, Transcript
+from bgm.speech.words import Recording, Transcript
 from bgm.timeline import Emotion, Utterance
 from bgm.ui.page import build
 from bgm.ui.sample import Sample

@@ -17,7 +17,7 @@ from bgm import studio
 from bgm.environment import Environment
 from bgm.progress import Step
 from bgm.settings import Settings
-from bgm.speech.utterances import Recording, Transcript
+from bgm.speech.words import Recording, Transcript
 from bgm.timeline import Utterance
 from bgm.ui.handlers import Handlers
 from bgm.ui.jobs import Job, Jobs

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bgm.speech.hearing import LONGEST_S, together
-from bgm.speech.utterances import MAX_SECONDS, Timed, group, heard, join, lay, lay_out, reads_as_english
+from bgm.speech.words import PHRASE_SECONDS, Timed, group, heard, join, lay, lay_out, reads_as_english
 from bgm.timeline import Utterance
 
 
@@ -22,7 +22,7 @@ def test_what_is_too_long_is_cut_at_its_widest_pause() -> None:
     long = [Timed(w.start + 0.3 * (i >= 18), w.end + 0.3 * (i >= 18), w.text) for i, w in enumerate(long)]
     phrases = list(group(long, pause=0.5))
     assert [len(phrase) for phrase in phrases] == [18, 22]
-    assert all(phrase[-1].end - phrase[0].start <= MAX_SECONDS for phrase in phrases)
+    assert all(phrase[-1].end - phrase[0].start <= PHRASE_SECONDS for phrase in phrases)
 
 
 def test_every_word_is_kept_once_and_in_order() -> None:
