@@ -1,8 +1,10 @@
-"""Voice activity detection with Silero (silero-vad 6, MIT) for files of any length."""
+"""Where somebody speaks: voice activity detection with Silero (silero-vad 6, MIT) for files of any length, and the
+stretches that a recogniser is given of it."""
 
 from __future__ import annotations
 
 import importlib
+import itertools
 import math
 import threading
 from collections.abc import Iterator
@@ -19,6 +21,7 @@ from bgm.progress import Progress, silent
 from bgm.speech.words import Spans
 
 RATE = 16_000
+"""Of the detector and of every recogniser, in Hz."""
 WINDOW = 512
 """Samples per detector call at 16 kHz."""
 GAP_S = 0.4
@@ -40,6 +43,7 @@ SILENT_DB = -80.0
 """Below this there is only converter noise."""
 
 Mono = npt.NDArray[np.float32]
+"""(samples,) at RATE, -1..1."""
 
 
 def speech_spans(audio: Path, progress: Progress = silent) -> Spans:
@@ -153,3 +157,45 @@ def _spans(events: Iterator[dict[str, int]], duration: float) -> Iterator[tuple[
 def _long_enough(start: float, end: float) -> Iterator[tuple[float, float]]:
     if end - start >= SHORTEST_S + 2 * PAD_S:
         yield start, end
+
+
+LONGEST_S = 30.0
+"""Of a stretch: Whisper's window."""
+
+
+def together(speech: Spans, widest_gap: float = math.inf) -> Spans:
+    """Pack neighbouring regions, with the silence between them, into stretches of at most LONGEST_S.
+
+    Regions further apart than ``widest_gap`` seconds stay separate; a region that is itself too long is cut evenly.
+    """
+    out: list[tuple[float, float]] = []
+    for start, end in speech:
+        if out and end - out[-1][0] <= LONGEST_S and start - out[-1][1] <= widest_gap:
+            out[-1] = (out[-1][0], end)
+        else:
+            out.append((start, end))
+    return tuple(part for start, end in out for part in _cut(start, end))
+
+
+def widened(speech: Spans, margin: float) -> Spans:
+    """Extend each region by up to ``margin`` seconds: at most half of each pause, and not before 0."""
+    starts = [start for start, _ in speech]
+    ends = [end for _, end in speech]
+    pauses = (max(0.0, start - end) / 2 for end, start in zip(ends, starts[1:], strict=False))
+    first = min(margin, starts[0]) if starts else 0.0
+    margins = [first, *(min(margin, half) for half in pauses), margin]
+    return tuple((start - margins[i], end + margins[i + 1]) for i, (start, end) in enumerate(speech))
+
+
+def _cut(start: float, end: float) -> Iterator[tuple[float, float]]:
+    parts = max(1, math.ceil((end - start) / LONGEST_S))
+    edges = np.linspace(start, end, parts + 1)
+    yield from ((float(a), float(b)) for a, b in itertools.pairwise(edges))
+
+
+def wave(audio: Path, start: float, end: float) -> Mono:
+    """The audio from ``start`` to ``end`` seconds of a stem (48 kHz), mixed to mono, at 16 kHz."""
+    import soxr
+
+    mono = sound.to_mono(sound.read(audio, sound.frames_of(start), sound.frames_of(end)))
+    return np.asarray(soxr.resample(mono, sound.SAMPLE_RATE, RATE), np.float32)

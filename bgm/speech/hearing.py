@@ -1,78 +1,47 @@
-"""From a recording to phrases with English translations: what all Whisper backends share.
+"""From a recording to phrases with English translations: what the engines on Whisper share.
 
-1. Pack the speech regions into stretches of at most 30 s, Whisper's window.
-2. Detect each stretch's language, with a prior from the stretches around it: a video may switch languages.
-3. Drop hallucinated words, group the others into phrases.
-4. Translate a foreign stretch as a whole, and align the translation with its phrases by time.
+1. Choose the size of the model that suits the machine, where none is named.
+2. Pack the speech regions into stretches of at most 30 s, the window of Whisper.
+3. Detect the language of each stretch, with a prior from the stretches around it: a video may switch languages.
+4. Drop hallucinated words, group the others into phrases.
+5. Translate a foreign stretch as a whole, and align the translation with its phrases by time.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import ClassVar, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
-from bgm.engines import EngineOptions
-from bgm.media import audio as sound
-from bgm.progress import Progress, Tick, attended
+from bgm import weights
+from bgm.device import free_gpu_bytes, why_no_device
+from bgm.engines import EngineOptions, Translator
+from bgm.progress import Progress, Tick, attended, part, silent
 from bgm.speech import language
-from bgm.speech.language import ENGLISH, UNKNOWN
-from bgm.speech.words import Span, Spans, Timed, evenly, group, heard, inside, join, lay, reads_as_english
+from bgm.speech.activity import Mono, together, wave, widened
+from bgm.speech.language import ENGLISH, UNKNOWN, Spoken, main_language, notes
+from bgm.speech.words import (
+    Recording,
+    Span,
+    Spans,
+    Timed,
+    Transcript,
+    evenly,
+    group,
+    heard,
+    inside,
+    join,
+    lay,
+    lay_out,
+    reads_as_english,
+)
 from bgm.timeline import Utterance
-
-RATE = 16_000
-"""Input sample rate of every recogniser, in Hz."""
-LONGEST_S = 30.0
-"""Of a stretch: Whisper's window."""
-
-Mono = npt.NDArray[np.float32]
-"""(samples,) at RATE, -1..1."""
-
-
-def together(speech: Spans, widest_gap: float = math.inf) -> Spans:
-    """Pack neighbouring regions, with the silence between them, into stretches of at most LONGEST_S.
-
-    Regions further apart than ``widest_gap`` seconds stay separate; a region that is itself too long is cut evenly.
-    """
-    out: list[tuple[float, float]] = []
-    for start, end in speech:
-        if out and end - out[-1][0] <= LONGEST_S and start - out[-1][1] <= widest_gap:
-            out[-1] = (out[-1][0], end)
-        else:
-            out.append((start, end))
-    return tuple(part for start, end in out for part in _cut(start, end))
-
-
-def widened(speech: Spans, margin: float) -> Spans:
-    """Extend each region by up to ``margin`` seconds: at most half of each pause, and not before 0."""
-    starts = [start for start, _ in speech]
-    ends = [end for _, end in speech]
-    pauses = (max(0.0, start - end) / 2 for end, start in zip(ends, starts[1:], strict=False))
-    first = min(margin, starts[0]) if starts else 0.0
-    margins = [first, *(min(margin, half) for half in pauses), margin]
-    return tuple((start - margins[i], end + margins[i + 1]) for i, (start, end) in enumerate(speech))
-
-
-def wave(audio: Path, start: float, end: float) -> Mono:
-    """The audio from ``start`` to ``end`` seconds of a stem (48 kHz), mixed to mono, at 16 kHz."""
-    import soxr
-
-    mono = sound.to_mono(sound.read(audio, sound.frames_of(start), sound.frames_of(end)))
-    return np.asarray(soxr.resample(mono, sound.SAMPLE_RATE, RATE), np.float32)
-
-
-def _cut(start: float, end: float) -> Iterator[tuple[float, float]]:
-    parts = max(1, math.ceil((end - start) / LONGEST_S))
-    edges = np.linspace(start, end, parts + 1)
-    yield from ((float(a), float(b)) for a, b in itertools.pairwise(edges))
-
 
 WIDEST_GAP_S = 1.5
 """Speech separated by more than this is decoded separately: Whisper hallucinates words over silence and music."""
@@ -90,8 +59,6 @@ BEAM = 5
 
 SAMPLES = 5
 """Stretches spread over the recording whose language is detected before the first is decoded."""
-SURE = 0.5
-"""A less probable language is reported as a guess."""
 CLEAR = 0.9
 """Below this a stretch may contain two languages."""
 FOREIGN = 0.02
@@ -139,20 +106,6 @@ class Model(Protocol):
 
     def translate(self, wave: Mono, language: str, check: Tick) -> list[Passage]:
         """Translate into English; never empty, however unsure."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spoken:
-    """A stretch of speech and its language, with the probability of the language."""
-
-    start: float
-    end: float
-    language: str
-    probability: float = 1.0
-
-    @property
-    def is_guess(self) -> bool:
-        return self.probability < SURE
 
 
 class Ear:
@@ -279,29 +232,6 @@ def phrased(words: Sequence[Timed], spoken: Spoken) -> list[Utterance]:
     return [Utterance(p[0].start, p[-1].end, join(p), unsure=spoken.is_guess) for p in group(words, PAUSE_S)]
 
 
-def main_language(found: Iterable[Spoken]) -> str:
-    """The language spoken longest; ``und`` if there is none."""
-    seconds: dict[str, float] = {}
-    for spoken in found:
-        seconds[spoken.language] = seconds.get(spoken.language, 0.0) + spoken.end - spoken.start
-    return max(seconds, key=lambda code: seconds[code], default=UNKNOWN)
-
-
-def notes(found: Sequence[Spoken], invented: int) -> Iterator[str]:
-    """Sentences for the user: languages that change, guesses, and words that were dropped."""
-    turns = [list(same) for _, same in itertools.groupby(found, key=lambda spoken: spoken.language)]
-    if len(turns) > 1:
-        heard_in = ", ".join(f"{turn[0].language} from {_clock(turn[0].start)}" for turn in turns)
-        yield f"More than one language is spoken: {heard_in}."
-    for guess in (spoken for spoken in found if spoken.is_guess):
-        yield (
-            f"The speech at {_clock(guess.start)} is taken for {guess.language}, which is a guess "
-            f"({guess.probability:.0%} sure): if it is wrong, choose the spoken language and analyze again."
-        )
-    if invented:
-        yield f"{invented} unlikely words where nobody spoke were dropped."
-
-
 def _at(word: Timed, spoken: Spoken) -> Timed:
     """A stretch's word in recording time, clamped to its stretch."""
     start, end = min(spoken.start + word.start, spoken.end), min(spoken.start + word.end, spoken.end)
@@ -327,6 +257,137 @@ def _with_next(guesses: Iterator[Spoken]) -> Iterator[tuple[Spoken, Spoken | Non
         before = after
 
 
-def _clock(seconds: float) -> str:
-    whole = round(seconds)
-    return f"{whole // 60}:{whole % 60:02}"
+GPU_GB = {"large-v3": 10, "medium": 5, "small": 2, "base": 1, "tiny": 1}
+"""GPU memory of the multilingual sizes, best first (openai-whisper's README)."""
+MANY_PROCESSORS = 8
+"""From this many CPUs on, ``small`` runs in real time; with fewer ``base`` does."""
+
+
+def best(engine: str, device: str, offline: bool) -> str:
+    """The size that ``engine`` uses if none is named.
+
+    On a GPU the best available one that fits. On a CPU the best real-time size on this machine, else any available one:
+    a packaged base at once is better than half a gigabyte to download, and a larger size is slow enough that the user
+    should ask for it.
+    """
+    sizes = list(GPU_GB)
+    fitting = sizes[sizes.index(_largest(device)) :]
+    here = next((size for size in fitting if _is_here(engine, size)), None)
+    if device != "cuda" and here:
+        return here
+    reachable = (size for size in fitting if weights.why_no_model(engine, size, offline=offline) is None)
+    any_here = (size for size in reversed(sizes) if _is_here(engine, size))
+    return next(reachable, None) or next(any_here, "base")
+
+
+def why_none(engine: str, offline: bool) -> str | None:
+    """Why no size is available, in a few words, or None."""
+    if any(_is_here(engine, size) for size in GPU_GB):
+        return None
+    return weights.why_no_model(engine, "base", offline=offline)
+
+
+def translators(engine: str, offline: bool) -> Iterator[str]:
+    """Available sizes that translate: those on this machine, best first, then small."""
+    here = [size for size in GPU_GB if _is_here(engine, size)]
+    yield from here or [size for size in ("small",) if weights.why_no_model(engine, size, offline=offline) is None]
+
+
+def _is_here(engine: str, size: str) -> bool:
+    return weights.find(weights.card_for(engine, size)) is not None
+
+
+def _largest(device: str) -> str:
+    if device == "cuda":
+        free_gb = free_gpu_bytes() / 1e9
+        return next((size for size, needed in GPU_GB.items() if needed <= free_gb), "tiny")
+    return "small" if (os.cpu_count() or 1) >= MANY_PROCESSORS else "base"
+
+
+class Recogniser(Translator, ABC):
+    """An engine of the transcribe stage: finds, loads and runs a Whisper.
+
+    ``options.prompt`` is text with names to expect, ``options.language`` the language of all the speech.
+    """
+
+    heeds: ClassVar[tuple[str, ...]] = ("language", "prompt")
+
+    def __init__(self, options: EngineOptions) -> None:
+        self._options = options
+
+    @classmethod
+    def missing(cls, options: EngineOptions) -> str | None:
+        no_device = why_no_device(options.device)
+        if no_device or options.model:
+            return no_device or weights.why_no_model(cls.name, options.model, offline=options.offline)
+        return why_none(cls.name, options.offline)
+
+    @abstractmethod
+    def _device(self) -> str:
+        """``cuda`` or ``cpu``."""
+
+    @abstractmethod
+    def _load(self, path: Path, title: str, place: str) -> Model:
+        """The model of these weights, loaded once per process. Raises BadInput if they are invalid."""
+
+    def size(self) -> str:
+        """The model that it will use: the named one, else the size that suits this machine."""
+        return self._options.model or best(self.name, self._device(), self._options.offline)
+
+    def transcribe(self, recording: Recording, progress: Progress = silent) -> Transcript:
+        """Phrases in their language, with English translations.
+
+        Raises BadInput for unusable weights, device or language, BgmError when out of memory.
+        """
+        if recording.audio is None or not recording.speech:
+            return Transcript(UNKNOWN, (), ("No speech was heard.",))
+        ear = self._ear(recording.audio, part(progress, 0.0, 0.1))
+        phrases: list[Utterance] = []
+        words: list[Timed] = []
+        found: list[Spoken] = []
+        invented = 0
+        for spoken, tick in ear.listen(recording.speech, part(progress, 0.1, 1.0)):
+            believed, dropped = ear.words(spoken, recording.speech, tick)
+            said = phrased(believed, spoken)
+            phrases += ear.in_english(said, spoken, tick)
+            words += believed
+            invented += dropped
+            found += [spoken] if said else []
+            recording.told(lay_out(phrases, recording.duration))
+        utterances = lay_out(phrases, recording.duration)
+        progress(1.0, f"{len(utterances)} phrases")
+        return Transcript(main_language(found), utterances, tuple(notes(found, invented)), tuple(words))
+
+    def translate(
+        self, recording: Recording, utterances: Sequence[Utterance], progress: Progress = silent
+    ) -> tuple[Utterance, ...]:
+        """Foreign subtitles with the English translation of the speech at their times.
+
+        The spoken language may differ from the subtitles': it is detected from the audio. A line without detected
+        speech gets no translation. Raises like :meth:`transcribe`.
+        """
+        foreign = [u for u in utterances if not u.english]
+        audible = [u for u in foreign if any(start < u.end and u.start < end for start, end in recording.speech)]
+        if recording.audio is None or not audible:
+            return tuple(utterances)
+        ear = self._ear(recording.audio, part(progress, 0.0, 0.1))
+        english: dict[float, Utterance] = {}
+        for spoken, tick in ear.listen(tuple((u.start, u.end) for u in audible), part(progress, 0.1, 1.0)):
+            inside = [u for u in audible if spoken.start <= (u.start + u.end) / 2 < spoken.end]
+            english |= {u.start: u for u in ear.retold(inside, spoken, recording.speech, tick)}
+        progress(1.0, f"{len(english)} phrases")
+        return tuple(english.get(u.start, u) for u in utterances)
+
+    def _ear(self, audio: Path, progress: Progress) -> Ear:
+        return Ear(self._model(self.size(), progress), self._translator, audio, self._options)
+
+    def _model(self, size: str, progress: Progress) -> Model:
+        card = weights.card_for(self.name, size)
+        path = weights.provide(card, offline=self._options.offline, progress=progress)
+        tick = partial(progress, 1.0, f"loading {card.title}")
+        return attended(lambda _: self._load(path, card.title, self._device()), tick)
+
+    def _translator(self, tick: Tick) -> Model | None:
+        """A model of another size, if this one can't translate (turbo)."""
+        names = translators(self.name, self._options.offline)
+        return next((self._model(name, lambda fraction, note="": tick()) for name in names), None)

@@ -1,4 +1,4 @@
-"""The language of a text, language codes, and the encoding of a subtitle file, whatever old programs did to it."""
+"""Languages: codes, the language of a text and of a stretch of speech, and the encoding of a subtitle file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import codecs
 import itertools
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -62,6 +63,52 @@ def _identifier() -> Any:
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     identifier.set_languages(COMMON)
     return identifier
+
+
+SURE_WHEN_HEARD = 0.5
+"""A less probable language is reported as a guess."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A stretch of speech and its language, with the probability of the language."""
+
+    start: float
+    end: float
+    language: str
+    probability: float = 1.0
+
+    @property
+    def is_guess(self) -> bool:
+        return self.probability < SURE_WHEN_HEARD
+
+
+def main_language(found: Iterable[Spoken]) -> str:
+    """The language spoken longest; ``und`` if there is none."""
+    seconds: dict[str, float] = {}
+    for spoken in found:
+        seconds[spoken.language] = seconds.get(spoken.language, 0.0) + spoken.end - spoken.start
+    return max(seconds, key=lambda code: seconds[code], default=UNKNOWN)
+
+
+def notes(found: Sequence[Spoken], invented: int) -> Iterator[str]:
+    """Sentences for the user: languages that change, guesses, and words that were dropped."""
+    turns = [list(same) for _, same in itertools.groupby(found, key=lambda spoken: spoken.language)]
+    if len(turns) > 1:
+        heard_in = ", ".join(f"{turn[0].language} from {_clock(turn[0].start)}" for turn in turns)
+        yield f"More than one language is spoken: {heard_in}."
+    for guess in (spoken for spoken in found if spoken.is_guess):
+        yield (
+            f"The speech at {_clock(guess.start)} is taken for {guess.language}, which is a guess "
+            f"({guess.probability:.0%} sure): if it is wrong, choose the spoken language and analyze again."
+        )
+    if invented:
+        yield f"{invented} unlikely words where nobody spoke were dropped."
+
+
+def _clock(seconds: float) -> str:
+    whole = round(seconds)
+    return f"{whole // 60}:{whole % 60:02}"
 
 
 DAMAGED = "\N{REPLACEMENT CHARACTER}"

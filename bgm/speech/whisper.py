@@ -23,8 +23,8 @@ from bgm import device
 from bgm.engines import EngineOptions
 from bgm.errors import BadInput
 from bgm.progress import Tick
-from bgm.speech.hearing import BEAM, TEMPERATURES, Mono, Passage
-from bgm.speech.recogniser import Recogniser
+from bgm.speech.activity import Mono
+from bgm.speech.hearing import BEAM, TEMPERATURES, Passage, Recogniser
 from bgm.speech.words import Timed
 
 REMEMBERED = 8

@@ -11,8 +11,8 @@ import pytest
 from bgm.engines import EngineOptions
 from bgm.errors import BadInput
 from bgm.progress import Tick
-from bgm.speech.hearing import MARGIN_S, RATE, Model, Mono, Passage
-from bgm.speech.recogniser import Recogniser
+from bgm.speech.activity import RATE, Mono
+from bgm.speech.hearing import MARGIN_S, Model, Passage, Recogniser
 from bgm.speech.words import Recording, Timed, Transcript
 from bgm.timeline import Utterance
 from tests.speech.sounds import silence, write

@@ -12,7 +12,7 @@ import whisper
 from bgm import progress, weights
 from bgm.engines import EngineOptions
 from bgm.errors import BadInput, Cancelled
-from bgm.speech import recogniser
+from bgm.speech import hearing
 from bgm.speech import whisper as engine
 from bgm.speech.hearing import MARGIN_S
 from bgm.speech.whisper import Whisper
@@ -131,7 +131,7 @@ def test_turbo_alone_gives_no_english(
 def test_turbo_leaves_translating_to_a_size_that_can(
     turbo: Path, korean: Path, short: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recogniser, "translators", lambda name, offline: iter([str(korean)]))
+    monkeypatch.setattr(hearing, "translators", lambda name, offline: iter([str(korean)]))
     transcript = transcribe(turbo, short)
     assert [(u.text, u.english) for u in transcript.utterances] == [("네.", "드디어 집에 왔어요.")]
 
@@ -219,7 +219,7 @@ def test_a_device_that_is_not_there_is_one_clear_line(english: Path, recording: 
 def cached(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
     """The sizes that lie on this machine; nothing else can be had."""
     here: set[str] = set()
-    monkeypatch.setattr(recogniser, "_is_here", lambda name, size: size in here)
+    monkeypatch.setattr(hearing, "_is_here", lambda name, size: size in here)
     monkeypatch.setattr(weights, "why_no_model", lambda name, size, offline: None if size in here else "not reachable")
     yield here
 
@@ -237,17 +237,17 @@ def test_the_size_follows_the_machine_and_what_is_on_it(
     cached: set[str], monkeypatch: pytest.MonkeyPatch, have: set[str], processors: int, taken: str
 ) -> None:
     cached |= have
-    monkeypatch.setattr(recogniser.os, "cpu_count", lambda: processors)
-    assert recogniser.best("whisper", "cpu", offline=False) == taken
+    monkeypatch.setattr(hearing.os, "cpu_count", lambda: processors)
+    assert hearing.best("whisper", "cpu", offline=False) == taken
 
 
 @pytest.mark.parametrize(("free_gb", "taken"), [(80, "large-v3"), (6, "medium"), (3, "small"), (0.2, "tiny")])
 def test_the_size_follows_the_free_gpu_memory(
     cached: set[str], monkeypatch: pytest.MonkeyPatch, free_gb: float, taken: str
 ) -> None:
-    cached |= set(recogniser.GPU_GB)
-    monkeypatch.setattr(recogniser, "free_gpu_bytes", lambda: int(free_gb * 1e9))
-    assert recogniser.best("whisper", "cuda", offline=False) == taken
+    cached |= set(hearing.GPU_GB)
+    monkeypatch.setattr(hearing, "free_gpu_bytes", lambda: int(free_gb * 1e9))
+    assert hearing.best("whisper", "cuda", offline=False) == taken
 
 
 def test_missing_says_why(cached: set[str], english: Path) -> None:

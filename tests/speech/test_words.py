@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bgm.speech.hearing import LONGEST_S, together
+from bgm.speech.activity import LONGEST_S, together
 from bgm.speech.words import PHRASE_SECONDS, Timed, group, heard, join, lay, lay_out, reads_as_english
 from bgm.timeline import Utterance
 
