@@ -31,6 +31,9 @@ _ALIKE = 0.8
 """Above this correlation of left and right, cancellation is negligible."""
 _CANCELLED = 0.1
 """Power counts as lost if no more than this share of the stronger channel's is left (-10 dB)."""
+_FAINT = 1e-4
+"""A window this far below the loudest of its block (-40 dB) says nothing: what a separator leaves of a pause differs
+between the channels as it likes."""
 _MUCH_CANCELLED = 0.25
 """Share of the sound that must cancel for a window to count as cancelling. Two-channel music reaches it in about one
 window of a hundred, an out-of-phase voice at the level of centred music in most."""
@@ -156,43 +159,46 @@ def peaks(path: Path, buckets: int) -> list[float]:
 def _mix(block: Audio) -> Mono:
     """The row of ``_MIXES`` for a block of two channels.
 
-    1. In windows of half a second in which the channels differ,
+    1. In windows of half a second in which the channels differ, the faintest left out,
     2. each moment and frequency is weighted by its amplitude in the stronger channel,
     3. and is lost in a mix that leaves less than ``_CANCELLED`` of it.
     4. The mean is rejected if it loses much in any window and another mix loses less than half of that. The mix that
-       loses least in the whole block replaces it; of equals, the difference (which halves the noise) before one
-       channel.
+       loses least in the whole block replaces it (where the channels are alike the difference loses all); of equals,
+       the difference (which halves the noise) before one channel.
     """
-    spectra = _differing(block)
-    if not len(spectra):
+    windows, differing = _windows(block)
+    if not differing.any():
         return _MIXES[0]
-    power = np.square(np.abs(spectra)).max(axis=-1)
-    weight = np.sqrt(power)
-    sums = np.array([_lost(spectra @ mix, power, weight) for mix in _MIXES])
-    shares = sums / (weight.sum(axis=(1, 2)) + 1e-12)
+    sums, weight = _lost(windows[differing])
+    shares = sums / (weight + 1e-12)
     cancelling = (shares[0] > _MUCH_CANCELLED) & (shares[1:].min(axis=0) < shares[0] / 2)
     if not cancelling.any():
         return _MIXES[0]
+    sums, weight = _lost(windows)
     others = sums[1:].sum(axis=1)
     return _MIXES[1 + int(np.argmax(others <= others.min() + 0.02 * weight.sum()))]
 
 
-def _differing(block: Audio) -> npt.NDArray[np.complexfloating]:
-    """Spectra (windows, transforms, bins, channels) of the windows whose channels differ."""
+def _windows(block: Audio) -> tuple[Audio, npt.NDArray[np.bool_]]:
+    """The block in windows (windows, frames, channels), and in which of them the channels differ and are not faint."""
     size = _LONGEST_TRANSFORM * _TRANSFORMS
     padded = np.zeros((-(-len(block) // size) * size, 2), np.float32)
     padded[: len(block)] = block
     windows = padded.reshape(-1, size, 2)
     left, right, both = (np.einsum("ws,ws->w", windows[..., a], windows[..., b]) for a, b in ((0, 0), (1, 1), (0, 1)))
-    differing = windows[both < _ALIKE * np.sqrt(left * right)]
-    shaped = differing.reshape(-1, _TRANSFORMS, _LONGEST_TRANSFORM, 2)
+    power = left + right
+    return windows, (both < _ALIKE * np.sqrt(left * right)) & (power > _FAINT * power.max(initial=0.0))
+
+
+def _lost(windows: Audio) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]]:
+    """How much of each window each mix loses (mixes, windows), and how much there is of it (windows,)."""
+    shaped = windows.reshape(-1, _TRANSFORMS, _LONGEST_TRANSFORM, 2)
     hann = np.hanning(_LONGEST_TRANSFORM).astype(np.float32)[:, None]
-    return np.fft.rfft(shaped * hann, axis=2)[:, :, _LOWEST_BIN:_HIGHEST_BIN]
-
-
-def _lost(mixed: npt.NDArray[np.complexfloating], power: Any, weight: Any) -> npt.NDArray[np.floating]:
-    """How much of each window's ``weight`` a mix loses."""
-    return np.asarray((weight * (np.square(np.abs(mixed)) < _CANCELLED * power)).sum(axis=(1, 2)))
+    spectra = np.fft.rfft(shaped * hann, axis=2)[:, :, _LOWEST_BIN:_HIGHEST_BIN]
+    power = np.square(np.abs(spectra)).max(axis=-1)
+    weight = np.sqrt(power)
+    kept = (np.square(np.abs(spectra @ mix)) for mix in _MIXES)
+    return np.array([(weight * (k < _CANCELLED * power)).sum(axis=(1, 2)) for k in kept]), weight.sum(axis=(1, 2))
 
 
 @contextmanager

@@ -54,6 +54,18 @@ def test_a_voice_in_opposite_phase_and_one_in_phase_are_both_kept() -> None:
     assert min(level_of(first, mixed), level_of(second, mixed)) > 0.45
 
 
+def test_a_voice_that_turns_its_phase_is_kept_before_and_after() -> None:
+    turned = np.where(np.arange(SECONDS * SAMPLE_RATE) < 2 * SAMPLE_RATE, -1, 1)
+    mixed = to_mono(np.stack([syllables(), turned * syllables()], axis=1))
+    for part in (slice(0, 2 * SAMPLE_RATE), slice(3 * SAMPLE_RATE, None)):
+        assert level_of(syllables()[part], mixed[part]) > 0.45
+
+
+def faint_and_turned() -> Audio:
+    """What a separator leaves of a pause, 80 dB below the voice."""
+    return panned(np.where(syllables() == 0, 1e-4 * chord(), 0).astype(np.float32), 1, -1)
+
+
 @pytest.mark.parametrize(
     "sound",
     [
@@ -61,12 +73,23 @@ def test_a_voice_in_opposite_phase_and_one_in_phase_are_both_kept() -> None:
         panned(syllables(), 1, 0),
         panned(syllables(), 0.3, 1) + hiss(),
         panned(syllables(), 1, 0) + panned(np.roll(syllables(210), SAMPLE_RATE), 0, 1),
+        panned(syllables(), 1, 1) + faint_and_turned(),
         hiss(),
         0 * hiss(),
         panned(syllables(), 1, 1)[:100],
         panned(syllables(), 1, 1)[:0],
     ],
-    ids=["middle", "left only", "to the right", "a speaker on each side", "noise", "silence", "short", "nothing"],
+    ids=[
+        "middle",
+        "left only",
+        "to the right",
+        "a speaker on each side",
+        "faint rest in opposite phase",
+        "noise",
+        "silence",
+        "short",
+        "nothing",
+    ],
 )
 def test_where_nothing_cancels_it_is_the_mean(sound: Audio) -> None:
     np.testing.assert_allclose(to_mono(sound), sound.mean(axis=1), atol=1e-6)
