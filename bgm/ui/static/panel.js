@@ -23,9 +23,11 @@ export function segmentRoom() {
   subscribe(['view', 'selected', 'picked', 'job'], () => {
     const segment = selectedSegment();
     if (!segment) return;
-    const count = chosenSegments().length;
+    const all = chosenSegments();
+    const count = all.length;
     setText(title, count > 1 ? t('n_segments', { n: count }) : emotionName(segment.emotion));
-    setText(when, `${clock(segment.start)} – ${clock(segment.end)} · ${t('seconds', { n: (segment.end - segment.start).toFixed(1) })}`);
+    const length = t('seconds', { n: all.reduce((sum, { start, end }) => sum + end - start, 0).toFixed(1) });
+    setText(when, count > 1 ? length : `${clock(segment.start)} – ${clock(segment.end)} · ${length}`);
     setText(stale, note(segment));
     const frozen = isBusy() || segment.locked;
     make.hidden = !segment.stale || segment.silent;

@@ -10,7 +10,7 @@ import { snapshotsRoom } from './snapshots.js';
 import { panelRoom } from './tabs.js';
 import { scriptSheet } from './transcript/script.js';
 import { timeline } from './timeline/timeline.js';
-import { t } from './texts.js';
+import { keyHints, t } from './texts.js';
 import { wholeRoom } from './whole.js';
 
 export function mount({ element, props, watch, server }) {
@@ -19,7 +19,7 @@ export function mount({ element, props, watch, server }) {
   const later = [panelRoom(), wholeRoom(), timeline()];
   root.replaceChildren(playerRoom(), ...later, invitation(),
     sheet('settings', t('settings'), settingsRoom()),
-    sheet('shortcuts', t('keys'), h('ul', { class: 'all-keys' }, t('keys_hint').split(' · ').map((hint) => h('li', {}, hint)))),
+    sheet('shortcuts', t('keys'), h('ul', { class: 'all-keys' }, keyHints().map(([key, what]) => h('li', {}, h('kbd', {}, key), h('span', {}, what))))),
     sheet('snapshots', t('snapshots'), snapshotsRoom()),
     sheet('export', t('export'), ...exportRoom()), scriptSheet());
   subscribe(['view'], () => {

@@ -32,6 +32,9 @@ export function said(sentence) {
   return sentence;
 }
 
+// [key, what it does] of each.
+export const keyHints = () => t('keys_hint').split(' · ').map((hint) => hint.split(': '));
+
 export const emotionName = (emotion) => t(`emotion_${emotion}`);
 export const styleName = (style) => t(`style_${style}`);
 

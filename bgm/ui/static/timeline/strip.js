@@ -5,7 +5,8 @@ import { makeSegment } from './actions.js';
 import { isSpoken, store } from '../store.js';
 import { emotionName, t } from '../texts.js';
 
-const ROOMS = [24, 108, 150]; // pixels from which on a block shows its name, its times, how sure it is
+const ROOMS = [24, 108]; // pixels from which on a block shows its name, its times
+const [BESIDE, LETTER, WIDE_LETTER] = [122, 6.5, 11]; // pixels: the times and what is around them, a letter of how sure it is
 
 export class Strip {
   constructor(element, scale) {
@@ -34,7 +35,7 @@ export class Strip {
 
   furnish(block, seconds) {
     const width = this.scale.x(seconds);
-    const room = String(ROOMS.filter((least) => width >= least).length);
+    const room = String([...ROOMS, BESIDE + block.sureWidth].filter((least) => width >= least).length);
     if (block.dataset.room !== room) block.dataset.room = room;
   }
 
@@ -71,6 +72,8 @@ export class Strip {
     markSelected(element, selected);
     if (element.segment === segment && element.lines === store.view.utterances && element.length === this.scale.duration) return;
     Object.assign(element, { segment, lines: store.view.utterances, length: this.scale.duration });
+    const sure = certainty(segment, percent(segment.confidence));
+    element.sureWidth = [...sure].reduce((sum, letter) => sum + (letter > '\u1100' ? WIDE_LETTER : LETTER), 0);
     this.place(element, segment.start, segment.end);
     this.furnish(element, segment.end - segment.start);
     element.style.setProperty('--fill', `var(--fill-${segment.emotion})`);
@@ -83,7 +86,7 @@ export class Strip {
     setText(element.querySelector('.name'), emotionName(segment.emotion));
     setText(element.querySelector('.when'), span(segment.start, segment.end));
     setText(element.querySelector('.state'), state(segment));
-    setText(element.querySelector('.sure'), certainty(segment, percent(segment.confidence)));
+    setText(element.querySelector('.sure'), sure);
     element.setAttribute('aria-label', describe(segment));
     element.title = describe(segment);
   }

@@ -2,7 +2,7 @@
 import { clock, h, isTyping } from '../dom.js';
 import { now, onTime, seek } from '../playback.js';
 import { follow, mark, pick, pickTo, segments, selection, store, subscribe, togglePick } from '../store.js';
-import { emotionName, t } from '../texts.js';
+import { emotionName, keyHints, t } from '../texts.js';
 import { showTab } from '../tabs.js';
 import { onKey, split } from './actions.js';
 import { forgetStyles } from './canvas.js';
@@ -78,7 +78,7 @@ function build() {
   const scroller = h('div', { class: 'scroller' }, inner);
   const message = h('p', { class: 'message', role: 'status' });
   const root = h('section', { class: 'timeline', 'aria-label': t('timeline') }, scroller,
-    h('div', { class: 'hints' }, message, h('p', { class: 'keys', title: t('keys_hint') }, t('keys_hint').split(' · ').map((hint) => h('span', {}, hint)))));
+    h('div', { class: 'hints' }, message, h('p', { class: 'keys', title: t('keys_hint') }, keyHints().map(([key, what]) => h('span', {}, h('kbd', {}, key), ' ', what)))));
   return { root, scroller, inner, plot, nothing, canvas, edges, strip, music, clips, head, range, label, readout, message };
 }
 

@@ -13,7 +13,7 @@ export function toolbar(zoom, highlight) {
     remove: button('trash', t('remove'), actions.remove, { key: 'Delete' }),
     earlier: button('left', t('nudge_earlier'), () => actions.nudge(store.selected, -0.1)),
     later: button('right', t('nudge_later'), () => actions.nudge(store.selected, 0.1)),
-    unsure: button('search', t('next_unsure'), actions.nextUnsure, { key: 'U' }),
+    unsure: button('ask', t('next_unsure'), actions.nextUnsure, { key: 'U' }),
     silent: button('mute', t('silent_toggle'), () => actions.flip('silent'), { key: 'N', 'aria-pressed': 'false' }),
     locked: button('lock', t('lock_toggle'), () => actions.flip('locked'), { key: 'Shift+L', 'aria-pressed': 'false' }),
   };
@@ -33,6 +33,7 @@ export function toolbar(zoom, highlight) {
 function emotionButton(emotion, number, highlight) {
   const line = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
   line.setAttribute('viewBox', '0 0 30 4');
+  line.setAttribute('preserveAspectRatio', 'xMinYMid');
   line.setAttribute('class', 'sample');
   line.innerHTML = `<path d="M0 2H30" stroke="var(--fill-${emotion})" stroke-width="3" style="stroke-dasharray: var(--dash-${emotion})"/>`;
   const label = `${emotionName(emotion)} (${number})`;
