@@ -27,7 +27,7 @@ Labels = npt.NDArray[np.intp]
 Targets = npt.NDArray[np.float32]
 
 SPOKEN = Path(__file__).parent / "data" / "spoken"
-TRAINING_WRITERS = ("a", "b", "c", "d", "e", "i", "j", "k", "l", "m", "n")
+TRAINING_WRITERS = ("a", "b", "c", "d", "e", "i", "j", "k", "l", "m", "n", "o", "p")
 DEVELOPMENT_WRITER = "h"
 TEST_WRITER = "g"
 KINDS = ("named", "unnamed", "trap", "plain")
