@@ -13,7 +13,7 @@ from bgm.ui.looks import LANGUAGES
 
 BGM = Path(__file__).resolve().parents[2] / "bgm"
 TRANSLATED = [language for language in LANGUAGES if language != "en"]
-SHELL = {"cli.py", "console.py", "arguments.py", "environment.py", "training", "batch", "painter", "api.py"}
+SHELL = {"cli.py", "console.py", "arguments.py", "environment.py", "training", "batch", "painter"}
 """Files and folders whose sentences only a shell or a program hears."""
 SHELL_ONLY = (
     "is there already; use --overwrite",
@@ -32,8 +32,12 @@ SHELL_ONLY = (
     "spectrogram",
     "a timeline needs a duration",
     "the shortest segment must last zero",
+    "please give a video",
+    "edits must be a list of objects",
+    "the video was not rendered",
+    "the step was stopped",
 )
-"""The page names all files itself, and never asks for what the last three refuse."""
+"""The page names all files itself, and never asks for what the last ones refuse: they are told to programs."""
 _REFUSALS = {"BadInput", "EngineUnavailable", "_bad"}
 
 
