@@ -1,4 +1,4 @@
-"""The studio's steps from a shell: see ``python -m bgm --help``."""
+"""The command line: the options of each command, what it does, and what it prints. See ``python -m bgm --help``."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from bgm import console
-from bgm.arguments import guard_dashes, parser
+from bgm.engines import Stage, specs
+from bgm.export import EXPORTS
 from bgm.progress import Listener
-from bgm.settings import SETTINGS, Settings
+from bgm.settings import AUTO, SETTINGS, Group, Setting, Settings
 
 if TYPE_CHECKING:
     from bgm.engines import EngineOptions
@@ -24,6 +25,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("bgm")
 Result = dict[str, Any]
+_PATH_OPTIONS = {"-o", "--output", "--out", "--project", "--subtitles"}
+EPILOG = """\
+examples:
+  python -m bgm make talk.mp4 -o talk-scored.mp4
+  python -m bgm batch videos --out scored
+  python -m bgm analyze talk.mp4 --project talk.bgm
+  python -m bgm compose talk.bgm --segments s2,s3
+  python -m bgm render talk.bgm -o talk-scored.mp4
+
+exit status: 0 done, 1 a failure of ours, 2 bad usage or input, 130 stopped by Ctrl-C (the same command resumes)
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Library output must not mix with the result on stdout.
         with contextlib.redirect_stdout(sys.stderr), console.stoppable(), console.shown(arguments.quiet) as listen:
             _employ_painter(arguments.command)
-            result, text = COMMANDS[arguments.command](arguments, listen)
+            result, text = COMMANDS[arguments.command].run(arguments, listen)
         print(console.as_json(result) if arguments.json else text)
         if isinstance(result, list) and any(one["status"] == "failed" for one in result):
             return 1
@@ -59,6 +71,121 @@ def _employ_painter(command: str) -> None:
         from bgm.painter import client
 
         client.employ(environment.read())
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(
+        "python -m bgm",
+        description="Give a video its own music: emotion read from the speech, music made for each segment.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    steps = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, command in COMMANDS.items():
+        p = steps.add_parser(name, help=command.help)
+        command.options(p)
+        _settings_options(p, command)
+        _common(p)
+    return top
+
+
+def guard_dashes(argv: Sequence[str]) -> list[str]:
+    """Allow file names that begin with a dash: prefix ``./`` to existing files and to the values of -o and the like."""
+    out: list[str] = []
+    for i, word in enumerate(argv):
+        named = i > 0 and argv[i - 1] in _PATH_OPTIONS
+        is_file = word.startswith("-") and word not in _PATH_OPTIONS and Path(word).exists()
+        out.append(f"./{word}" if word.startswith("-") and word != "--" and (named or is_file) else word)
+    return out
+
+
+def _make_options(p: argparse.ArgumentParser) -> None:
+    p.add_argument("video", type=Path, help="video or sound file")
+    _output(p)
+    p.add_argument("--project", type=Path, metavar="DIR", help="project folder (default: OUT.bgm)")
+
+
+def _batch_options(p: argparse.ArgumentParser) -> None:
+    p.add_argument("videos", help="a folder (or s3://…) of videos, or a text file with one path or address a line")
+    p.add_argument("--out", required=True, metavar="DIR", help="folder (or s3://…) of the results and their projects")
+    p.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="local (this machine, several at a time), auto, HOST:PORT or ray://HOST:10001; default: one by one",
+    )
+    p.add_argument("--cpus", type=float, default=1.0, metavar="N", help="processors that one video claims (default 1)")
+    p.add_argument("--gib", type=float, default=2.0, metavar="N", help="memory that one video claims (default 2)")
+
+
+def _analyze_options(p: argparse.ArgumentParser) -> None:
+    p.add_argument("video", type=Path, help="video or sound file")
+    p.add_argument("--project", type=Path, metavar="DIR", required=True, help="project folder")
+    p.add_argument("--overwrite", action="store_true", help="replace the project of another video")
+
+
+def _compose_options(p: argparse.ArgumentParser) -> None:
+    p.add_argument("project", type=Path, metavar="DIR", help="project folder")
+    p.add_argument("--segments", metavar="ID,…", help="only these segments")
+    p.add_argument("--another", action="store_true", help="one more take of each of these segments")
+
+
+def _render_options(p: argparse.ArgumentParser) -> None:
+    p.add_argument("project", type=Path, metavar="DIR", help="project folder")
+    _output(p)
+
+
+def _export_options(p: argparse.ArgumentParser) -> None:
+    p.add_argument("project", type=Path, metavar="DIR", help="project folder")
+    p.add_argument("--to", choices=list(EXPORTS), required=True, help="what to write")
+    _output(p)
+
+
+def _output(p: argparse.ArgumentParser, replaced: str = "OUT") -> None:
+    p.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="file to write")
+    p.add_argument("--overwrite", action="store_true", help=f"replace {replaced}")
+
+
+def _settings_options(p: argparse.ArgumentParser, command: Command) -> None:
+    """Add the options of the command's settings; one that isn't given leaves no trace in the parsed arguments."""
+    for setting in SETTINGS.values():
+        card = setting.card
+        if card.group not in command.settings or setting.name in command.without:
+            continue
+        how: dict[str, Any] = {"dest": setting.name, "default": argparse.SUPPRESS}
+        if setting.is_switch:
+            told = f"{card.help} (default: {_word(setting.default)})"
+            how |= {"action": argparse.BooleanOptionalAction, "help": told}
+        else:
+            how |= {"metavar": card.metavar or "ENGINE[:MODEL]", "help": _help(setting)}
+        p.add_argument(f"--{setting.flag}", **how)
+
+
+def _help(setting: Setting) -> str:
+    """Meaning, choices and default."""
+    card = setting.card
+    choices = [*card.named] if card.bounds else [*card.words]  # words allowed beside a number are in the help text
+    if card.engine:
+        choices = [AUTO, *(spec.name for spec in specs(Stage(card.engine)))]
+    may_be = f": {', '.join(choices)}" if choices else ""
+    default = "" if setting.default is None else f" (default: {_word(setting.default)})"
+    return f"{card.help}{may_be}{default}"
+
+
+def _word(value: object) -> str:
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
+
+
+def _fetch_options(p: argparse.ArgumentParser) -> None:
+    p.add_argument(
+        "engines", nargs="*", metavar="ENGINE[:MODEL]", help="as whisper:small (default: what auto would use here)"
+    )
+
+
+def _common(p: argparse.ArgumentParser) -> None:
+    p.add_argument("--quiet", action="store_true", help="no progress, only warnings")
+    p.add_argument("--json", action="store_true", help="print the result as one JSON object on stdout")
+    p.add_argument("--debug", action="store_true", help="show the traceback of a failure")
 
 
 def _make(arguments: argparse.Namespace, listen: Listener) -> tuple[Result, str]:
@@ -155,16 +282,32 @@ def _environment(arguments: argparse.Namespace, listen: Listener) -> tuple[Resul
     )
 
 
-COMMANDS: dict[str, Callable[[argparse.Namespace, Listener], tuple[Result | list[Result], str]]] = {
-    "make": _make,
-    "batch": _batch,
-    "analyze": _analyze,
-    "compose": _compose,
-    "render": _render,
-    "export": _export,
-    "engines": _engines,
-    "fetch": _fetch,
-    "environment": _environment,
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One word after ``python -m bgm``. ``run`` returns the result, for JSON, and the text that is printed for it."""
+
+    help: str
+    options: Callable[[argparse.ArgumentParser], None]
+    """Adds those that no other command has."""
+    run: Callable[[argparse.Namespace, Listener], tuple[Result | list[Result], str]]
+    settings: tuple[Group, ...] = ()
+    """The groups of settings that it takes, but for those in ``without``."""
+    without: tuple[str, ...] = ()
+
+
+_ALL: tuple[Group, ...] = get_args(Group)
+COMMANDS = {
+    "make": Command("everything: VIDEO in, VIDEO with its own music out", _make_options, _make, _ALL),
+    "batch": Command(
+        "the same for many videos, here or on a Ray cluster", _batch_options, _batch, _ALL, without=("subtitles",)
+    ),
+    "analyze": Command("transcript and emotion timeline into a project folder", _analyze_options, _analyze, _ALL),
+    "compose": Command("make the music of the segments that changed", _compose_options, _compose, ("music", "machine")),
+    "render": Command("mix the music under the voice and write the video", _render_options, _render, ("mix",)),
+    "export": Command("subtitles, labels, timeline or stems of a project", _export_options, _export),
+    "engines": Command("which engines can run here, and their weights", lambda p: None, _engines, ("machine",)),
+    "fetch": Command("bring weights ahead of their first use; resumes", _fetch_options, _fetch, ("machine",)),
+    "environment": Command("the BGM_ variables: what each is now, and its meaning", lambda p: None, _environment),
 }
 
 
@@ -186,9 +329,8 @@ def _settings(arguments: argparse.Namespace, folder: Path) -> Settings:
     if not projects.exists(folder):
         return _changed(operator, arguments)
     there = projects.load(folder, operator).settings
-    changed = _changed(there, arguments)
     _say_what_is_kept(there, operator, arguments)
-    return changed
+    return _changed(there, arguments)
 
 
 def _say_what_is_kept(there: Settings, operator: Settings, arguments: argparse.Namespace) -> None:
@@ -211,9 +353,8 @@ def _changed(settings: Settings, arguments: argparse.Namespace) -> Settings:
 
 
 def _folders(arguments: argparse.Namespace) -> list[Path]:
-    output = getattr(arguments, "output", None)
-    project = getattr(arguments, "project", None)
-    return [folder for folder in (project, output.parent if output else None) if folder]
+    output, project = getattr(arguments, "output", None), getattr(arguments, "project", None)
+    return [folder for folder in (project, output and output.parent) if folder]
 
 
 def _rendered(rendered: Any) -> tuple[Result, str]:

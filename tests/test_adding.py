@@ -45,7 +45,7 @@ ASK_ENGINE = """
 import sys
 from pathlib import Path
 from bgm import studio
-from bgm.arguments import parser
+from bgm.cli import parser
 from bgm.settings import Settings
 from bgm.ui import edits
 told = parser()._subparsers._group_actions[0].choices["compose"].format_help()
@@ -65,7 +65,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from bgm import cli, project as projects
-from bgm.arguments import parser
+from bgm.cli import parser
 from bgm.settings import SETTINGS, Settings, table
 from bgm.ui import edits
 arguments = parser().parse_args(["compose", "folder", "--hum"])

@@ -104,7 +104,7 @@ def test_only_settings_and_commands_that_exist_are_used() -> None:
     given = {e["name"] for pod in pods(written()) for box in containers(pod) for e in box.get("env", ())}
     assert {name for name in given if name.startswith("BGM_")} <= known
     job = next(o for o in written() if o["kind"] == "RayJob")
-    from bgm.arguments import parser
+    from bgm.cli import parser
 
     words = job["spec"]["entrypoint"].split()
     assert words[:3] == ["python", "-m", "bgm"]

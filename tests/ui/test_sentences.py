@@ -13,7 +13,7 @@ from bgm.ui.looks import LANGUAGES
 
 BGM = Path(__file__).resolve().parents[2] / "bgm"
 TRANSLATED = [language for language in LANGUAGES if language != "en"]
-SHELL = {"cli.py", "console.py", "arguments.py", "environment.py", "training", "batch", "painter"}
+SHELL = {"cli.py", "console.py", "environment.py", "training", "batch", "painter"}
 """Files and folders whose sentences only a shell or a program hears."""
 SHELL_ONLY = (
     "is there already; use --overwrite",

@@ -8,7 +8,7 @@ import pytest
 
 from bgm import cli
 from bgm import project as projects
-from bgm.arguments import parser
+from bgm.cli import parser
 from bgm.settings import SETTINGS, Settings
 
 
