@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from bgm import engines, soundtrack
 from bgm import project as projects
-from bgm.cues import Activity
 from bgm.digest import digest, fingerprint, seed_of
 from bgm.engines import Choice, EngineOptions, Stage
 from bgm.errors import BadInput, EngineUnavailable
@@ -22,6 +21,7 @@ from bgm.media import audio
 from bgm.media.probe import MediaInfo, probe
 from bgm.progress import Progress, Stages, part
 from bgm.project import LANGUAGE_UNKNOWN, EngineUse, Noted, Project
+from bgm.takes import Activity
 from bgm.timeline import MIN_LENGTH, Segment, Timeline, Utterance, overlay
 
 if TYPE_CHECKING:

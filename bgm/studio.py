@@ -16,7 +16,6 @@ from pathlib import Path
 
 from bgm import analysis, engines, soundtrack, takes
 from bgm import project as projects
-from bgm.cues import Music, piece_of
 from bgm.digest import digest, fingerprint, has_fingerprint
 from bgm.engines import Choice, Composer, Stage
 from bgm.errors import BadInput
@@ -30,6 +29,7 @@ from bgm.progress import Listener, Remaining, Stages, over, silent, unheard
 from bgm.project import Project
 from bgm.settings import Settings
 from bgm.speech.subtitle_file import to_srt
+from bgm.takes import Music, piece_of
 from bgm.timeline import Segment, Take, Timeline, Utterance
 
 WORDS = "words of "

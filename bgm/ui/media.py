@@ -21,12 +21,12 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from bgm.cues import Activity
 from bgm.errors import BgmError
 from bgm.export import EXPORTS
 from bgm.files import beside
 from bgm.project import Project
 from bgm.speech import words
+from bgm.takes import Activity
 from bgm.ui import archive
 from bgm.ui.sample import Sample, poster
 from bgm.ui.steps import RESULTS, Records

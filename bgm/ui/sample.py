@@ -18,7 +18,6 @@ from pathlib import Path
 
 from bgm import __version__, analysis, studio, takes
 from bgm import project as projects
-from bgm.cues import Activity, Music, order, piece_of
 from bgm.digest import digest, fingerprint
 from bgm.errors import BgmError
 from bgm.files import beside
@@ -28,6 +27,7 @@ from bgm.media.picture import thumbnail
 from bgm.media.probe import probe
 from bgm.project import Project
 from bgm.settings import Settings
+from bgm.takes import Activity, Music, order, piece_of
 from bgm.ui.steps import Records, mix_key
 from bgm.ui.view import PREFIX, View
 

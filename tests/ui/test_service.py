@@ -223,7 +223,7 @@ def test_asked_for_again_by_itself_a_step_that_runs_will_do(service: Service, he
 def test_a_view_costs_one_reading_of_what_was_heard(
     service: Service, heard: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from bgm.cues import Activity
+    from bgm.takes import Activity
 
     read: list[Path] = []
     plain = Activity.load

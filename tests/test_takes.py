@@ -10,11 +10,11 @@ import pytest
 
 from bgm import engines
 from bgm import project as projects
-from bgm.cues import Activity, Music, order, piece_of
 from bgm.engines import Choice, EngineOptions, Stage
 from bgm.music.soundfont import find_font
 from bgm.project import Project
 from bgm.settings import Settings
+from bgm.takes import Activity, Music, order, piece_of
 from bgm.timeline import EMOTIONS, Emotion, Segment, Style, Timeline, Utterance
 
 MUSIC = Music.of(Choice(Stage.MUSIC, "embedded", "", EngineOptions()), Activity())
