@@ -23,13 +23,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
-from bgm.batch.work import THREADS
+from bgm.batch.units import THREADS
 
 os.environ.update(THREADS)  # before NumPy: as in every process that makes a unit
 
 from benchmarks.inputs import ROOT, talking_video
 from benchmarks.table import LIMIT, Row, not_run, show
-from bgm.batch import cluster, work
+from bgm.batch import cluster, units
 from bgm.batch.units import Outcome, Unit
 from bgm.progress import unheard
 from bgm.settings import Settings
@@ -107,7 +107,7 @@ def in_turns(home: Path, video: Path, count: int) -> tuple[list[tuple[Cost, Cost
     pairs, resting = [], []
     with closing(cluster.outcomes(ray, SETTINGS, unheard, slot)) as outcomes:
         for turn, unit in enumerate(loop):
-            sides: list[Callable[[], Outcome]] = [lambda unit=unit: work.make(unit, SETTINGS), lambda: next(outcomes)]
+            sides: list[Callable[[], Outcome]] = [lambda unit=unit: units.make(unit, SETTINGS), lambda: next(outcomes)]
             costs = {}
             for side in sides if turn % 2 else reversed(sides):
                 rays = _others()

@@ -202,9 +202,9 @@ def _make(arguments: argparse.Namespace, listen: Listener) -> tuple[Result, str]
 
 
 def _batch(arguments: argparse.Namespace, listen: Listener) -> tuple[list[Result], str]:
-    from bgm.batch import work
+    from bgm.batch import units
 
-    work.one_thread()
+    units.one_thread()  # before NumPy is imported
     from bgm import environment
     from bgm.batch import run
     from bgm.batch.cluster import Cluster

@@ -1,6 +1,6 @@
 """Units on a Ray cluster: one task per video, one painter actor per GPU (:mod:`bgm.batch.painters`).
 
-Ray schedules the tasks and retries those whose worker or node died; units are idempotent (:mod:`bgm.batch.work`), so a
+Ray schedules the tasks and retries those whose worker or node died; units are idempotent (:mod:`bgm.batch.units`), so a
 retry is harmless. Only names, settings, progress and spectrograms cross the network; videos stay on shared storage.
 """
 
@@ -21,8 +21,7 @@ from urllib.parse import urlsplit
 
 from bgm.batch.painters import Painters, RemotePainter
 from bgm.batch.storage import first_line
-from bgm.batch.units import Outcome, Unit
-from bgm.batch.work import THREADS, make
+from bgm.batch.units import THREADS, Outcome, Unit, make
 from bgm.errors import BadInput, Cancelled
 from bgm.music.riffusion import painting
 from bgm.progress import Listener, Step

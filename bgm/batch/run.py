@@ -8,10 +8,10 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 
-from bgm.batch import storage, work
+from bgm.batch import storage
 from bgm.batch.cluster import LOCAL, NEEDS_RAY, Cluster, why_no_ray
 from bgm.batch.cluster import outcomes as on_cluster
-from bgm.batch.units import Outcome, Plan, Status, Unit, plan
+from bgm.batch.units import Outcome, Plan, Status, Unit, make, plan
 from bgm.errors import Cancelled
 from bgm.progress import Listener, Remaining, Step
 from bgm.settings import Settings
@@ -113,7 +113,7 @@ def _outcomes(
         yield from on_cluster(units, settings, listen, cluster)
     else:
         for unit in units:
-            yield work.make(unit, settings, listen)
+            yield make(unit, settings, listen)
 
 
 def table(outcomes: Iterable[Outcome]) -> str:

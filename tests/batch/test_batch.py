@@ -13,7 +13,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from bgm.batch import run, work
+from bgm.batch import run, units
 from bgm.batch.run import REPORT
 from bgm.batch.units import Outcome
 from bgm.cli import main
@@ -183,7 +183,7 @@ def test_a_disk_that_is_full_fails_one_video_in_one_sentence(
     def full(here: object, settings: object, told: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "/somewhere")
 
-    monkeypatch.setattr(work, "_done", full)
+    monkeypatch.setattr(units, "_done", full)
     outcomes = batch(videos, tmp_path / "out", settings)
     assert statuses(outcomes) == ["failed", "failed"]
     assert outcomes["first.mp4"].why.startswith("the disk is full")

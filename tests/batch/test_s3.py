@@ -16,7 +16,7 @@ import pytest
 from bgm.batch import run
 from bgm.batch.run import REPORT
 from bgm.batch.storage import CHECKPOINT
-from bgm.batch.work import RECEIPT
+from bgm.batch.units import RECEIPT
 from bgm.cli import main
 from bgm.progress import unheard
 from bgm.settings import Settings

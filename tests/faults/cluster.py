@@ -31,7 +31,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bgm.batch.work import THREADS
+from bgm.batch.units import THREADS
 from bgm.files import PART_PREFIX
 from tests.faults.clips import LINES, clip
 from tests.faults.server import free_port

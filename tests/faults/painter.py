@@ -22,7 +22,7 @@ from pathlib import Path
 
 import httpx
 
-from bgm.batch.work import THREADS
+from bgm.batch.units import THREADS
 from bgm.files import PART_PREFIX
 from testing.riffusion_checkpoint import write_checkpoint
 from tests.faults.clips import LINES, clip
