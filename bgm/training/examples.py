@@ -1,4 +1,4 @@
-"""The pictures of a set, checked as they are read; and their latents, which are computed once."""
+"""A set as it is read: its licence, its pictures, each checked, and their latents, which are computed once."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ from bgm.files import beside
 from bgm.music.riffusion.spectrogram import CLIP_FRAMES, ROWS, Pixels
 from bgm.progress import Progress
 
+METADATA = "metadata.jsonl"
+"""Of each split: a line for each picture."""
+CARD = "README.md"
+"""The data card, whose front matter has the licence after LICENCE_KEY."""
+LICENCE_KEY = "license: "
 MULTIPLE = 64
 """Columns come in multiples: latents are an eighth as wide, and the U-Net halves them three times."""
 _ENCODED_AT_ONCE = 4
@@ -35,20 +40,29 @@ class Example:
 
 def read(folder: Path, split: str, least: int = 1) -> list[Example]:
     """The pictures that ``split``/metadata.jsonl names. Raises BadInput where there are fewer than ``least``."""
-    table = folder / split / "metadata.jsonl"
+    table = folder / split / METADATA
     try:
         lines = [json.loads(line) for line in table.read_text(encoding="utf-8").splitlines()]
         found = [
             Example(table.parent / r["file_name"], r["text"], r.get("emotion", ""), r.get("track", "")) for r in lines
         ]
     except OSError as error:
-        raise BadInput(f"{folder} is no set: there is no {split}/metadata.jsonl; make one with spectrograms") from error
+        raise BadInput(f"{folder} is no set: there is no {split}/{METADATA}; make one with spectrograms") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadInput(f"{table} can't be read: each line needs file_name and text") from error
     if len(found) < least:
         count = f"only {len(found)} picture{'s' if len(found) > 1 else ''}" if found else "no pictures"
         raise BadInput(f"{folder} has {count} in {split}, and needs {least} or more: add tracks")
     return found
+
+
+def licence_of(folder: Path) -> str:
+    """The licence in a set's data card, as the hub writes it. Raises BadInput if there is none."""
+    try:
+        lines = (folder / CARD).read_text(encoding="utf-8").splitlines()
+        return next(line.removeprefix(LICENCE_KEY) for line in lines if line.startswith(LICENCE_KEY))
+    except (OSError, UnicodeDecodeError, StopIteration) as error:
+        raise BadInput(f"{folder} has no data card ({CARD}) that names its licence") from error
 
 
 def pixels(path: Path) -> Pixels:

@@ -29,7 +29,7 @@ from bgm.music.riffusion.lora import BASE_SAMPLE
 from bgm.music.riffusion.model import quiet
 from bgm.music.riffusion.spectrogram import Pixels, SpectrogramParams, save_image
 from bgm.progress import Progress, part
-from bgm.training import command, diffusion, examples, licences
+from bgm.training import command, diffusion, examples
 from bgm.training.diffusion import JUDGED_TIMES, Base, Batch, Objective
 from bgm.training.examples import Example, Latents
 
@@ -132,7 +132,7 @@ class Data:
     def of(cls, folder: Path) -> Data:
         """Raises BadInput if the folder is no set, or too small."""
         found = [examples.read(folder, "train", LEAST_PICTURES), examples.read(folder, "validation")]
-        return cls(folder, licences.of_set(folder), *found)
+        return cls(folder, examples.licence_of(folder), *found)
 
     def one_of_each(self, most: int) -> list[Example]:
         """For samples: the first image of each emotion, or of each caption if unlabelled."""
@@ -345,7 +345,7 @@ def write_adapter(target: Path, unet: Any, described: dict[str, str]) -> None:
 
 def metadata(base: Base, data: Data, options: Options) -> dict[str, str]:
     """The file's metadata, under the keys of Stability AI's ModelSpec 1.0 where one exists."""
-    card = (data.folder / licences.CARD).read_text(encoding="utf-8")
+    card = (data.folder / examples.CARD).read_text(encoding="utf-8")
     return {
         "modelspec.sai_model_spec": "1.0.0",
         "modelspec.architecture": "stable-diffusion-v1/lora",

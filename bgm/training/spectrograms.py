@@ -17,7 +17,8 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -31,15 +32,22 @@ from bgm.digest import digest, seed_of
 from bgm.errors import BadInput, BgmError
 from bgm.files import beside, sweep, write_text
 from bgm.media.audio import SAMPLE_RATE, Audio, Mono, frames_of, length, read, to_mono
-from bgm.music.riffusion.spectrogram import CLIP_FRAMES, SpectrogramParams, image_from_mel, mel_from_wave, save_image
+from bgm.music.riffusion.spectrogram import (
+    CLIP_FRAMES,
+    ROWS,
+    SpectrogramParams,
+    image_from_mel,
+    mel_from_wave,
+    save_image,
+)
 from bgm.progress import Progress
 from bgm.timeline import EMOTIONS, Style
-from bgm.training import command, licences
-from bgm.training.tracks import Track, composed, read_tracks
+from bgm.training import command
+from bgm.training.examples import CARD, LICENCE_KEY, METADATA
+from bgm.training.tracks import Track, composed, conditions, licence, read_tracks, why_not
 
 Row = dict[str, Any]
 SPLITS = ("train", "validation")
-METADATA = "metadata.jsonl"
 PARAMS = SpectrogramParams()
 SECONDS = {"5.11": CLIP_FRAMES, "10": 2 * CLIP_FRAMES}
 """Values of ``--seconds`` and the image widths: latents are an eighth as wide and the U-Net halves them three times, so
@@ -53,6 +61,8 @@ MOST_CLIPPED = 0.005
 """Share of samples that may reach CLIPPED: a limited master stays below it, a clipped recording doesn't."""
 TRIES = 3
 """Random positions tried in each stretch of a track before it is skipped."""
+OTHER = "other"
+"""The hub's licence of a set whose tracks have several."""
 _DONE = ".tracks"
 """Folder in SET with the result of every finished track, from which a stopped command resumes."""
 
@@ -99,7 +109,7 @@ def _from_arguments(arguments: argparse.Namespace, progress: Progress) -> str:
         raise BadInput("name a folder or a list of music, or --composed N")
     if min(arguments.crops, arguments.processes) < 1 or arguments.composed < 0:
         raise BadInput("--crops and --processes must be 1 or more, --composed 0 or more")
-    allow = licences.conditions(arguments.allow)
+    allow = conditions(arguments.allow)
     tracks: list[Track] = read_tracks(arguments.music, arguments.licence) if arguments.music else []
     styles = [Style(name) for name in arguments.style] or list(Style)
     tracks += composed(arguments.composed, arguments.soundfont, styles)
@@ -187,9 +197,7 @@ def _refusal(track: Track, allow: frozenset[str]) -> str | None:
     """Why a track is rejected before it is opened, or None."""
     if not track.path.is_file():
         return "there is no such file"
-    return licences.why_not(track.licence, allow) or (
-        None if track.caption else "no tags, emotion or tempo to caption it"
-    )
+    return why_not(track.licence, allow) or (None if track.caption else "no tags, emotion or tempo to caption it")
 
 
 def _made(jobs: Sequence[Job], processes: int, progress: Progress) -> dict[str, Row]:
@@ -262,7 +270,7 @@ def _pictures(job: Job) -> Iterator[Row]:
                 "emotion": track.emotion,
                 "track": track.name,
                 "start": round(start / SAMPLE_RATE, 3),
-                "licence": licences.read(track.licence).name,
+                "licence": licence(track.licence).name,
                 "artist": track.artist,
             }
 
@@ -299,8 +307,12 @@ def is_fit(wave: Audio) -> bool:
 def _entry(track: Track, found: Row, refused: str | None) -> Row:
     known = {"track": track.name, "title": track.title, "artist": track.artist, "source": track.source}
     crops_ = len(found.get("rows", ()))
-    licence = licences.read(track.licence).name
-    return {**known, "licence": licence, "crops": crops_, "left_out": refused or found.get("left_out", "")}
+    return {
+        **known,
+        "licence": licence(track.licence).name,
+        "crops": crops_,
+        "left_out": refused or found.get("left_out", ""),
+    }
 
 
 def _finish(out: Path, rows: dict[str, list[Row]], ledger: list[Row], options: Options) -> None:
@@ -312,7 +324,62 @@ def _finish(out: Path, rows: dict[str, list[Row]], ledger: list[Row], options: O
             if stale.name not in kept:
                 stale.unlink()
     write_text(out / "tracks.jsonl", _lines(ledger))
-    write_text(out / licences.CARD, licences.card(rows, ledger, options.columns))
+    write_text(out / CARD, _data_card(rows, ledger, options.columns))
+
+
+def _data_card(rows: dict[str, list[Row]], ledger: list[Row], columns: int) -> str:
+    """The set's README, which credits every track: those used, and those of the ledger that were left out."""
+    used = [track for track in ledger if track["crops"]]
+    unused = [track for track in ledger if not track["crops"]]
+    pictures = {split: len(lines) for split, lines in rows.items()}
+    moods = Counter(str(row["emotion"] or "none") for lines in rows.values() for row in lines)
+    figures = {"pictures": pictures, "tracks": len(used), "emotions": dict(sorted(moods.items()))}
+    return "\n".join(
+        [
+            *_front({str(track["licence"]) for track in used}),
+            "# Spectrograms of music with captions",
+            "",
+            f"Pictures of {ROWS} mel bands and {columns} frames of 10 ms in the format of riffusion-model-v1",
+            "(44.1 kHz, mono; the parameters are in each picture's EXIF), from `python -m bgm.training.spectrograms`.",
+            "Captions are `text` in metadata.jsonl. No track is in both splits.",
+            "",
+            f"    {json.dumps(figures)}",
+            "",
+            "## Whose music it is",
+            "",
+            *(f"- {_credit(track)}" for track in used),
+            "",
+            "## Left out",
+            "",
+            *([f"- {track['track']}: {track['left_out']}" for track in unused] or ["Nothing."]),
+            "",
+        ]
+    )
+
+
+def _front(used: set[str]) -> list[str]:
+    """YAML front matter for the hub. The set's licence is that of its tracks if all agree, else "other"."""
+    whole = next(iter(used)) if len(used) == 1 else OTHER
+    known = licence(whole).address is not None
+    return [
+        "---",
+        f"{LICENCE_KEY}{whole.lower() if known else OTHER}",
+        *([] if known else [f"license_name: {' and '.join(sorted(used))}"]),
+        "task_categories: [text-to-image, text-to-audio]",
+        "tags: [music, spectrogram, riffusion]",
+        "configs:",
+        "- config_name: default",
+        "  data_files: [{split: train, path: train/**}, {split: validation, path: validation/**}]",
+        "---",
+    ]
+
+
+def _credit(track: Mapping[str, Any]) -> str:
+    """Title, author, source and licence, as Creative Commons requires, and that the work was changed (crops)."""
+    known = licence(str(track["licence"]))
+    named = f"{track['title'] or track['track']} by {track['artist'] or 'an unnamed author'}"
+    source = f", {track['source']}" if track["source"] else ""
+    return f"{named}{source}, {known.name}{f' ({known.address})' if known.address else ''}, {track['crops']} crops"
 
 
 def _lines(rows: Sequence[Row]) -> str:

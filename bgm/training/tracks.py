@@ -1,5 +1,6 @@
 """The tracks of a training set: read from a folder or a table (CSV, JSONL) with tags and licences, or composed.
 
+A track is used only under a licence that allows training, as :func:`why_not` reads it; this is no legal advice.
 Composed pieces cover every mood and style; they need no licence of others and their labels are exact.
 """
 
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -39,6 +41,19 @@ COMPOSED_SECONDS = 30.0
 """Length of a composed piece: room for several crops."""
 FIRST_SEED = 1000
 
+UNKNOWN = "unknown"
+OWN = "own"
+"""The user's own music: no permission needed."""
+CONDITIONS = {"NC": "no commercial use", "ND": "no derivatives"}
+"""Creative Commons conditions that training a model on the track may violate."""
+_FREE = (
+    (r"cc ?0|cc zero|publicdomain zero|creative ?commons zero", "CC0-1.0"),
+    (r"pdm|publicdomain mark|^public domain$|^public domain mark", "PDM-1.0"),
+    (r"^own$", OWN),
+)
+_BY = re.compile(r"\bcc by\b|\blicenses by\b|^(?:creative ?commons )?attribution\b")
+_LONG = ((r"non ?commercial", "nc"), (r"no ?deriv\w*", "nd"), (r"share ?alike", "sa"))
+
 _COLUMNS = {
     "path": ("path", "file_name", "file", "filename"),
     "licence": ("licence", "license", "copyright"),
@@ -52,16 +67,15 @@ _COLUMNS = {
 """Our fields and their names in tables and audio tags. ``tags`` collects all of its columns."""
 
 MOODS: dict[str, Emotion] = {
-    **dict.fromkeys(("angry", "aggressive", "heavy", "powerful", "furious"), Emotion.ANGER),
-    **dict.fromkeys(("weird", "quirky", "queasy", "grotesque", "disgusted"), Emotion.DISGUST),
-    **dict.fromkeys(("dark", "horror", "scary", "tense", "suspense", "eerie", "fearful"), Emotion.FEAR),
-    **dict.fromkeys(("happy", "fun", "upbeat", "uplifting", "party", "positive", "hopeful", "joyful"), Emotion.JOY),
+    **{name: emotion for emotion, card in moods.MOODS.items() for one in card.names for name in one.english.split("|")},
+    **dict.fromkeys(("heavy", "powerful"), Emotion.ANGER),
+    "quirky": Emotion.DISGUST,
+    "dark": Emotion.FEAR,
     **dict.fromkeys(("calm", "relaxing", "background", "ambiental", "soft", "meditative"), Emotion.NEUTRAL),
-    **dict.fromkeys(("sad", "melancholic", "melancholy", "emotional"), Emotion.SADNESS),
-    **dict.fromkeys(("surprising", "playful", "dream", "adventure", "wondrous"), Emotion.SURPRISE),
-    **{emotion.value: emotion for emotion in EMOTIONS},
+    **dict.fromkeys(("dream", "adventure"), Emotion.SURPRISE),
 }
-"""Mood tags (mostly those of MTG-Jamendo's mood/theme subset) and the emotion of each."""
+"""Mood tags and the emotion of each: the words that direct our own music, and tags of MTG-Jamendo's mood/theme subset
+that as a direction mean something else ("dark" is low there) but as a tag tell a mood."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +139,56 @@ def emotion_of(words: Iterable[str]) -> str:
     """Majority vote of the mood tags; empty without votes or on a tie."""
     votes = Counter(MOODS[word] for word in words if word in MOODS).most_common(2)
     return votes[0][0].value if votes and (len(votes) == 1 or votes[0][1] > votes[1][1]) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Licence:
+    """``name`` is the SPDX id (without version if none was given); ``conditions`` are keys of CONDITIONS."""
+
+    name: str
+    conditions: tuple[str, ...] = ()
+
+    @property
+    def address(self) -> str | None:
+        """URL of its text, which an attribution must give."""
+        site = "https://creativecommons.org"
+        if self.name == "CC0-1.0":
+            return f"{site}/publicdomain/zero/1.0/"
+        found = re.fullmatch(r"CC-(BY[A-Z-]*)-(\d\.\d)", self.name)
+        return f"{site}/licenses/{found[1].lower()}/{found[2]}/" if found else None
+
+
+def licence(text: str) -> Licence:
+    """Parse an SPDX id, a Creative Commons URL or a usual name; anything else is UNKNOWN."""
+    words = re.sub(r"[^a-z0-9]+", " ", text.lower()).strip()
+    for pattern, name in _FREE:
+        if re.search(rf"\b(?:{pattern})\b" if not pattern.startswith("^") else pattern, words):
+            return Licence(name)
+    for long, short in _LONG:
+        words = re.sub(long, short, words)
+    if not _BY.search(words):
+        return Licence(UNKNOWN)
+    conditions = tuple(name for name in CONDITIONS if re.search(rf"\b{name.lower()}\b", words))
+    alike = ["SA"] if re.search(r"\bsa\b", words) else []
+    version = re.findall(r"\b[1-4]\.[05]\b", text)[:1]
+    return Licence("-".join(["CC", "BY", *conditions, *alike, *version]), conditions)
+
+
+def why_not(text: str, allowed: frozenset[str] = frozenset()) -> str | None:
+    """Why a track under this licence may not be used, or None. ``allowed``: conditions the user accepts."""
+    found = licence(text)
+    if found.name == UNKNOWN:
+        return f"its licence ({' '.join(text.split())[:60]}) is none that allows it" if text.strip() else "no licence"
+    hindering = [CONDITIONS[name] for name in found.conditions if name not in allowed]
+    return f"its licence {found.name} allows {' and '.join(hindering)}" if hindering else None
+
+
+def conditions(text: str) -> frozenset[str]:
+    """Parse ``--allow``, e.g. ``nc,nd``. Raises BadInput for anything else."""
+    named = frozenset(word.strip().upper() for word in text.split(",") if word.strip())
+    if named - set(CONDITIONS):
+        raise BadInput("--allow takes nc and nd only: a track without a licence is never used")
+    return named
 
 
 def _walked(folder: Path) -> Iterator[Track]:

@@ -20,7 +20,7 @@ from bgm.errors import BadInput
 from bgm.media.audio import SAMPLE_RATE
 from bgm.music.riffusion.spectrogram import mel_from_image
 from bgm.timeline import Style
-from bgm.training import licences, spectrograms
+from bgm.training import examples, spectrograms, tracks
 from bgm.training.spectrograms import Job, Options, crops, held_out, is_fit, make
 from bgm.training.tracks import Track, composed, read_tracks
 
@@ -53,24 +53,24 @@ def rows(folder: Path, split: str) -> list[dict[str, Any]]:
     ],
 )
 def test_a_licence_that_allows_it_is_known_by_its_usual_names(text: str, name: str) -> None:
-    assert licences.read(text).name == name
-    assert licences.why_not(text) is None
+    assert tracks.licence(text).name == name
+    assert tracks.why_not(text) is None
 
 
 @pytest.mark.parametrize(
     "text", ["", "All rights reserved", "royalty free, no attribution required", "FMA-Limited: Download Only", "by me"]
 )
 def test_what_is_no_licence_is_refused_whatever_is_allowed(text: str) -> None:
-    assert licences.why_not(text, frozenset(licences.CONDITIONS))
+    assert tracks.why_not(text, frozenset(tracks.CONDITIONS))
 
 
 def test_conditions_are_refused_unless_the_user_answers_for_them() -> None:
     text = "CC BY-NC-ND 4.0"
-    why = licences.why_not(text)
+    why = tracks.why_not(text)
     assert why and "no commercial use and no derivatives" in why
-    assert licences.why_not(text, licences.conditions("nc,nd")) is None
+    assert tracks.why_not(text, tracks.conditions("nc,nd")) is None
     with pytest.raises(BadInput, match="nc and nd only"):
-        licences.conditions("unknown")
+        tracks.conditions("unknown")
 
 
 @pytest.fixture(scope="module")
@@ -115,14 +115,14 @@ def test_what_was_left_out_is_named_with_why(made: tuple[Path, int]) -> None:
     why = {line["track"]: line["left_out"] for line in ledger if not line["crops"]}
     assert set(why) == {"calm/broken.mp3", "calm/silent.flac", "reserved.flac", "unlabelled.flac"}
     assert "All rights reserved" in why["reserved.flac"] and "silent" in why["calm/silent.flac"]
-    card = (made[0] / licences.CARD).read_text()
+    card = (made[0] / examples.CARD).read_text()
     assert all(f"- {name}: {sentence}" in card for name, sentence in why.items())
 
 
 def test_the_card_gives_each_author_credit_and_no_licence_that_some_lack(made: tuple[Path, int]) -> None:
-    card = (made[0] / licences.CARD).read_text()
+    card = (made[0] / examples.CARD).read_text()
     assert "A by Ann, CC-BY-4.0 (https://creativecommons.org/licenses/by/4.0/), 2 crops" in card
-    assert licences.of_set(made[0]) == "other"
+    assert examples.licence_of(made[0]) == "other"
 
 
 def test_running_again_makes_nothing_anew_and_another_choice_leaves_no_old_picture(
