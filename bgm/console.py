@@ -1,7 +1,9 @@
-"""Progress output of the command line, and stopping with Ctrl-C."""
+"""What every command shares: progress on stderr, stopping with Ctrl-C, and one sentence for what failed."""
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import errno
 import logging
 import os
@@ -10,19 +12,22 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from bgm.errors import BgmError
 from bgm.files import drop_open_parts, is_full
-from bgm.progress import Listener, Step, unheard
+from bgm.progress import Listener, Progress, Stages, Step, unheard
 
 STOP_WITHIN_S = 1.5
 """A native call that doesn't return within this time after Ctrl-C is ended with the process."""
 INTERRUPTED = 130
 _LINE_EVERY_S = 2.0
+Work = Callable[[argparse.Namespace, Progress], str]
+"""Does what the arguments say, and returns what to print."""
 
 
 @contextmanager
@@ -149,3 +154,27 @@ def as_json(result: dict[str, Any] | list[dict[str, Any]]) -> str:
 
     several = result if isinstance(result, list) else [result]
     return "\n".join(json.dumps(one, ensure_ascii=False, allow_nan=False) for one in several)
+
+
+def run(parser: argparse.ArgumentParser, stage: str, work: Work, argv: Sequence[str] | None) -> int:
+    """A command of its own (``bgm.training``): parse, work, print; returns the exit status.
+
+    ``stage`` is what the progress calls it. Adds --quiet and --debug.
+    """
+    parser.add_argument("--quiet", action="store_true", help="show no progress")
+    parser.add_argument("--debug", action="store_true", help="show where a failure comes from")
+    arguments = parser.parse_args(argv)
+    try:
+        # What a library prints must not get between the caller and the result.
+        with contextlib.redirect_stdout(sys.stderr), stoppable(), shown(arguments.quiet) as listen:
+            stages = Stages({stage: 1.0}, listen)
+            text = work(arguments, stages.begin(stage))
+            stages.finish(stage)
+    except BaseException as error:
+        if arguments.debug:
+            traceback.print_exc()
+        sentence, status = explain(error, [])
+        print(f"{parser.prog.rpartition(' ')[2]}: {sentence}", file=sys.stderr)
+        return status
+    print(text)
+    return 0

@@ -16,9 +16,10 @@ from bgm.music.riffusion.model import ModelKey
 from bgm.music.riffusion.multidiffusion import DenoiseSettings
 from bgm.music.riffusion.paint import PIXELS_PER_COLUMN, PaintJob, Region
 from bgm.music.riffusion.spectrogram import ROWS, Pixels
+from bgm.settings import SETTINGS
 
 MOST_BYTES = 64 << 20
-MOST_TAKES, MOST_COLUMNS, MOST_REGIONS, MOST_LETTERS = 16, 4096, 2000, 4000
+MOST_COLUMNS, MOST_REGIONS, MOST_LETTERS = 4096, 2000, 4000
 """Above what a page requests: 150 s are 1875 columns, shared by two takes."""
 LIMITS = {"steps": (1, 200), "strength": (0.0, 1.0), "guidance": (0.0, 30.0), "batch": (1, 64)}
 
@@ -87,7 +88,8 @@ def unpack_picture(head: Mapping[str, Any], raw: bytes, shape: tuple[int, ...]) 
 def _size(shape: Any) -> tuple[int, int]:
     takes, rows, width = (int(number) for number in shape)
     columns, rest = divmod(width, PIXELS_PER_COLUMN)
-    if not (1 <= takes <= MOST_TAKES and rows == ROWS and rest == 0 and 1 <= columns <= MOST_COLUMNS):
+    SETTINGS["takes"].check(takes)  # as many as a project may ask for at a time
+    if not (rows == ROWS and rest == 0 and 1 <= columns <= MOST_COLUMNS):
         raise ValueError("a picture of an impossible size")
     return takes, columns
 

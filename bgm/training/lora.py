@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bgm import console
 from bgm.device import pick
 from bgm.digest import digest
 from bgm.errors import BadInput
@@ -29,7 +30,7 @@ from bgm.music.riffusion.lora import BASE_SAMPLE
 from bgm.music.riffusion.model import quiet
 from bgm.music.riffusion.spectrogram import Pixels, SpectrogramParams, save_image
 from bgm.progress import Progress, part
-from bgm.training import command, diffusion, examples
+from bgm.training import diffusion, examples
 from bgm.training.diffusion import JUDGED_TIMES, Base, Batch, Objective
 from bgm.training.examples import Example, Latents
 
@@ -100,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--checkpointing", action=argparse.BooleanOptionalAction, default=True, help="less GPU memory")
     parser.add_argument("--device", default="auto", help="auto, cuda, cpu or mps")
     parser.add_argument("--offline", action="store_true", help="make no network call")
-    return command.run(parser, "train", _from_arguments, argv)
+    return console.run(parser, "train", _from_arguments, argv)
 
 
 def _from_arguments(arguments: argparse.Namespace, progress: Progress) -> str:

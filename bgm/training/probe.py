@@ -22,13 +22,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bgm import console
 from bgm.device import pick
 from bgm.digest import digest
 from bgm.errors import BadInput, EngineUnavailable
 from bgm.music.riffusion import lora as product
 from bgm.music.riffusion.spectrogram import ROWS, Pixels, SpectrogramParams
 from bgm.progress import Progress, part
-from bgm.training import command, diffusion, examples
+from bgm.training import diffusion, examples
 from bgm.training.examples import Example
 
 Features = npt.NDArray[np.float64]
@@ -86,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", default="auto", help="auto, cuda, cpu or mps")
     parser.add_argument("--offline", action="store_true", help="make no network call")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
-    return command.run(parser, "probe", _from_arguments, argv)
+    return console.run(parser, "probe", _from_arguments, argv)
 
 
 def _from_arguments(arguments: argparse.Namespace, progress: Progress) -> str:

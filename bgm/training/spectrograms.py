@@ -28,6 +28,7 @@ from typing import Any
 
 import numpy as np
 
+from bgm import console
 from bgm.digest import digest, seed_of
 from bgm.errors import BadInput, BgmError
 from bgm.files import beside, sweep, write_text
@@ -42,7 +43,6 @@ from bgm.music.riffusion.spectrogram import (
 )
 from bgm.progress import Progress
 from bgm.timeline import EMOTIONS, Style
-from bgm.training import command
 from bgm.training.examples import CARD, LICENCE_KEY, METADATA
 from bgm.training.tracks import Track, composed, conditions, licence, read_tracks, why_not
 
@@ -101,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--allow", default="", metavar="nc,nd", help="licence conditions that you answer for")
     parser.add_argument("--seed", type=int, default=0, help="of the crops' places (default 0)")
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)), help="default: one a core")
-    return command.run(parser, "spectrograms", _from_arguments, argv)
+    return console.run(parser, "spectrograms", _from_arguments, argv)
 
 
 def _from_arguments(arguments: argparse.Namespace, progress: Progress) -> str:
