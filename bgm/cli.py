@@ -190,8 +190,8 @@ def _common(p: argparse.ArgumentParser) -> None:
 
 def _make(arguments: argparse.Namespace, listen: Listener) -> tuple[Result, str]:
     from bgm import studio
+    from bgm.media.forms import check_output
     from bgm.media.probe import probe
-    from bgm.media.remux import check_output
 
     folder = arguments.project or arguments.output.with_name(f"{arguments.output.name}.bgm")
     settings = _settings(arguments, folder)

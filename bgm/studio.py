@@ -21,8 +21,10 @@ from bgm.engines import Choice, Composer, Stage
 from bgm.errors import BadInput
 from bgm.files import beside, scratch, sweep_target, write_text
 from bgm.media import audio
+from bgm.media.encode import encode_audio
+from bgm.media.forms import check_output
 from bgm.media.probe import MediaInfo, probe
-from bgm.media.remux import RemuxOptions, check_output, encode_audio, remux
+from bgm.media.remux import RemuxOptions, remux
 from bgm.mix.placement import MixPlan, MixReport, MixSettings, Placement
 from bgm.music import direction
 from bgm.progress import Listener, Remaining, Stages, over, silent, unheard

@@ -183,9 +183,8 @@ def _made(unit: Unit, settings: Settings, told: _Told) -> Outcome:
 
 def _done(here: storage.AtHand, settings: Settings, told: _Told) -> Rendered:
     from bgm import studio
-    from bgm.media.forms import suggest_suffix
+    from bgm.media.forms import check_output, suggest_suffix
     from bgm.media.probe import probe
-    from bgm.media.remux import check_output
 
     video, out = Path(here.unit.video), Path(here.unit.out)
     info = probe(video)

@@ -18,6 +18,7 @@ from av.packet import Packet
 from av.stream import Discard, Disposition, Stream
 from av.video.stream import VideoStream
 
+from bgm.errors import BadInput
 from bgm.progress import Progress
 from bgm.settings import MOST_TRACKS
 
@@ -157,3 +158,13 @@ def paced(progress: Progress, seconds: float = 0.2) -> Progress:
             progress(fraction, note)
 
     return inner
+
+
+def shown(path: Path) -> str:
+    """A path as one line of a message."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(path))
+
+
+def bad(path: Path, trouble: str) -> BadInput:
+    """A file that can't be used, and why."""
+    return BadInput(f"{shown(path)} {trouble}")

@@ -1,15 +1,16 @@
 """Decode a file's audio to one FLAC, aligned by presentation time: sample 0 is timeline 0, and it has the same
-duration."""
+duration; and its text subtitles to plain cues."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import av
 import numpy as np
@@ -17,12 +18,14 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream as AvAudioStream
 from av.container import InputContainer
+from av.packet import Packet
+from av.subtitles.subtitle import AssSubtitle
 
 from bgm.files import beside, scratch
 from bgm.media.audio import BLOCK_FRAMES, SAMPLE_RATE, Audio, AudioWriter, frames_of, writer
 from bgm.media.audio import blocks as sound_blocks
 from bgm.media.container import Turns, discard_all_but, open_input, paced, packets, tick
-from bgm.media.probe import AudioTrack, MediaInfo, is_rate
+from bgm.media.probe import AudioTrack, MediaInfo, SubtitleTrack, is_rate
 from bgm.progress import Progress, each, part, silent
 
 _NOTE = "decoding the sound"
@@ -250,3 +253,72 @@ def _downmix(layout: str, count: int, channels: int) -> float:
     resampler = AudioResampler("flt", _layout(channels), SAMPLE_RATE)
     rows = [out.to_ndarray().reshape(-1, channels) for out in (*resampler.resample(each), *resampler.resample(None))]
     return 1 / max(1.0, float(np.abs(np.concatenate(rows)).sum(axis=0).max()))
+
+
+_OVERRIDES = re.compile(r"\{[^}]*\}")
+_DRAWING = re.compile(r"\\p[1-9]")
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """Seconds and plain text, lines separated by newlines."""
+
+    start: float
+    end: float
+    text: str
+
+
+def text_cues(
+    info: MediaInfo, tracks: Collection[SubtitleTrack], progress: Progress = silent
+) -> Iterator[tuple[SubtitleTrack, Cue]]:
+    """The cues of ``tracks`` (text, of ``info``) in file order, times from timeline 0.
+
+    Cues that are empty, outside [0, duration) or undecodable are skipped.
+    """
+    if not tracks:
+        return
+    report, by_index = paced(progress), {track.index: track for track in tracks}
+    with open_input(info.path) as container:
+        discard_all_but(container, *by_index)
+        for packet in packets(container, *(container.streams[index] for index in by_index), turns=info.turns):
+            text = plain_text(packet)
+            if not text:
+                continue
+            cue = _cue(packet, info.origin, text)
+            report(min(1.0, max(0.0, cue.start / info.duration)), "reading the subtitles")
+            if 0 <= cue.start < cue.end and cue.start < info.duration:
+                yield by_index[packet.stream.index], replace(cue, end=min(cue.end, info.duration))
+
+
+def plain_text(packet: Packet[Any]) -> str:
+    """The text of one subtitle packet without markup; empty for an empty or undecodable one."""
+    if not packet.size:
+        return ""
+    try:
+        shapes = packet.decode()
+    except (av.error.FFmpegError, UnicodeDecodeError):
+        return ""
+    return "\n".join(filter(None, (_plain(s.ass) for s in shapes if isinstance(s, AssSubtitle)))).strip()
+
+
+def read_srt(path: Path) -> Iterator[Cue]:
+    """The cues of an .srt file."""
+    with av.open(str(path.absolute()), format="srt") as container:
+        for packet in container.demux():
+            text = plain_text(packet)
+            if text:
+                yield _cue(packet, 0.0, text)
+
+
+def _cue(packet: Packet[Any], origin: float, text: str) -> Cue:
+    start = float((packet.pts or 0) * packet.time_base) - origin
+    return Cue(start, start + float((packet.duration or 0) * packet.time_base), text)
+
+
+def _plain(line: bytes) -> str:
+    """The last of the nine fields of an ASS event as FFmpeg gives it, without overrides and drawings."""
+    text = line.decode("utf-8", "replace").split(",", 8)[-1]
+    if _DRAWING.search(text):
+        return ""
+    text = _OVERRIDES.sub("", text)
+    return re.sub(r"\\[Nn]", "\n", text).replace(r"\h", " ").strip()

@@ -1,4 +1,4 @@
-"""Encode a master (48 kHz FLAC) block by block: as the audio of a video, or as a file of its own."""
+"""What is encoded anew: a master (48 kHz FLAC), as the audio of a video or as a file of its own, and text subtitles."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Disposition
+from av.subtitles.stream import SubtitleStream
 from av.video.stream import VideoStream
 
 from bgm.files import beside
 from bgm.media import audio
 from bgm.media.audio import SAMPLE_RATE, Audio, frames_of
-from bgm.media.container import open_input, open_output, paced
+from bgm.media.container import open_input, open_output, paced, tick
+from bgm.media.decode import Cue
 from bgm.media.forms import AUDIO_FORMS, AudioForm, Written, compared
 from bgm.media.probe import MediaInfo
 from bgm.progress import Progress, silent
@@ -161,3 +163,50 @@ def _frame(block: Audio, position: int) -> AudioFrame:
     frame.sample_rate = SAMPLE_RATE
     frame.pts = position
     return frame
+
+
+_ASS_HEADER = b"""[Script Info]
+ScriptType: v4.00+
+
+[V4+ Styles]
+Format: Name, Fontname, Fontsize, PrimaryColour, BackColour, Bold, Italic, Alignment
+Style: Default,Arial,16,&Hffffff,&H0,0,0,2
+
+[Events]
+Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
+"""
+"""The default style that FFmpeg's subtitle encoders require (Sub Station Alpha v4+)."""
+
+
+def add_text_track(target: OutputContainer, codec: str, language: str | None) -> SubtitleStream:
+    """Add a track for packets of :func:`text_packet`."""
+    stream = cast(SubtitleStream, target.add_stream(codec))
+    stream.codec_context.subtitle_header = _ASS_HEADER
+    stream.codec_context.time_base = Fraction(1, 1000)
+    if language:
+        stream.metadata["language"] = _three_letters(language)
+    return stream
+
+
+def _three_letters(language: str) -> str:
+    """ISO 639-2/T, the only codes that mp4 knows; a language without one is written as given."""
+    import langcodes
+
+    try:
+        return langcodes.Language.get(language, normalize=False).to_alpha3()
+    except (LookupError, ValueError):
+        return language
+
+
+def text_packet(stream: SubtitleStream, cue: Cue) -> Packet[Any]:
+    """A cue in the codec of ``stream``: SubRip and WebVTT are plain text, mov_text is prefixed with its length."""
+    text = cue.text.encode("utf-8", "replace")
+    if stream.codec_context.name == "mov_text":
+        text = len(text[:0xFFFF]).to_bytes(2, "big") + text[:0xFFFF]
+    packet = Packet(text)
+    packet.stream = stream
+    packet.time_base = tick(stream)
+    packet.pts = packet.dts = round(cue.start / packet.time_base)
+    packet.duration = max(1, round((cue.end - cue.start) / packet.time_base))
+    packet.is_keyframe = True
+    return packet

@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import av
@@ -20,7 +21,8 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from bgm.media.container import Turns, format_of, is_picture, packets
+from bgm.media.container import Turns, bad, format_of, is_picture, open_input, packets, tick
+from bgm.timeline import MAX_SECONDS
 
 SCAN_SECONDS = 120.0
 """Time limit for reading a file to its end: 3 hours of a live Matroska recording take a few seconds."""
@@ -245,3 +247,97 @@ def pictures_hidden(container: InputContainer, index: int) -> Iterator[tuple[flo
     for packet in packets(container, container.streams[index]):
         if packet.size and packet.pts is not None:
             yield float(packet.pts * packet.time_base), packet.is_discard
+
+
+_TAIL_SECONDS = 5.0
+_DECLARED_SLACK = 0.1
+"""A declared duration this close to the packets' end (s) is more exact: it includes encoder padding and last frames."""
+_MISSING_SECONDS = 1.0
+"""If more than this is missing from the declared duration (s), the file is truncated."""
+_PROMISING = ("mov", "matroska", "avi", "wav", "flac")
+"""Formats whose header states the duration; elsewhere FFmpeg may have guessed it from the bit rate."""
+
+_GUESSING = ("aac", "ac3", "amr")
+"""Formats without any header: a declared duration can only be a guess."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The timeline: ``origin`` is its 0 in the container's time (s); ``starts`` are on the timeline, by stream."""
+
+    origin: float
+    duration: float
+    starts: Mapping[int, float]
+    turns: Turns
+    is_cut_off: bool
+
+
+def measure(path: Path, container: InputContainer, streams: list[Stream], *, fragmented: bool) -> Measured:
+    """Measure from the first presentation time to the last."""
+    # 1. The start from the first packets; the end from the last seconds, if the file is seekable.
+    first = starts(container)
+    found = None if fragmented else _near_tail(container, streams)
+    # 2. All packets if it isn't, or if the end is earlier than the header promises: the clock may jump.
+    if found is None or _promised(container, streams) - found.end > _MISSING_SECONDS:
+        with open_input(path) as again:
+            found = scan(again, jumps=fragmented or format_of(again) != "mov")
+        first = {index: span.start for index, span in found.spans.items()}
+    # 3. A file that still ends too early is truncated.
+    wanted = {s.index: s for s in streams if s.index in found.spans and s.index in first}
+    if not wanted or not math.isfinite(found.end):
+        raise bad(path, "holds no picture and no sound that has a time")
+    is_cut_off = _promised(container, streams) - found.end > _MISSING_SECONDS
+    if is_cut_off and not fragmented:
+        raise bad(path, "is incomplete: it was cut off before its end")
+    # 4. The timeline lasts from the first start to the last end. Across a jump of the clock declared durations mean
+    #    nothing: the packets' timestamps are used.
+    start = min(first[index] for index in wanted)
+    ends = (_settled(container, s, first[index], found.spans[index].end) for index, s in wanted.items())
+    duration = (max(span.end for span in found.spans.values()) if found.turns else max(ends)) - start
+    if not (math.isfinite(duration) and duration > 0):
+        raise bad(path, "has no duration")
+    if duration > MAX_SECONDS:
+        raise bad(path, f"claims to last {duration / 3600:.0f} hours; {MAX_SECONDS / 3600:.0f} are the most")
+    return Measured(start, duration, {i: at - start for i, at in first.items()}, found.turns, is_cut_off)
+
+
+def _settled(container: InputContainer, stream: Stream, start: float, end: float) -> float:
+    """A stream's end: the declared one if the packets confirm it, else the packets'.
+
+    Padding that a decoder drops, and late pictures in a reordered stream, affect only one of the two numbers: the
+    smaller is right.
+    """
+    measured = end - start
+    declared = float(stream.duration * tick(stream)) if stream.duration else measured
+    if format_of(container) in _GUESSING or abs(declared - measured) > _DECLARED_SLACK:
+        return end
+    return start + min(declared, measured)
+
+
+def _promised(container: InputContainer, streams: list[Stream]) -> float:
+    """The end (s, container's time) that the header promises, at least; 0 if it promises nothing.
+
+    Some formats count from their first packet and some, Matroska among them, from 0: the earlier of the two is used.
+    """
+    form = format_of(container)
+    if form not in _PROMISING or not container.duration:
+        return 0.0
+    by_frames = max((float(s.frames * tick(s)) for s in streams), default=0.0) if form == "avi" else 0.0
+    return max(container.duration / av.time_base, by_frames)
+
+
+def _near_tail(container: InputContainer, streams: list[Stream]) -> Extent | None:
+    """Read only the end of a long video. None if that is not conclusive.
+
+    Audio alone is small, and seeking in it is often inexact; a file without an index may have a clock that jumps.
+    """
+    picture = next((s for s in streams if isinstance(s, VideoStream) and s.start_time is not None), None)
+    if picture is None or not container.duration or format_of(container) in UNINDEXED:
+        return None
+    near = ((container.start_time or 0) + container.duration) / av.time_base - _TAIL_SECONDS
+    try:
+        container.seek(int(near / tick(picture)), stream=picture)
+    except av.error.FFmpegError:
+        return None
+    found = scan(container, jumps=False)
+    return found if found.spans else None

@@ -18,9 +18,9 @@ from av.stream import Stream
 from av.video.stream import VideoStream
 
 from bgm.errors import BadInput
-from bgm.media.container import is_picture, open_input
+from bgm.media.container import is_picture, open_input, shown
 from bgm.media.headers import header_of
-from bgm.media.probe import MediaInfo, shown
+from bgm.media.probe import MediaInfo
 
 
 @dataclass(frozen=True, slots=True)

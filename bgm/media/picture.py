@@ -16,8 +16,8 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from bgm.errors import BadInput
-from bgm.media.container import discard_all_but, open_input, packets, tick
-from bgm.media.probe import MediaInfo, shown
+from bgm.media.container import discard_all_but, open_input, packets, shown, tick
+from bgm.media.probe import MediaInfo
 from bgm.progress import Progress
 
 if TYPE_CHECKING:

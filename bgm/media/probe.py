@@ -1,12 +1,16 @@
-"""What a media file contains, found without decoding it; and one clear sentence if it can't be used."""
+"""What a media file contains, found without decoding it; and one clear sentence if it can't be used.
+
+``python -m bgm.media.probe FILE`` scans an untrusted file in a process that may crash (:func:`vet`).
+"""
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import stat
-from collections.abc import Mapping, Sequence
+import subprocess
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -17,11 +21,11 @@ from av.container import InputContainer
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
+import bgm
 from bgm.errors import BadInput
-from bgm.media.container import MAX_PIXELS, MAX_STREAMS, Turns, format_of, is_picture, open_input, tick
-from bgm.media.extent import UNINDEXED, Extent, pictures_hidden, scan, starts
+from bgm.media.container import MAX_PIXELS, MAX_STREAMS, Turns, bad, format_of, is_picture, open_input
+from bgm.media.extent import Measured, measure, pictures_hidden
 from bgm.media.headers import is_fragmented
-from bgm.timeline import MAX_SECONDS
 
 _S = TypeVar("_S", bound=Stream)
 
@@ -32,16 +36,6 @@ TEXT_SUBTITLES = frozenset({"mov_text", "subrip", "srt", "webvtt", "ass", "ssa",
 
 _NO_TITLE = re.compile(r"handler|^(?:iso|core) media|^mono$|^stereo$|^\W*$", re.IGNORECASE)
 """What cameras and programs write as an mp4 track name without naming anything."""
-_TAIL_SECONDS = 5.0
-_DECLARED_SLACK = 0.1
-"""A declared duration this close to the packets' end (s) is more exact: it includes encoder padding and last frames."""
-_MISSING_SECONDS = 1.0
-"""If more than this is missing from the declared duration (s), the file is truncated."""
-_PROMISING = ("mov", "matroska", "avi", "wav", "flac")
-"""Formats whose header states the duration; elsewhere FFmpeg may have guessed it from the bit rate."""
-
-_GUESSING = ("aac", "ac3", "amr")
-"""Formats without any header: a declared duration can only be a guess."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,16 +126,11 @@ def probe(path: Path) -> MediaInfo:
         with open_input(path) as container:
             return _inspect(path, container, size)
     except (av.error.ExitError, TimeoutError) as error:
-        raise _bad(path, "takes too long to read") from error
+        raise bad(path, "takes too long to read") from error
     except av.error.InvalidDataError as error:
-        raise _bad(path, "is damaged, incomplete, or not a video or sound file") from error
+        raise bad(path, "is damaged, incomplete, or not a video or sound file") from error
     except av.error.FFmpegError as error:
-        raise _bad(path, "is not a video or sound file that can be read") from error
-
-
-def shown(path: Path) -> str:
-    """A path as one line of a message."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in str(path))
+        raise bad(path, "is not a video or sound file that can be read") from error
 
 
 def is_rate(samples_a_second: int) -> bool:
@@ -149,26 +138,22 @@ def is_rate(samples_a_second: int) -> bool:
     return MIN_RATE <= samples_a_second <= MAX_RATE
 
 
-def _bad(path: Path, trouble: str) -> BadInput:
-    return BadInput(f"{shown(path)} {trouble}")
-
-
 def _check_file(path: Path) -> int:
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
-            raise _bad(path, "is a folder, not a video or sound file")
+            raise bad(path, "is a folder, not a video or sound file")
         if not stat.S_ISREG(status.st_mode):
-            raise _bad(path, "is not a regular file")
+            raise bad(path, "is not a regular file")
         with path.open("rb") as file:
             empty = not file.read(1)
     except FileNotFoundError as error:
-        raise _bad(path, "does not exist") from error
+        raise bad(path, "does not exist") from error
     except (OSError, ValueError) as error:
         why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
-        raise _bad(path, f"can't be read: {why}") from error
+        raise bad(path, f"can't be read: {why}") from error
     if empty:
-        raise _bad(path, "is empty (0 bytes)")
+        raise bad(path, "is empty (0 bytes)")
     return status.st_size
 
 
@@ -176,18 +161,18 @@ def _inspect(path: Path, container: InputContainer, size: int) -> MediaInfo:
     # 1. Reject files that can't be processed whole: too many tracks, an index that points beyond the file's end. A
     #    fragmented file still has what precedes a truncation.
     if len(container.streams) >= MAX_STREAMS:
-        raise _bad(path, f"has too many tracks: fewer than {MAX_STREAMS} can be handled")
+        raise bad(path, f"has too many tracks: fewer than {MAX_STREAMS} can be handled")
     fragmented = format_of(container) == "mov" and is_fragmented(path)
     is_cut_off = any(_end_of_data(stream) > size for stream in container.streams)
     if is_cut_off and not fragmented:
-        raise _bad(path, "is incomplete: it was cut off before its end")
+        raise bad(path, "is incomplete: it was cut off before its end")
     # 2. The decodable tracks: no cover art, no codec without a decoder, no audio that can't be resampled.
     pictures = [s for s in container.streams.video if is_picture(s)]
     sounds = [s for s in container.streams.audio if s.codec_context and is_rate(s.rate) and s.channels]
     empty = [] if fragmented else [s for s in pictures if _is_empty(container, s)]
     pictures = [s for s in pictures if s not in empty]
     if not pictures and not sounds:
-        raise _bad(path, "has neither a picture nor a sound that can be decoded")
+        raise bad(path, "has neither a picture nor a sound that can be decoded")
     picture, sound = _default(pictures), _default(sounds)
     hides_ends = _hides_ends(path, pictures)
 
@@ -195,7 +180,7 @@ def _inspect(path: Path, container: InputContainer, size: int) -> MediaInfo:
     def at(stream: Stream) -> float:
         return measured.starts.get(stream.index, 0.0)
 
-    measured = _measure(path, container, [*pictures, *sounds], fragmented=fragmented)
+    measured = measure(path, container, [*pictures, *sounds], fragmented=fragmented)
     measured = replace(measured, is_cut_off=measured.is_cut_off or is_cut_off)
     return MediaInfo(
         path=path,
@@ -230,9 +215,9 @@ def _video(path: Path, stream: VideoStream) -> VideoTrack:
     context = stream.codec_context
     width, height = (context.width, context.height) if context else (0, 0)
     if not context or width <= 0 or height <= 0:
-        raise _bad(path, "has a picture in a format that is unknown or damaged")
+        raise bad(path, "has a picture in a format that is unknown or damaged")
     if width * height > MAX_PIXELS:
-        raise _bad(path, f"has a picture of {width} × {height} points, more than can be handled")
+        raise bad(path, f"has a picture of {width} × {height} points, more than can be handled")
     return VideoTrack(stream.index, context.name, width, height, float(stream.average_rate or 0), _timecode(stream))
 
 
@@ -257,88 +242,6 @@ def _subtitle(stream: Stream) -> SubtitleTrack:
     return SubtitleTrack(stream.index, name, stream.language, name in TEXT_SUBTITLES, title, default, forced)
 
 
-def _measure(path: Path, container: InputContainer, streams: list[Stream], *, fragmented: bool) -> _Measured:
-    """Measure from the first presentation time to the last."""
-    # 1. The start from the first packets; the end from the last seconds, if the file is seekable.
-    first = starts(container)
-    found = None if fragmented else _near_tail(container, streams)
-    # 2. All packets if it isn't, or if the end is earlier than the header promises: the clock may jump.
-    if found is None or _promised(container, streams) - found.end > _MISSING_SECONDS:
-        with open_input(path) as again:
-            found = scan(again, jumps=fragmented or format_of(again) != "mov")
-        first = {index: span.start for index, span in found.spans.items()}
-    # 3. A file that still ends too early is truncated.
-    wanted = {s.index: s for s in streams if s.index in found.spans and s.index in first}
-    if not wanted or not math.isfinite(found.end):
-        raise _bad(path, "holds no picture and no sound that has a time")
-    is_cut_off = _promised(container, streams) - found.end > _MISSING_SECONDS
-    if is_cut_off and not fragmented:
-        raise _bad(path, "is incomplete: it was cut off before its end")
-    # 4. The timeline lasts from the first start to the last end. Across a jump of the clock declared durations mean
-    #    nothing: the packets' timestamps are used.
-    start = min(first[index] for index in wanted)
-    ends = (_settled(container, s, first[index], found.spans[index].end) for index, s in wanted.items())
-    duration = (max(span.end for span in found.spans.values()) if found.turns else max(ends)) - start
-    if not (math.isfinite(duration) and duration > 0):
-        raise _bad(path, "has no duration")
-    if duration > MAX_SECONDS:
-        raise _bad(path, f"claims to last {duration / 3600:.0f} hours; {MAX_SECONDS / 3600:.0f} are the most")
-    return _Measured(start, duration, {i: at - start for i, at in first.items()}, found.turns, is_cut_off)
-
-
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    """``starts`` are on the timeline, by stream."""
-
-    origin: float
-    duration: float
-    starts: Mapping[int, float]
-    turns: Turns
-    is_cut_off: bool
-
-
-def _settled(container: InputContainer, stream: Stream, start: float, end: float) -> float:
-    """A stream's end: the declared one if the packets confirm it, else the packets'.
-
-    Padding that a decoder drops, and late pictures in a reordered stream, affect only one of the two numbers: the
-    smaller is right.
-    """
-    measured = end - start
-    declared = float(stream.duration * tick(stream)) if stream.duration else measured
-    if format_of(container) in _GUESSING or abs(declared - measured) > _DECLARED_SLACK:
-        return end
-    return start + min(declared, measured)
-
-
-def _promised(container: InputContainer, streams: list[Stream]) -> float:
-    """The end (s, container's time) that the header promises, at least; 0 if it promises nothing.
-
-    Some formats count from their first packet and some, Matroska among them, from 0: the earlier of the two is used.
-    """
-    form = format_of(container)
-    if form not in _PROMISING or not container.duration:
-        return 0.0
-    by_frames = max((float(s.frames * tick(s)) for s in streams), default=0.0) if form == "avi" else 0.0
-    return max(container.duration / av.time_base, by_frames)
-
-
-def _near_tail(container: InputContainer, streams: list[Stream]) -> Extent | None:
-    """Read only the end of a long video. None if that is not conclusive.
-
-    Audio alone is small, and seeking in it is often inexact; a file without an index may have a clock that jumps.
-    """
-    picture = next((s for s in streams if isinstance(s, VideoStream) and s.start_time is not None), None)
-    if picture is None or not container.duration or format_of(container) in UNINDEXED:
-        return None
-    near = ((container.start_time or 0) + container.duration) / av.time_base - _TAIL_SECONDS
-    try:
-        container.seek(int(near / tick(picture)), stream=picture)
-    except av.error.FFmpegError:
-        return None
-    found = scan(container, jumps=False)
-    return found if found.spans else None
-
-
 def _hides_ends(path: Path, pictures: list[VideoStream]) -> bool:
     """Whether an edit list hides pictures at the start or end, which stay in the file because others depend on them.
 
@@ -354,11 +257,11 @@ def _hides_ends(path: Path, pictures: list[VideoStream]) -> bool:
             found = list(pictures_hidden(again, stream.index))
         seen = [time for time, is_hidden in found if not is_hidden]
         if seen and any(is_hidden and min(seen) <= time <= max(seen) for time, is_hidden in found):
-            raise _bad(path, "has pictures cut out of its middle by an edit list that still holds them: export it anew")
+            raise bad(path, "has pictures cut out of its middle by an edit list that still holds them: export it anew")
     return bool(hiding)
 
 
-def _notes(measured: _Measured) -> tuple[str, ...]:
+def _notes(measured: Measured) -> tuple[str, ...]:
     out = []
     turns = max((len(row) for row in measured.turns.values()), default=0)
     if turns:
@@ -367,3 +270,57 @@ def _notes(measured: _Measured) -> tuple[str, ...]:
     if measured.is_cut_off:
         out.append(f"The recording was cut off: what is whole of it was used, {measured.duration:.1f} s.")
     return tuple(out)
+
+
+CPU_SECONDS = 20
+"""Opening an hour of video takes a tenth of a second; reading 3 h of a recording without an index takes a few
+seconds."""
+BYTES_A_CPU_SECOND = 200_000_000
+"""A file that is read whole, such as a broadcast checked for clock jumps, takes time in proportion to its size (half of
+this)."""
+WALL_SECONDS = 120.0
+MEMORY_BYTES = 4 << 30
+"""Of address space; a probe of 8K video takes half a gigabyte."""
+
+
+def vet(path: Path, cpu_seconds: int = CPU_SECONDS) -> None:
+    """Raise BadInput if scanning ``path`` crashes, takes too long or takes too much memory.
+
+    Says nothing about files that are merely damaged, or not media: see :func:`bgm.media.probe.probe`.
+    """
+    size = path.stat().st_size if path.is_file() else 0
+    allowed = cpu_seconds + size // BYTES_A_CPU_SECOND
+    command = [sys.executable, "-m", __name__, str(path.absolute()), str(allowed)]
+    root = Path(bgm.__file__).parent.parent
+    try:
+        done = subprocess.run(
+            command, cwd=root, stdin=subprocess.DEVNULL, capture_output=True, timeout=WALL_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise BadInput(f"{path.name} takes too long to read") from error
+    if done.returncode:
+        raise BadInput(f"{path.name} can't be read safely: it takes too much time or memory, or is badly damaged")
+
+
+def main(path: str, cpu_seconds: str) -> None:
+    """Scan the file as the studio will. Exits with 0 also if the file is rejected."""
+    _limit(int(cpu_seconds))
+    try:
+        probe(Path(path))
+    except BadInput:
+        return
+
+
+def _limit(cpu_seconds: int) -> None:
+    """Limit the rest of the process; Windows has no such limits."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -34,8 +34,8 @@ LEAST_SHARE = 0.2
 
 def has_text_track(video: Path, speech: Spans = ()) -> bool:
     """Whether the video has its own transcript: a text track, not forced, with cues for the detected speech."""
+    from bgm.media.decode import text_cues
     from bgm.media.probe import probe
-    from bgm.media.subtitle_track import text_cues
 
     info, needed = probe(video), LEAST_SHARE * sum(end - start for start, end in speech)
     tracks = [track for track in info.text_subtitles if not track.forced]
@@ -128,8 +128,8 @@ def _notes(subtitle: Subtitle, beyond: int, code: str, english: bool) -> tuple[s
 
 def _own_track(video: Path, wanted: str | None, progress: Progress) -> tuple[Subtitle, tuple[str, ...]]:
     """The most complete transcript among the video's text tracks, and a note if there was a choice."""
+    from bgm.media.decode import text_cues
     from bgm.media.probe import probe
-    from bgm.media.subtitle_track import text_cues
 
     info = probe(video)
     tracks = [track for track in info.text_subtitles if not track.forced] or list(info.text_subtitles)

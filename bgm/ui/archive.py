@@ -22,8 +22,7 @@ from bgm.errors import BadInput
 from bgm.export import EXPORTS, export
 from bgm.files import full_disk_told
 from bgm.media import audio
-from bgm.media.probe import probe
-from bgm.media.vetting import vet
+from bgm.media.probe import probe, vet
 from bgm.project import Project
 from bgm.settings import SETTINGS, Settings
 from bgm.speech import words

@@ -18,8 +18,7 @@ from bgm import project as projects
 from bgm import snapshots, studio
 from bgm.errors import BadInput
 from bgm.files import beside, full_disk_told
-from bgm.media.probe import probe
-from bgm.media.vetting import vet
+from bgm.media.probe import probe, vet
 from bgm.progress import Listener
 from bgm.project import Project
 from bgm.settings import SETTINGS, Settings

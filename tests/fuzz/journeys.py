@@ -11,12 +11,12 @@ from bgm import studio
 from bgm.engines import EngineOptions
 from bgm.errors import BadInput, BgmError
 from bgm.export import EXPORTS
-from bgm.media.decode import decode
+from bgm.media.decode import decode, text_cues
+from bgm.media.encode import encode_audio
 from bgm.media.forms import check_output, suggest_suffix
 from bgm.media.picture import picture_cuts, thumbnail
 from bgm.media.probe import MediaInfo, probe
-from bgm.media.remux import RemuxOptions, encode_audio, remux
-from bgm.media.subtitle_track import text_cues
+from bgm.media.remux import RemuxOptions, remux
 from bgm.progress import silent
 from bgm.project import Project
 from bgm.speech.subtitle_file import to_srt, to_vtt

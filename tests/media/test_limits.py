@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 
 from bgm.errors import BadInput, Cancelled
-from bgm.media import audio, container, vetting
+from bgm.media import audio, container
 from bgm.media.decode import decode
 from bgm.media.picture import picture_cuts, thumbnail
-from bgm.media.probe import probe
+from bgm.media.probe import probe, vet
 from bgm.media.remux import remux
 from bgm.progress import silent
 from tests.media.making import Make
@@ -316,24 +316,24 @@ def with_chapters(path: Path, count: int, out: Path) -> Path:
 def test_a_file_that_keeps_ffmpeg_busy_is_given_up(make: Make, tmp_path: Path) -> None:
     song = make.ffmpeg("-f", "lavfi", "-i", "sine=440:d=1", "-c:a", "pcm_s16le", tmp_path / "one.mkv")
     few = with_chapters(song, 10, tmp_path / "few.mkv")
-    vetting.vet(few)
+    vet(few)
     with av.open(few) as container:
         assert len(container.chapters()) == 10
     many = with_chapters(song, 200_000, tmp_path / "many.mkv")
     with pytest.raises(BadInput, match=r"many\.mkv can't be read safely"):
-        vetting.vet(many, cpu_seconds=2)
+        vet(many, cpu_seconds=2)
 
 
 def test_vetting_says_nothing_of_files_that_are_only_bad(tmp_path: Path, plain_mp4: Path) -> None:
     (path := tmp_path / "no.mp4").write_text("no media")
-    vetting.vet(path)
-    vetting.vet(plain_mp4)
+    vet(path)
+    vet(plain_mp4)
 
 
 def test_vetting_gives_up_a_file_that_never_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vetting, "WALL_SECONDS", 0.01)
+    monkeypatch.setattr("bgm.media.probe.WALL_SECONDS", 0.01)
     with pytest.raises(BadInput, match="takes too long"):
-        vetting.vet(tmp_path / "any.mp4")
+        vet(tmp_path / "any.mp4")
 
 
 def test_what_the_muxer_refuses_is_one_sentence_and_leaves_no_file(

@@ -15,12 +15,11 @@ from av.stream import Disposition
 
 from bgm.errors import BadInput, Cancelled
 from bgm.media import audio
-from bgm.media.decode import decode
+from bgm.media.decode import Cue, decode, text_cues
 from bgm.media.forms import suggest_suffix
 from bgm.media.picture import thumbnail
 from bgm.media.probe import MediaInfo, probe
 from bgm.media.remux import RemuxOptions, remux
-from bgm.media.subtitle_track import Cue, text_cues
 from tests.media.making import Make
 
 AAC_FRAME = 1024

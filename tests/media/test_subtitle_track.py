@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from bgm.media.decode import Cue, text_cues
 from bgm.media.probe import probe
-from bgm.media.subtitle_track import Cue, text_cues
 from tests.media.making import Make
 
 
