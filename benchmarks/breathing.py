@@ -26,9 +26,8 @@ from bgm.media.signal import FILTER_CONTEXT, FRAME, Curve, decibels, filtered, f
 from bgm.mix.master import mix
 from bgm.mix.placement import MixPlan, MixSettings, Placement, Spans
 from bgm.music.composer.compose import compose
-from bgm.music.cue import Cue, Piece
 from bgm.music.embedded import render
-from bgm.music.score import Role, Score
+from bgm.music.score import Cue, Piece, Role, Score
 from bgm.progress import silent
 from bgm.timeline import EMOTIONS, Emotion
 from testing.mix_sounds import RATE, Sound, frames

@@ -16,8 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from bgm import project as projects
 from bgm.media import audio
 from bgm.music.composer.compose import compose
-from bgm.music.cue import Cue, Piece
-from bgm.music.score import Role, Score
+from bgm.music.score import Cue, Piece, Role, Score
 from bgm.project import Project
 from bgm.timeline import EMOTIONS, Style
 

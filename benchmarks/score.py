@@ -19,9 +19,9 @@ from bgm.media.audio import SAMPLE_RATE, Audio, read
 from bgm.music.composer.compose import compose
 from bgm.music.composer.form import Kind, Section
 from bgm.music.composer.sketch import Sketch, sketch
-from bgm.music.cue import Cue, Piece
 from bgm.music.embedded import render
 from bgm.music.mastering import loudness
+from bgm.music.score import Cue, Piece
 from bgm.progress import silent
 from bgm.timeline import EMOTIONS, Emotion, Style
 

@@ -22,10 +22,8 @@ import numpy as np
 import soundfile
 
 from bgm.engines import EngineOptions
-from bgm.music.composer.instruments import GENERAL_MIDI
-from bgm.music.cue import Cue, Piece
 from bgm.music.embedded import EmbeddedComposer, _font, render
-from bgm.music.score import Note, Part, Role, Score
+from bgm.music.score import GENERAL_MIDI, Cue, Note, Part, Piece, Role, Score
 from bgm.progress import silent
 from bgm.timeline import EMOTIONS, Emotion, Style
 from testing.mix_sounds import RATE, Sound

@@ -27,11 +27,11 @@ from benchmarks.peers import Options
 from benchmarks.table import LIMIT, Row, not_run
 from benchmarks.timing import medians
 from bgm.media import audio
-from bgm.music.cue import Cue, Piece
 from bgm.music.embedded import compose, render
 from bgm.music.riffusion import spectrogram
 from bgm.music.riffusion.inverse import wave_from_mel
 from bgm.music.riffusion.spectrogram import Array, SpectrogramParams
+from bgm.music.score import Cue, Piece
 from bgm.progress import silent
 from bgm.timeline import EMOTIONS
 

@@ -22,9 +22,8 @@ from bgm.digest import seed_of
 from bgm.media.audio import SAMPLE_RATE, Audio, read
 from bgm.music.composer.compose import compose
 from bgm.music.composer.moods import auto_style
-from bgm.music.cue import Cue, Piece
 from bgm.music.embedded import render
-from bgm.music.score import Score
+from bgm.music.score import Cue, Piece, Score
 from bgm.progress import silent
 from bgm.timeline import EMOTIONS, Emotion, Style
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from bgm.errors import BadInput, EngineUnavailable
 
 if TYPE_CHECKING:  # the stages' types; an engine's own module imports them at run time
-    from bgm.music.cue import Cue, Made
+    from bgm.music.score import Cue, Made
     from bgm.progress import Progress
     from bgm.speech.words import Recording, Transcript
     from bgm.timeline import Emotion, Utterance

@@ -22,7 +22,7 @@ from bgm.files import PART_PREFIX, beside, read_noted, write_text
 from bgm.media import audio
 from bgm.media.audio import SAMPLE_RATE, frames_of
 from bgm.music.composer.moods import auto_style
-from bgm.music.cue import Cue, Piece
+from bgm.music.score import Cue, Piece
 from bgm.progress import Progress
 from bgm.project import Project
 from bgm.settings import ENERGIES

@@ -19,7 +19,7 @@ from typing import ClassVar
 import numpy as np
 from bgm.engines import Composer
 from bgm.media.audio import writer
-from bgm.music.cue import Made
+from bgm.music.score import Made
 
 class Hum(Composer):
     name: ClassVar[str] = "hum"

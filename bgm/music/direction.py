@@ -295,7 +295,7 @@ def _quiet_under_speech(said: Sequence[Phrase], found: Sequence[Token]) -> tuple
 
 def _instead(text: str, said: Sequence[Phrase]) -> tuple[tuple[str, str], ...]:
     """What was asked for and is not ours to play."""
-    from bgm.music.composer.instruments import GENERAL_MIDI
+    from bgm.music.score import GENERAL_MIDI
 
     found = []
     for p in (p for p in said if not p.negated):

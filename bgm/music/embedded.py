@@ -16,9 +16,8 @@ from bgm.media.audio import SAMPLE_RATE, Audio, writer
 from bgm.media.signal import rising
 from bgm.music import mastering
 from bgm.music.composer.compose import compose
-from bgm.music.cue import Cue, Made
 from bgm.music.mastering import gain_for, ridden, rms_db, softened
-from bgm.music.score import Score
+from bgm.music.score import Cue, Made, Score
 from bgm.music.soundfont import find_font, find_library
 from bgm.music.synth import Buses, played
 from bgm.progress import Progress, part

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bgm.media.audio import SAMPLE_RATE
-from bgm.music.cue import Cue, Piece
+from bgm.music.score import Cue, Piece
 from bgm.timeline import Emotion, Style
 
 

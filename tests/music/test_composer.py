@@ -14,12 +14,11 @@ from bgm.digest import stream
 from bgm.music.composer.compose import compose
 from bgm.music.composer.form import COMMON, NUDGE, Kind, grid, sections
 from bgm.music.composer.harmony import home, key_for
-from bgm.music.composer.instruments import GENERAL_MIDI
 from bgm.music.composer.moods import MOODS
 from bgm.music.composer.motif import motif_for
 from bgm.music.composer.sketch import sketch, tempo_of
 from bgm.music.embedded import EmbeddedComposer
-from bgm.music.score import Role, Score
+from bgm.music.score import GENERAL_MIDI, Role, Score
 from bgm.timeline import EMOTIONS, Emotion
 from tests.music.composing import cue
 

@@ -10,7 +10,7 @@ import pytest
 from bgm.music.composer.compose import compose
 from bgm.music.composer.form import COMMON, HIT_NUDGE, SHORTEST_INTRO, SHORTEST_SECTION, Kind, grid, landmarks
 from bgm.music.composer.sketch import Sketch, sketch
-from bgm.music.cue import Cue
+from bgm.music.score import Cue
 from bgm.timeline import EMOTIONS, Emotion
 from tests.music.composing import cue
 

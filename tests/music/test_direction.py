@@ -11,9 +11,8 @@ import pytest
 
 from bgm.music import vocabulary
 from bgm.music.composer.compose import compose
-from bgm.music.composer.instruments import GENERAL_MIDI
 from bgm.music.direction import Direction, notes, read
-from bgm.music.score import Role, Score
+from bgm.music.score import GENERAL_MIDI, Role, Score
 from bgm.music.vocabulary import Word
 from bgm.timeline import Emotion, Style
 from tests.music.composing import cue

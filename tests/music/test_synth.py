@@ -17,10 +17,9 @@ from bgm.errors import BadInput, Cancelled
 from bgm.media.audio import SAMPLE_RATE, Audio, read
 from bgm.music import embedded, soundfont, synth
 from bgm.music.composer.compose import compose
-from bgm.music.cue import Cue
 from bgm.music.embedded import EmbeddedComposer, render
 from bgm.music.mastering import loudness
-from bgm.music.score import Note, Part, Role, Score
+from bgm.music.score import Cue, Note, Part, Role, Score
 from bgm.progress import silent
 from bgm.timeline import EMOTIONS, Emotion, Style
 from tests.music.composing import cue

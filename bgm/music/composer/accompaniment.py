@@ -10,7 +10,6 @@ from dataclasses import replace
 from bgm.digest import stream
 from bgm.music.composer.form import COMMON, Section
 from bgm.music.composer.harmony import Chord, tonic_chord, voiced
-from bgm.music.composer.instruments import DISTORTED, GENERAL_MIDI, fitted
 from bgm.music.composer.melody import Voice, countermelody, theme
 from bgm.music.composer.moods import FULLY_FELT
 from bgm.music.composer.patterns import (
@@ -29,7 +28,7 @@ from bgm.music.composer.patterns import (
 )
 from bgm.music.composer.sketch import Band, Sketch
 from bgm.music.composer.styles import ENTERS
-from bgm.music.score import Event, Note, Role
+from bgm.music.score import DISTORTED, GENERAL_MIDI, Event, Note, Role, fitted
 
 _LOWEST_ROOT = 30
 _LEAST_DRUMS = 0.15

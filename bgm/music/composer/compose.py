@@ -1,4 +1,4 @@
-"""``compose(cue)``: a cue's whole score, from its deciding fields alone (see ``bgm.music.cue``).
+"""``compose(cue)``: a cue's whole score, from its deciding fields alone (see ``bgm.music.score``).
 
 The arrangement's events become a performance: swing, accents, arches, and the small deviations of human hands.
 """
@@ -12,10 +12,8 @@ from random import Random
 from bgm.music.composer.accompaniment import arrange, fade_seconds, final_chord, sting
 from bgm.music.composer.bed import make_room
 from bgm.music.composer.form import STING_SECONDS
-from bgm.music.composer.instruments import GENERAL_MIDI, PEDALLED, fitted
 from bgm.music.composer.sketch import Sketch, sketch
-from bgm.music.cue import Cue
-from bgm.music.score import Control, Event, Note, Part, Role, Score
+from bgm.music.score import GENERAL_MIDI, PEDALLED, Control, Cue, Event, Note, Part, Role, Score, fitted
 
 _PLACE = {
     Role.LEAD: (92, 60, 46),

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from random import Random
 
 from bgm.music.composer.form import Kind, Section
-from bgm.music.composer.instruments import fitted
 from bgm.music.composer.moods import TOLD
 from bgm.music.composer.motif import Cell, Line, Tone, cadence, inverted, joined, ornamented, rhythm
 from bgm.music.composer.sketch import Sketch
-from bgm.music.score import Event, Role
+from bgm.music.score import Event, Role, fitted
 
 PERIOD, PHRASE = 8, 4
 """Bars."""

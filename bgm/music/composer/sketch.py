@@ -34,13 +34,11 @@ from bgm.music.composer.harmony import (
     pivot_chord,
     tonic_chord,
 )
-from bgm.music.composer.instruments import GENERAL_MIDI, Ensemble
 from bgm.music.composer.moods import FELT, FULLY_FELT, MOODS, RATIOS, Character, Mood, character, strength
 from bgm.music.composer.motif import Line, motif_for
 from bgm.music.composer.styles import BRIGHT_CLOSES, CARDS, DARK_CLOSES, STILL, Card
-from bgm.music.cue import Cue, Piece
 from bgm.music.direction import Direction, read
-from bgm.music.score import Role
+from bgm.music.score import GENERAL_MIDI, Cue, Ensemble, Piece, Role
 from bgm.timeline import Emotion, Style
 
 _DOMINANT = 4

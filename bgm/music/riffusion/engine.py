@@ -17,7 +17,6 @@ import numpy as np
 
 from bgm.engines import Composer, EngineOptions
 from bgm.media.audio import Audio
-from bgm.music.cue import Cue, Made
 from bgm.music.riffusion import model, painting
 from bgm.music.riffusion.multidiffusion import DenoiseSettings
 from bgm.music.riffusion.paint import PaintJob
@@ -33,6 +32,7 @@ from bgm.music.riffusion.strands import (
     regions,
     strands,
 )
+from bgm.music.score import Cue, Made
 from bgm.progress import Progress
 from bgm.progress import part as share
 

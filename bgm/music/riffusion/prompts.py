@@ -10,12 +10,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bgm.music.composer.instruments import GENERAL_MIDI
 from bgm.music.composer.moods import MOODS
-from bgm.music.cue import Cue
 from bgm.music.direction import Direction, beneath, read
 from bgm.music.grammar import Kind, Phrase, phrases, tokens
-from bgm.music.score import Role, Score
+from bgm.music.score import GENERAL_MIDI, Cue, Role, Score
 from bgm.timeline import Emotion, Style
 
 WEAKEST = 0.4

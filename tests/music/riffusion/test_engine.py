@@ -18,12 +18,11 @@ from bgm.engines import EngineOptions
 from bgm.errors import BadInput, Cancelled
 from bgm.media import audio
 from bgm.music.composer.compose import compose
-from bgm.music.cue import Cue, Piece
 from bgm.music.riffusion import lora, model
 from bgm.music.riffusion.engine import Riffusion
 from bgm.music.riffusion.multidiffusion import DenoiseSettings
 from bgm.music.riffusion.strands import composed
-from bgm.music.score import Score
+from bgm.music.score import Cue, Piece, Score
 from bgm.progress import Progress, silent
 from bgm.timeline import Emotion
 from testing.riffusion_checkpoint import write_checkpoint, write_lora

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from bgm.music.composer.compose import compose
-from bgm.music.cue import Cue
 from bgm.music.riffusion.prompts import Prompt, neighbour, prompt_for
+from bgm.music.score import Cue
 from bgm.timeline import EMOTIONS, Emotion, Style
 from tests.music.composing import cue
 

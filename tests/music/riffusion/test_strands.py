@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from bgm.music.composer.compose import compose
-from bgm.music.cue import Cue, Piece
 from bgm.music.riffusion import paint, prompts
 from bgm.music.riffusion.model import ModelKey
 from bgm.music.riffusion.multidiffusion import DenoiseSettings, window_starts
 from bgm.music.riffusion.paint import PaintJob, Region, estimated_seconds, noise, window_shares
 from bgm.music.riffusion.strands import COLUMN, PARAMS, PART, Part, Strand, neighbours, parts, regions, splice, strands
+from bgm.music.score import Cue, Piece
 from bgm.timeline import Emotion
 
 JOY = prompts.neighbour(Emotion.JOY).wished
