@@ -194,12 +194,12 @@ class Ear:
         """The probability of each language in this recording: over stretches spread over it, weighted by their
         length."""
         step = max(1, math.ceil(len(pieces) / SAMPLES))
-        weights: dict[str, float] = {}
+        votes: dict[str, float] = {}
         for start, end in pieces[::step]:
             for code, probability in self._detect((start, end), tick).items():
-                weights[code] = weights.get(code, 0.0) + probability * (end - start)
-        top = max(weights.values(), default=1.0) or 1.0
-        return {code: max(FOREIGN, weight / top) for code, weight in weights.items()}
+                votes[code] = votes.get(code, 0.0) + probability * (end - start)
+        top = max(votes.values(), default=1.0) or 1.0
+        return {code: max(FOREIGN, vote / top) for code, vote in votes.items()}
 
     def _guess(self, piece: Span, expected: Mapping[str, float], tick: Tick) -> Spoken:
         found = self._detect(piece, tick)

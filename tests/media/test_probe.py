@@ -10,7 +10,8 @@ import pytest
 
 from bgm.errors import BadInput
 from bgm.media.picture import thumbnail
-from bgm.media.probe import MAX_SECONDS, MediaInfo, probe
+from bgm.media.probe import MediaInfo, probe
+from bgm.timeline import MAX_SECONDS
 from tests.media.making import Make
 
 
@@ -152,7 +153,7 @@ def test_noise_is_no_media(tmp_path: Path) -> None:
 
 def test_a_length_beyond_reason_is_refused(plain_mp4: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert MAX_SECONDS == 24 * 3600
-    monkeypatch.setattr("bgm.media.probe.MAX_SECONDS", 3.0)
+    monkeypatch.setattr("bgm.media.extent.MAX_SECONDS", 3.0)
     assert "hours" in refusal(plain_mp4)
 
 
