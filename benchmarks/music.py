@@ -26,10 +26,10 @@ from benchmarks.table import Row, not_run
 from benchmarks.timing import medians
 from bgm.media.audio import SAMPLE_RATE, Audio, length, read
 from bgm.music.composer.compose import compose
-from bgm.music.embedded import render
+from bgm.music.embedded import find_font, render
 from bgm.music.mastering import loudness
 from bgm.music.score import Cue, Piece, Role, Score
-from bgm.music.soundfont import find_font, library
+from bgm.music.synth import library
 from bgm.progress import silent
 from bgm.timeline import EMOTIONS, Emotion
 

@@ -11,7 +11,7 @@ import pytest
 from bgm import engines
 from bgm import project as projects
 from bgm.engines import Choice, EngineOptions, Stage
-from bgm.music.soundfont import find_font
+from bgm.music.embedded import find_font
 from bgm.project import Project
 from bgm.settings import Settings
 from bgm.takes import Activity, Music, order, piece_of

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import struct
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path
 from typing import ClassVar
@@ -18,8 +22,7 @@ from bgm.music import mastering
 from bgm.music.composer.compose import compose
 from bgm.music.mastering import gain_for, ridden, rms_db, softened
 from bgm.music.score import Cue, Made, Score
-from bgm.music.soundfont import find_font, find_library
-from bgm.music.synth import Buses, played
+from bgm.music.synth import DRUM_BANK, Buses, find_library, package_folders, played
 from bgm.progress import Progress, part
 
 __all__ = ["EmbeddedComposer", "compose", "render"]
@@ -132,3 +135,77 @@ def _font(wanted: str | None) -> Path:
     if font is None:
         raise EngineUnavailable("no soundfont was found; pip install pretty_midi, or set BGM_SOUNDFONT to a .sf2 file")
     return font
+
+
+_SYSTEM_FONTS = (
+    "/usr/share/sounds/sf3/MuseScore_General.sf3",
+    "/usr/share/sounds/sf3/MuseScore_General_Lite.sf3",
+    "/usr/share/sounds/sf2/MuseScore_General.sf2",
+    "/usr/share/soundfonts/MuseScore_General.sf3",
+    "/usr/share/sounds/sf2/FluidR3_GM.sf2",
+    "/usr/share/soundfonts/FluidR3_GM.sf2",
+    "/opt/homebrew/share/soundfonts/FluidR3_GM.sf2",
+    "/usr/local/share/soundfonts/FluidR3_GM.sf2",
+)
+_PRESET = 38
+"""Bytes of a preset's record."""
+log = logging.getLogger("bgm")
+
+
+def find_font(wanted: str | None = None) -> Path | None:
+    """The soundfont: the one named, else that of the setting, else the one that was fetched, one of the system, or
+    pretty_midi's. One that is damaged or has no drums is passed over, and that is logged.
+
+    Raises BadInput when a named one is not there or can't be used.
+    """
+    from bgm import environment, weights
+
+    named = wanted or environment.read().soundfont
+    if named:
+        path = Path(named).expanduser()
+        if not path.is_file():
+            raise BadInput(f"there is no soundfont at {path}; name a .sf2 or .sf3 file")
+        if fault := _fault(path, path.stat().st_mtime_ns):
+            raise BadInput(fault)
+        return path
+    fetched = (weights.find(weights.card(key)) for key in ("soundfont", "soundfont:musescore"))
+    candidates = [font for font in fetched if font]
+    candidates += [Path(font) for font in _SYSTEM_FONTS]
+    candidates += [folder / "TimGM6mb.sf2" for folder in package_folders("pretty_midi")]
+    for path in candidates:
+        if path.is_file():
+            fault = _fault(path, path.stat().st_mtime_ns)
+            if fault is None:
+                return path
+            log.warning("%s; the next soundfont is taken", fault)
+    return None
+
+
+@lru_cache(maxsize=32)
+def _fault(font: Path, changed: int) -> str | None:
+    """Why a font can't be played, in a sentence, or None: by its chunks (SoundFont 2.01, section 4)."""
+    try:
+        presets = _presets(font)
+    except (OSError, ValueError, struct.error):
+        return f"{font} is not a soundfont, or it is damaged"
+    banks = {struct.unpack_from("<20xHH", presets, at)[1] for at in range(0, len(presets) - _PRESET, _PRESET)}
+    return None if DRUM_BANK in banks else f"{font} has no drums"
+
+
+def _presets(font: Path) -> bytes:
+    """The records of the chunk ``phdr``. Raises ValueError when it isn't there or the file is shorter than it says."""
+    with font.open("rb") as file:
+        riff, size, form = struct.unpack("<4sI4s", file.read(12))
+        if (riff, form) != (b"RIFF", b"sfbk") or font.stat().st_size < size + 8:
+            raise ValueError(font)
+        while header := file.read(8):
+            if header[:1] == b"\0":  # RIFF pads odd chunks; converters to .sf3 often don't
+                header = header[1:] + file.read(1)
+            name, size = struct.unpack("<4sI", header)
+            if name == b"LIST" and file.read(4) == b"pdta":
+                name, size = struct.unpack("<4sI", file.read(8))
+                if name == b"phdr":
+                    return file.read(size)
+                break
+            file.seek(size - (4 if name == b"LIST" else 0), os.SEEK_CUR)
+    raise ValueError(font)

@@ -7,20 +7,25 @@ played with the pedal ring on from chord to chord.
 
 from __future__ import annotations
 
-import ctypes
+import contextlib
+import ctypes.util
+import io
+import os
+import sys
 import threading
 from collections.abc import Iterator
 from enum import IntEnum
+from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bgm.errors import BadInput
+from bgm.errors import BadInput, EngineUnavailable
 from bgm.media.audio import SAMPLE_RATE
 from bgm.music.score import Role, Score
-from bgm.music.soundfont import library
 
 
 class Bus(IntEnum):
@@ -40,7 +45,7 @@ _GAIN = 0.3
 _VOICES = 40
 """At once; what rings longest ago gives way. Each takes 0.0004 of real time; against 400 of them what is lost lies 20
 dB and more under the rest, but where fast strings ring into one another (12 dB)."""
-_DRUM_BANK, _STANDARD_KIT = 128, 0
+DRUM_BANK, _STANDARD_KIT = 128, 0
 _CHANNELS = {
     Role.BASS: 0,
     Role.COMP: 1,
@@ -113,7 +118,7 @@ class Synth:
 
     def _take_kit(self, channel: int, kit: int) -> None:
         for program in (kit, _STANDARD_KIT):
-            if self._synth.program_select(channel, self._font, _DRUM_BANK, program) == 0:
+            if self._synth.program_select(channel, self._font, DRUM_BANK, program) == 0:
                 return
         raise BadInput("the soundfont has no drums")
 
@@ -206,3 +211,64 @@ def _fill(synth: Synth, block: Buses, start: int, timeline: list[TimedEvent], fo
     if done < length:
         synth.fill(block, done, length)
     return following
+
+
+# FluidSynth's library. That of the pygame-ce wheel comes first because its version is pinned with ours: the same score
+# then gives the same samples on every machine. A system's own library is used where the wheel carries none.
+
+_LOG_LEVELS = 5
+_import_lock = threading.Lock()
+
+
+def find_library() -> str | None:
+    """Path or name of libfluidsynth, or None."""
+    for folder in package_folders("pygame"):
+        places = (folder, folder / ".dylibs", folder.parent / "pygame_ce.libs", folder.parent / "pygame_ce.dylibs")
+        for place in places:
+            found = sorted(path for path in place.glob("*fluidsynth*") if path.suffix in (".so", ".dylib", ".dll"))
+            found += sorted(place.glob("*fluidsynth*.so.*"))
+            if found:
+                return str(found[0])
+    return ctypes.util.find_library("fluidsynth") or ctypes.util.find_library("libfluidsynth-3")
+
+
+def package_folders(name: str) -> list[Path]:
+    """Where a package is installed, without importing it."""
+    spec = find_spec(name)
+    return [Path(folder) for folder in spec.submodule_search_locations or ()] if spec else []
+
+
+def library() -> ModuleType:
+    """pyfluidsynth, bound to the library that we found. Raises EngineUnavailable when there is none."""
+    with _import_lock:
+        if "fluidsynth" in sys.modules:
+            return sys.modules["fluidsynth"]
+        path = find_library()
+        if path is None:
+            raise EngineUnavailable("no FluidSynth library was found; install pygame-ce or your system's fluidsynth")
+        return _import_bound_to(path)
+
+
+def _import_bound_to(path: str) -> ModuleType:
+    """pyfluidsynth asks ``find_library`` once, while it is imported, and has no other way to be told a path."""
+    if sys.platform == "win32":
+        os.add_dll_directory(str(Path(path).parent))
+    original = ctypes.util.find_library
+    ctypes.util.find_library = lambda name: path
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):  # where CI is set it would tell where it found the library
+            import fluidsynth
+    except OSError as error:
+        raise EngineUnavailable(f"the FluidSynth library {path} can't be loaded: {error}") from error
+    finally:
+        ctypes.util.find_library = original
+    _silence(fluidsynth)
+    return fluidsynth
+
+
+def _silence(fluid: Any) -> None:
+    """FluidSynth writes its troubles to stderr; ours are exceptions."""
+    arguments = (("level", ctypes.c_int, 1), ("function", ctypes.c_void_p, 1), ("data", ctypes.c_void_p, 1))
+    set_log_function = fluid.cfunc("fluid_set_log_function", ctypes.c_void_p, *arguments)
+    for level in range(_LOG_LEVELS):
+        set_log_function(level, None, None)

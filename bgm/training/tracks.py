@@ -24,10 +24,9 @@ from bgm.media.container import open_input
 from bgm.media.decode import decode
 from bgm.media.probe import probe
 from bgm.music.composer import moods
-from bgm.music.embedded import EmbeddedComposer, compose, render
+from bgm.music.embedded import EmbeddedComposer, compose, find_font, render
 from bgm.music.riffusion.prompts import BACKGROUND
 from bgm.music.score import GENERAL_MIDI, Cue, Piece, Role, Score
-from bgm.music.soundfont import find_font
 from bgm.progress import silent
 from bgm.timeline import EMOTIONS, Emotion, Style
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import imageio_ffmpeg
 
 from bgm.media.probe import probe
-from bgm.music.soundfont import find_font
+from bgm.music.embedded import find_font
 from bgm.project import load
 from bgm.speech.subtitle_file import to_srt
 from bgm.timeline import Utterance

@@ -15,7 +15,7 @@ from benchmarks.sound import centroids, octaves
 from bgm.engines import EngineOptions
 from bgm.errors import BadInput, Cancelled
 from bgm.media.audio import SAMPLE_RATE, Audio, read
-from bgm.music import embedded, soundfont, synth
+from bgm.music import embedded, synth
 from bgm.music.composer.compose import compose
 from bgm.music.embedded import EmbeddedComposer, render
 from bgm.music.mastering import loudness
@@ -31,7 +31,7 @@ PINKISH = np.array([1.5, 1.5, 1.0, 0.5, 0.0, -1.5, -3.0])
 @pytest.fixture(scope="module")
 def small_font() -> str:
     """The font that comes by pip, so that the figures are the same on every machine."""
-    return str(soundfont._package_folders("pretty_midi")[0] / "TimGM6mb.sf2")
+    return str(synth.package_folders("pretty_midi")[0] / "TimGM6mb.sf2")
 
 
 @pytest.fixture(scope="module")
@@ -226,33 +226,33 @@ def test_a_font_that_is_damaged_or_has_no_drums_gives_way_to_the_next_in_a_sente
     monkeypatch.setenv("BGM_WEIGHTS", str(tmp_path))
     cut, melodies = tmp_path / "cut.sf2", without_drums(small_font, tmp_path / "melodies.sf2")
     cut.write_bytes(Path(small_font).read_bytes()[:100_000])
-    monkeypatch.setattr(soundfont, "_SYSTEM_FONTS", (str(cut), str(melodies)))
-    assert soundfont.find_font() == Path(small_font)
+    monkeypatch.setattr(embedded, "_SYSTEM_FONTS", (str(cut), str(melodies)))
+    assert embedded.find_font() == Path(small_font)
     assert [record.getMessage() for record in caplog.records] == [
         f"{cut} is not a soundfont, or it is damaged; the next soundfont is taken",
         f"{melodies} has no drums; the next soundfont is taken",
     ]
     for font in (cut, melodies):
         with pytest.raises(BadInput, match=font.name):
-            soundfont.find_font(str(font))
+            embedded.find_font(str(font))
 
 
 def test_a_font_whose_odd_chunks_are_not_padded_is_read(small_font: str, tmp_path: Path) -> None:
-    presets = soundfont._presets(Path(small_font))
+    presets = embedded._presets(Path(small_font))
     inner = b"pdtaphdr" + len(presets).to_bytes(4, "little") + presets
     body = b"sfbk" + b"".join(b"LIST" + len(c).to_bytes(4, "little") + c for c in (b"INFO" + b"x" * 9, inner))
     font = tmp_path / "converted.sf3"
     font.write_bytes(b"RIFF" + len(body).to_bytes(4, "little") + body)
-    assert soundfont.find_font(str(font)) == font
+    assert embedded.find_font(str(font)) == font
 
 
 def test_the_setting_chooses_the_font(monkeypatch: pytest.MonkeyPatch, small_font: str) -> None:
     monkeypatch.setenv("BGM_SOUNDFONT", small_font)
-    assert soundfont.find_font() == Path(small_font)
+    assert embedded.find_font() == Path(small_font)
     assert EmbeddedComposer.missing(EngineOptions()) is None
 
 
 def test_without_a_library_the_engine_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(soundfont, "_package_folders", lambda name: [])
-    monkeypatch.setattr(soundfont.ctypes.util, "find_library", lambda name: None)
+    monkeypatch.setattr(synth, "package_folders", lambda name: [])
+    monkeypatch.setattr(synth.ctypes.util, "find_library", lambda name: None)
     assert "pygame-ce" in (EmbeddedComposer.missing(EngineOptions()) or "")
