@@ -14,7 +14,7 @@ if os.environ.get("SPACES_ZERO_GPU"):
     # What borrows the GPU must be known before torch is loaded and before the page starts.
     import spaces  # noqa: F401
 
-    import bgm.music.riffusion.paint  # noqa: F401
+    import bgm.music.riffusion.painting  # noqa: F401
 
 from bgm import environment
 from bgm.emotion import shipped

@@ -27,7 +27,7 @@ from benchmarks.inputs import talking_video
 from benchmarks.make import bgm
 from bgm.music.riffusion.model import freeze
 from bgm.music.riffusion.multidiffusion import Canvas, DenoiseSettings, denoise, scheduler_for, window_starts
-from bgm.music.riffusion.paint import decoded, encoded
+from bgm.music.riffusion.painting import decoded, encoded
 from testing.riffusion_checkpoint import finished, write_checkpoint
 
 CLIP_S = 5.11
@@ -171,7 +171,7 @@ def build(small: bool, device: str, *, compiled: bool = False) -> Any:
 
 
 def ours(pipeline: Any, takes: int, columns: int, batch: int) -> None:
-    """Pictures in, pictures out, as :func:`bgm.music.riffusion.paint.paint` does it."""
+    """Pictures in, pictures out, as :func:`bgm.music.riffusion.painting.paint` does it."""
     import torch
 
     pixels = np.random.default_rng(0).integers(0, 255, (takes, 512, columns * 8), np.uint8)

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 from bgm.engines import EngineOptions, Stage, specs
 from bgm.errors import BgmError, EngineUnavailable
-from bgm.music.riffusion import model, paint, painting
+from bgm.music.riffusion import model, painting
 from bgm.music.riffusion.model import ModelKey
-from bgm.music.riffusion.paint import PaintJob
+from bgm.music.riffusion.painting import PaintJob
 from bgm.music.riffusion.spectrogram import Pixels
 from bgm.painter.server import Line
 from bgm.progress import Progress, silent
@@ -49,7 +49,7 @@ class Painter:
     def paint(self, job: PaintJob) -> Iterator[Any]:
         """Yields fractions of progress, then the picture."""
         with self._line.turn(silent):
-            yield from paint.paint(job)
+            yield from painting.painted(job)
 
 
 class Painters:

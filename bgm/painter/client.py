@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bgm.errors import BgmError
 from bgm.music.riffusion import painting
 from bgm.music.riffusion.model import ModelKey
-from bgm.music.riffusion.paint import PaintJob
+from bgm.music.riffusion.painting import PaintJob
 from bgm.music.riffusion.spectrogram import Pixels
 from bgm.painter import wire
 from bgm.progress import Progress

@@ -27,7 +27,7 @@ from bgm.music.riffusion.engine import Riffusion
 from bgm.music.riffusion.lora import LoraChoice
 from bgm.music.riffusion.model import ModelKey
 from bgm.music.riffusion.multidiffusion import DenoiseSettings
-from bgm.music.riffusion.paint import PaintJob, Region
+from bgm.music.riffusion.painting import PaintJob, Region
 from bgm.painter import client, wire
 from bgm.painter import server as serving
 from bgm.painter.client import RemotePainter

@@ -18,7 +18,7 @@ from bgm.media.audio import SAMPLE_RATE, Audio, frames_of, length, read
 from bgm.media.signal import falling
 from bgm.music.riffusion import prompts
 from bgm.music.riffusion.multidiffusion import WINDOW
-from bgm.music.riffusion.paint import PIXELS_PER_COLUMN, Region
+from bgm.music.riffusion.painting import PIXELS_PER_COLUMN, Region
 from bgm.music.riffusion.spectrogram import SpectrogramParams
 from bgm.music.score import Cue, Score
 from bgm.progress import Progress, silent

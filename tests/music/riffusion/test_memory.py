@@ -13,10 +13,10 @@ import torch
 
 from bgm import device
 from bgm.errors import BgmError
-from bgm.music.riffusion import model, paint
+from bgm.music.riffusion import model, painting
 from bgm.music.riffusion.model import Model, ModelKey, shared
 from bgm.music.riffusion.multidiffusion import Batches, Canvas, DenoiseSettings, denoise, scheduler_for, window_starts
-from bgm.music.riffusion.paint import HEADROOM, WINDOW_BYTES, decoded, encoded
+from bgm.music.riffusion.painting import HEADROOM, WINDOW_BYTES, decoded, encoded
 from bgm.progress import silent
 from testing.riffusion_checkpoint import finished, write_checkpoint
 from tests.music.riffusion.sounds import one_thread
@@ -104,11 +104,11 @@ def test_the_autoencoder_gets_along_with_short_memory_too(pipeline: Any) -> None
 
 def test_as_many_windows_go_at_once_as_the_free_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     free = 10 * HEADROOM * WINDOW_BYTES + 1
-    monkeypatch.setattr(paint, "free_gpu_bytes", lambda: free)
-    assert paint._batch("cuda") == 10
-    monkeypatch.setattr(paint, "free_gpu_bytes", lambda: 0)
-    assert paint._batch("cuda") == 1
-    assert paint._batch("cpu") == 2
+    monkeypatch.setattr(painting, "free_gpu_bytes", lambda: free)
+    assert painting._batch("cuda") == 10
+    monkeypatch.setattr(painting, "free_gpu_bytes", lambda: 0)
+    assert painting._batch("cuda") == 1
+    assert painting._batch("cpu") == 2
 
 
 class Pipeline:

@@ -16,10 +16,10 @@ import pytest
 import torch
 from diffusers import DPMSolverMultistepScheduler
 
-from bgm.music.riffusion import multidiffusion, paint
+from bgm.music.riffusion import multidiffusion, painting
 from bgm.music.riffusion.model import ModelKey, shared
 from bgm.music.riffusion.multidiffusion import WINDOW, Canvas, Carry, DenoiseSettings, Overlap, denoise, window_starts
-from bgm.music.riffusion.paint import PIXELS_PER_COLUMN, VAE_STRIDE, Region, decoded, window_shares
+from bgm.music.riffusion.painting import PIXELS_PER_COLUMN, VAE_STRIDE, Region, decoded, window_shares
 from bgm.music.riffusion.prompts import WeightedPrompt
 from bgm.progress import silent
 from testing.riffusion_checkpoint import finished, write_checkpoint
@@ -106,7 +106,7 @@ def test_no_seam_where_windows_and_segments_meet() -> None:
 
 
 def test_windows_side_by_side_would_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (multidiffusion, paint):
+    for module in (multidiffusion, painting):
         monkeypatch.setattr(module, "window_starts", side_by_side)
     assert seam([painted(canvas(seed)) for seed in SEEDS], window_borders()) > 3.0
 
@@ -185,5 +185,5 @@ def test_tiles_side_by_side_would_show(pipeline: Any, monkeypatch: pytest.Monkey
                 self._norm = window.new_ones(self._width)
             self._total[..., start : start + window.shape[-1]] = window
 
-    monkeypatch.setattr(paint, "Overlap", Last)
+    monkeypatch.setattr(painting, "Overlap", Last)
     assert tile_seam(pipeline, window_starts(160, VAE_STRIDE)) > 1.5

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from bgm.music.composer.compose import compose
-from bgm.music.riffusion import paint, prompts
+from bgm.music.riffusion import painting, prompts
 from bgm.music.riffusion.model import ModelKey
 from bgm.music.riffusion.multidiffusion import DenoiseSettings, window_starts
-from bgm.music.riffusion.paint import PaintJob, Region, estimated_seconds, noise, window_shares
+from bgm.music.riffusion.painting import PaintJob, Region, estimated_seconds, noise, window_shares
 from bgm.music.riffusion.strands import COLUMN, PARAMS, PART, Part, Strand, neighbours, parts, regions, splice, strands
 from bgm.music.score import Cue, Piece
 from bgm.timeline import Emotion
@@ -152,8 +152,8 @@ def test_zerogpu_lends_the_gpu_for_as_long_as_the_work_takes(monkeypatch: pytest
 
     monkeypatch.setitem(sys.modules, "spaces", SimpleNamespace(GPU=gpu))
     monkeypatch.delenv("SPACES_ZERO_GPU", raising=False)
-    assert paint._lent_gpu(paint.paint) is paint.paint
+    assert painting._lent_gpu(painting.painted) is painting.painted
     assert lent == []
     monkeypatch.setenv("SPACES_ZERO_GPU", "true")
-    paint._lent_gpu(paint.paint)
+    painting._lent_gpu(painting.painted)
     assert lent == [estimated_seconds]
