@@ -29,11 +29,11 @@ from benchmarks.timing import medians
 from bgm.media import audio
 from bgm.music.embedded import compose, render
 from bgm.music.riffusion import spectrogram
-from bgm.music.riffusion.inverse import wave_from_mel
 from bgm.music.riffusion.spectrogram import Array, SpectrogramParams
 from bgm.music.score import Cue, Piece
 from bgm.progress import silent
 from bgm.timeline import EMOTIONS
+from testing.spectrograms import mel_from_image, wave_from_mel
 
 PARAMS = SpectrogramParams()
 SAMPLES = (spectrogram.CLIP_FRAMES - 1) * PARAMS.hop
@@ -127,7 +127,7 @@ def clip(number: int) -> Array:
 
 def picture_of(wave: Array) -> Array:
     """Mel amplitudes as they come back from the 8-bit picture."""
-    return spectrogram.mel_from_image(image_of(wave))[0]
+    return mel_from_image(image_of(wave))[0]
 
 
 def measure(convert: Converter, mels: list[Array]) -> dict[str, float]:

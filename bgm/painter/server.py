@@ -28,8 +28,7 @@ from starlette.routing import Route
 
 from bgm.errors import BadInput, BgmError, Cancelled
 from bgm.music.riffusion import model, painting
-from bgm.music.riffusion.lora import DEFAULT
-from bgm.music.riffusion.model import ModelKey
+from bgm.music.riffusion.model import DEFAULT_LORA, ModelKey
 from bgm.painter import wire
 from bgm.progress import Progress
 
@@ -123,7 +122,7 @@ class Server:
         """The painter's own model, if the client asks for it or leaves the choice open. Raises BadInput otherwise."""
         if wanted.source not in (None, self._key.source):
             raise BadInput(f"it has another model than {wanted.source}")
-        if wanted.lora.source not in (None, DEFAULT, self._key.lora.source):
+        if wanted.lora.source not in (None, DEFAULT_LORA, self._key.lora.source):
             raise BadInput(f"it has another LoRA than {wanted.lora.source}")
         if wanted.lora.source is None:
             return replace(self._key, lora=replace(self._key.lora, source=None))

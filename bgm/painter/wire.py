@@ -11,8 +11,7 @@ import numpy as np
 
 from bgm.errors import BadInput
 from bgm.music.riffusion.engine import Riffusion
-from bgm.music.riffusion.lora import LoraChoice
-from bgm.music.riffusion.model import ModelKey
+from bgm.music.riffusion.model import LoraChoice, ModelKey
 from bgm.music.riffusion.multidiffusion import DenoiseSettings
 from bgm.music.riffusion.painting import PIXELS_PER_COLUMN, PaintJob, Region
 from bgm.music.riffusion.spectrogram import ROWS, Pixels

@@ -12,8 +12,7 @@ import numpy as np
 
 from bgm import weights
 from bgm.errors import BadInput
-from bgm.music.riffusion.lora import sample_of
-from bgm.music.riffusion.model import quiet
+from bgm.music.riffusion.model import quiet, sample_of
 from bgm.music.riffusion.multidiffusion import scheduler_for
 from bgm.music.riffusion.spectrogram import ROWS, Pixels
 from bgm.progress import Progress
@@ -37,7 +36,7 @@ class Base:
     source: str
     licence: str
     sample: list[float]
-    """A few weights of its U-Net that identify it (:func:`bgm.music.riffusion.lora.sample_of`)."""
+    """A few weights of its U-Net that identify it (:func:`bgm.music.riffusion.model.sample_of`)."""
 
 
 def load(source: str, device: str, progress: Progress, *, offline: bool = False) -> Base:

@@ -26,8 +26,7 @@ from bgm.device import pick
 from bgm.digest import digest
 from bgm.errors import BadInput
 from bgm.files import beside, sweep, sweep_target, write_text
-from bgm.music.riffusion.lora import BASE_SAMPLE
-from bgm.music.riffusion.model import quiet
+from bgm.music.riffusion.model import BASE_SAMPLE, quiet
 from bgm.music.riffusion.spectrogram import Pixels, SpectrogramParams, save_image
 from bgm.progress import Progress, part
 from bgm.training import diffusion, examples

@@ -26,7 +26,7 @@ from bgm import console
 from bgm.device import pick
 from bgm.digest import digest
 from bgm.errors import BadInput, EngineUnavailable
-from bgm.music.riffusion import lora as product
+from bgm.music.riffusion import model as product
 from bgm.music.riffusion.spectrogram import ROWS, Pixels, SpectrogramParams
 from bgm.progress import Progress, part
 from bgm.training import diffusion, examples
@@ -109,7 +109,7 @@ def _from_arguments(arguments: argparse.Namespace, progress: Progress) -> str:
             other = product.other_base(pipeline, arguments.lora)
             if other:
                 print(f"the LoRA {arguments.lora}: {other}", file=sys.stderr)
-            product.apply(pipeline, arguments.lora)
+            product.apply_lora(pipeline, arguments.lora)
             painted = probe.paint(pipeline, arguments.each, arguments.seed, part(progress, half, 1.0))
             found["with"] = probe.judge(painted)
     return as_json(found) if arguments.json else as_text(found)

@@ -24,8 +24,7 @@ from bgm.environment import Environment
 from bgm.errors import BadInput, BgmError, Cancelled
 from bgm.music.riffusion import painting
 from bgm.music.riffusion.engine import Riffusion
-from bgm.music.riffusion.lora import LoraChoice
-from bgm.music.riffusion.model import ModelKey
+from bgm.music.riffusion.model import LoraChoice, ModelKey
 from bgm.music.riffusion.multidiffusion import DenoiseSettings
 from bgm.music.riffusion.painting import PaintJob, Region
 from bgm.painter import client, wire

@@ -157,12 +157,12 @@ def test_a_pickle_inside_a_project_file_is_not_loaded(page: Page, made: Path, tm
 
 def test_the_operators_own_weights_are_read_without_running_them(tmp_path: Path) -> None:
     """Weights are named by the operator or in the shell only; even so a pickle in them doesn't run."""
-    from bgm.music.riffusion import lora
+    from bgm.music.riffusion import model
     from bgm.speech import whisper
 
     trace = tmp_path / "it ran"
     for name, load in (
-        ("lora.bin", lora.read),
+        ("lora.bin", model.read_lora),
         ("model.pt", lambda path: whisper.loaded(path, "mine", "cpu")),
     ):
         file = tmp_path / name

@@ -19,7 +19,6 @@ from PIL import Image
 from safetensors import safe_open
 
 from bgm.errors import BadInput, Cancelled
-from bgm.music.riffusion import lora as product
 from bgm.music.riffusion import model
 from bgm.music.riffusion.model import ModelKey
 from bgm.progress import silent
@@ -73,8 +72,8 @@ def test_the_product_takes_all_of_it_at_its_alpha_and_paints_otherwise(
     pipeline = base(checkpoint).pipeline
     before = {name: tensor.clone() for name, tensor in pipeline.unet.state_dict().items()}
     (plain,) = diffusion.paint(pipeline, ["joy"], 512)
-    count = product.apply(pipeline, trained)
-    tensors = product.read(trained)
+    count = model.apply_lora(pipeline, trained)
+    tensors = model.read_lora(trained)
     assert count == len(tensors) > 0
     name = "mid_block.attentions.0.transformer_blocks.0.attn1.to_q"
     down, up = (next(t for key, t in tensors.items() if f"{name}.lora.{part}." in key) for part in ("down", "up"))
@@ -209,14 +208,14 @@ def test_a_lora_of_another_base_is_one_sentence(trained: Path, tmp_path: Path) -
     config = {**other.unet.config, "block_out_channels": (16, 32, 64, 64)}
     other.unet = UNet2DConditionModel.from_config(config)
     with pytest.raises(BadInput, match="doesn't fit this model"):
-        product.apply(other, trained)
+        model.apply_lora(other, trained)
 
 
 def test_of_another_base_with_the_same_shapes_the_product_says_so(
     trained: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
     def told(folder: Path) -> str:
-        key = ModelKey(str(folder), product.LoraChoice(str(trained)), "cpu", offline=True)
+        key = ModelKey(str(folder), model.LoraChoice(str(trained)), "cpu", offline=True)
         (note,) = model.shared(key, silent).notes
         return note
 

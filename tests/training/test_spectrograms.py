@@ -18,11 +18,11 @@ from PIL import Image
 
 from bgm.errors import BadInput
 from bgm.media.audio import SAMPLE_RATE
-from bgm.music.riffusion.spectrogram import mel_from_image
 from bgm.timeline import Style
 from bgm.training import examples, spectrograms, tracks
 from bgm.training.spectrograms import Job, Options, crops, held_out, is_fit, make
 from bgm.training.tracks import Track, composed, read_tracks
+from testing.spectrograms import mel_from_image
 
 ROOT = Path(__file__).resolve().parents[2]
 

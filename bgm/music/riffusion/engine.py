@@ -23,10 +23,18 @@ from bgm.media.audio import SAMPLE_RATE, Audio, AudioWriter, writer
 from bgm.media.signal import falling, rising
 from bgm.music.mastering import gain_for, softened
 from bgm.music.riffusion import model, painting
-from bgm.music.riffusion.inverse import GUIDED_ITERATIONS, Guide, PhaseSearch, wave_blocks
 from bgm.music.riffusion.multidiffusion import DenoiseSettings
 from bgm.music.riffusion.painting import PaintJob
-from bgm.music.riffusion.spectrogram import Pixels, mel_blocks, mel_from_pixels, pixels_from_mel
+from bgm.music.riffusion.spectrogram import (
+    GUIDED_ITERATIONS,
+    Guide,
+    PhaseSearch,
+    Pixels,
+    mel_blocks,
+    mel_from_pixels,
+    pixels_from_mel,
+    wave_blocks,
+)
 from bgm.music.riffusion.strands import (
     JOIN,
     PARAMS,
@@ -52,7 +60,7 @@ _LOADED, _SKETCHED, _DRAWN, _PAINTED = 0.05, 0.1, 0.15, 0.85
 
 
 class Riffusion(Composer):
-    """``options.model`` is a hub id or folder, ``options.lora`` as in :class:`~bgm.music.riffusion.lora.LoraChoice`.
+    """``options.model`` is a hub id or folder, ``options.lora`` as in :class:`~bgm.music.riffusion.model.LoraChoice`.
 
     The pipeline is loaded at the first use and shared by all sessions. A take's notes tell which LoRA was used.
     """

@@ -18,7 +18,7 @@ from bgm.engines import EngineOptions
 from bgm.errors import BadInput, Cancelled
 from bgm.media import audio
 from bgm.music.composer.compose import compose
-from bgm.music.riffusion import lora, model
+from bgm.music.riffusion import model
 from bgm.music.riffusion.engine import Riffusion
 from bgm.music.riffusion.multidiffusion import DenoiseSettings
 from bgm.music.riffusion.strands import composed
@@ -234,7 +234,9 @@ def test_cached_weights_and_the_cached_lora_are_used_without_any_network(
 ) -> None:
     published = "riffusion/riffusion-model-v1"
     put_in_cache(empty_cache, published, lambda folder: shutil.copytree(checkpoint, folder, dirs_exist_ok=True))
-    put_in_cache(empty_cache, lora.DEFAULT, lambda folder: write_lora(checkpoint, folder / "pytorch_lora_weights.bin"))
+    put_in_cache(
+        empty_cache, model.DEFAULT_LORA, lambda folder: write_lora(checkpoint, folder / "pytorch_lora_weights.bin")
+    )
     options = EngineOptions(device="cpu")
     assert Riffusion.missing(options) is None
     engine = Riffusion(options, settings=DenoiseSettings(steps=1), seed_renderer=sketch)

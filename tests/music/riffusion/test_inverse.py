@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bgm.music.riffusion import inverse, spectrogram
-from bgm.music.riffusion.inverse import Guide, PhaseSearch, wave_blocks, wave_from_mel
-from bgm.music.riffusion.spectrogram import SpectrogramParams
+from bgm.music.riffusion import spectrogram
+from bgm.music.riffusion.spectrogram import Guide, PhaseSearch, SpectrogramParams, wave_blocks
+from testing.spectrograms import wave_from_mel
 from tests.music.riffusion.sounds import Sound, music, one_thread
 
 __all__ = ["one_thread"]
@@ -83,10 +83,10 @@ def test_chunks_leave_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
     sound = music(4, 48_000)
     mel = spectrogram.mel_from_wave(sound, PARAMS)
     long = played(mel, guide_of(sound))
-    monkeypatch.setattr(inverse, "CLIP_FRAMES", 64)
+    monkeypatch.setattr(spectrogram, "CLIP_FRAMES", 64)
     short = played(mel, guide_of(sound))
     assert len(short) == len(long)
     steps = np.abs(np.diff(short[:, 0], n=2))
-    joints = [(64 * k - inverse.LAG) * 480 for k in range(1, 6)]
+    joints = [(64 * k - spectrogram.LAG) * 480 for k in range(1, 6)]
     assert max(steps[j - 3 : j + 3].max() for j in joints) <= steps.max() * 0.5
     assert abs(decibels_off(mel, short) - decibels_off(mel, long)) < 0.1

@@ -11,9 +11,8 @@ import torch
 from safetensors.torch import save_file
 
 from bgm.errors import BadInput
-from bgm.music.riffusion import lora, model
-from bgm.music.riffusion.lora import LoraChoice
-from bgm.music.riffusion.model import ModelKey
+from bgm.music.riffusion import model
+from bgm.music.riffusion.model import LoraChoice, ModelKey
 from bgm.progress import silent
 from testing.riffusion_checkpoint import write_checkpoint, write_lora
 from tests.fake_hub import put_in_cache
@@ -77,7 +76,7 @@ def test_a_weight_that_is_none_is_refused(wanted: str) -> None:
 def test_the_2023_format_arrives_with_its_weight(checkpoint: Path, adapter: Path, weight: float) -> None:
     pipeline = load(checkpoint)
     plain = query_weights(pipeline)
-    assert lora.apply(pipeline, adapter, weight) == len(torch.load(adapter, weights_only=True))
+    assert model.apply_lora(pipeline, adapter, weight) == len(torch.load(adapter, weights_only=True))
     base = "mid_block.attentions.0.transformer_blocks.0.attn1.processor.to_q_lora"
     tensors = torch.load(adapter, weights_only=True)
     expected = plain + weight * tensors[f"{base}.up.weight"] @ tensors[f"{base}.down.weight"]
@@ -87,10 +86,10 @@ def test_the_2023_format_arrives_with_its_weight(checkpoint: Path, adapter: Path
 @pytest.mark.checkpoint
 def test_safetensors_with_the_networks_name_load_too(checkpoint: Path, adapter: Path, tmp_path: Path) -> None:
     target = tmp_path / "pytorch_lora_weights.safetensors"
-    save_file(lora.with_prefix(torch.load(adapter, weights_only=True)), target)
+    save_file(model.with_prefix(torch.load(adapter, weights_only=True)), target)
     pipeline = load(checkpoint)
     plain = query_weights(pipeline)
-    assert lora.apply(pipeline, target) > 0
+    assert model.apply_lora(pipeline, target) > 0
     assert not torch.equal(query_weights(pipeline), plain)
 
 
@@ -100,11 +99,11 @@ def test_an_adapter_that_does_not_fit_is_refused(checkpoint: Path, adapter: Path
     elsewhere = {f"up_blocks.7.{name}": tensor for name, tensor in tensors.items()}
     torch.save({**tensors, **elsewhere}, tmp_path / "elsewhere.bin")
     with pytest.raises(BadInput, match="doesn't fit this model"):
-        lora.apply(load(checkpoint), tmp_path / "elsewhere.bin")
+        model.apply_lora(load(checkpoint), tmp_path / "elsewhere.bin")
     wider = {name: torch.cat([tensor, tensor], dim=int("down" in name)) for name, tensor in tensors.items()}
     torch.save(wider, tmp_path / "wider.bin")
     with pytest.raises(BadInput, match="doesn't fit this model"):
-        lora.apply(load(checkpoint), tmp_path / "wider.bin")
+        model.apply_lora(load(checkpoint), tmp_path / "wider.bin")
 
 
 @pytest.mark.parametrize("content", [b"", b"not a file of tensors", b"PK\x03\x04 cut off"])
@@ -113,7 +112,7 @@ def test_a_damaged_file_is_named(tmp_path: Path, content: bytes, suffix: str) ->
     damaged = tmp_path / f"damaged{suffix}"
     damaged.write_bytes(content)
     with pytest.raises(BadInput, match=r"damaged\."):
-        lora.read(damaged)
+        model.read_lora(damaged)
 
 
 def test_code_in_a_file_is_not_run(tmp_path: Path) -> None:
@@ -123,14 +122,14 @@ def test_code_in_a_file_is_not_run(tmp_path: Path) -> None:
 
     torch.save({"weights": Trap()}, tmp_path / "trap.bin")
     with pytest.raises(BadInput, match=r"trap\.bin"):
-        lora.read(tmp_path / "trap.bin")
+        model.read_lora(tmp_path / "trap.bin")
     assert not (tmp_path / "sprung").exists()
 
 
 def test_tensors_that_are_no_adapter_are_refused(tmp_path: Path) -> None:
     torch.save({"weight": torch.zeros(2)}, tmp_path / "other.bin")
     with pytest.raises(BadInput, match="no LoRA weights"):
-        lora.apply(object(), tmp_path / "other.bin")
+        model.apply_lora(object(), tmp_path / "other.bin")
 
 
 def test_the_published_adapter_is_empty_and_it_is_said(
@@ -139,7 +138,7 @@ def test_the_published_adapter_is_empty_and_it_is_said(
     """As the hub lists it, its file has 521 bytes; one that the user names must still hold something."""
     empty = tmp_path / "pytorch_lora_weights.bin"
     torch.save({}, empty)
-    monkeypatch.setattr(lora, "locate", lambda choice, offline, progress: (empty, None))
+    monkeypatch.setattr(model, "locate_lora", lambda choice, offline, progress: (empty, None))
     key = ModelKey(str(checkpoint), LoraChoice.parse(None), "cpu")
     assert any("plain checkpoint" in note for note in model.shared(key, silent).notes)
     with pytest.raises(BadInput, match="holds no LoRA weights"):
@@ -147,21 +146,21 @@ def test_the_published_adapter_is_empty_and_it_is_said(
 
 
 def test_where_an_adapter_is_looked_for(adapter: Path, tmp_path: Path, empty_cache: Path, no_network: None) -> None:
-    assert lora.locate(LoraChoice(None), True, silent) == (None, None)
-    assert lora.locate(LoraChoice(str(adapter)), True, silent) == (adapter, None)
-    assert lora.locate(LoraChoice(str(adapter.parent)), True, silent) == (adapter, None)
+    assert model.locate_lora(LoraChoice(None), True, silent) == (None, None)
+    assert model.locate_lora(LoraChoice(str(adapter)), True, silent) == (adapter, None)
+    assert model.locate_lora(LoraChoice(str(adapter.parent)), True, silent) == (adapter, None)
     with pytest.raises(BadInput, match="there is no file"):
-        lora.locate(LoraChoice("nowhere/lora.bin"), True, silent)
+        model.locate_lora(LoraChoice("nowhere/lora.bin"), True, silent)
     with pytest.raises(BadInput, match="pytorch_lora_weights"):
-        lora.locate(LoraChoice(str(tmp_path)), True, silent)
-    put_in_cache(empty_cache, lora.DEFAULT, lambda folder: shutil.copy(adapter, folder))
-    found, note = lora.locate(LoraChoice(), True, silent)
+        model.locate_lora(LoraChoice(str(tmp_path)), True, silent)
+    put_in_cache(empty_cache, model.DEFAULT_LORA, lambda folder: shutil.copy(adapter, folder))
+    found, note = model.locate_lora(LoraChoice(), True, silent)
     assert found is not None
     assert (found.name, note) == (adapter.name, None)
 
 
 def test_without_the_hub_the_plain_checkpoint_is_used_and_it_is_said(empty_cache: Path) -> None:
-    file, note = lora.locate(LoraChoice(), True, silent)
+    file, note = model.locate_lora(LoraChoice(), True, silent)
     assert file is None
     assert note is not None
     assert "plain checkpoint" in note
