@@ -94,7 +94,7 @@ def test_too_large_and_too_long_uploads_are_refused(
     expect(tab.locator(".problem")).to_have_text("large.mp4 is larger than the 50 MB that this server takes.")
     tab.reload()
     tab.locator("#bgm-drop input[type=file]").set_input_files(long)
-    expect(tab.locator(".problem")).to_contain_text("this is 3 minutes long; this server takes up to 2")
+    expect(tab.locator(".problem")).to_contain_text("is 3 minutes long; this server takes up to 2")
 
 
 def test_a_gone_project_is_explained(tab: Page, page: Studio, project: str, tmp_path: Path) -> None:

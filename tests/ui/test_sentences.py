@@ -38,6 +38,8 @@ SHELL_ONLY = (
     "the step was stopped",
 )
 """The page names all files itself, and never asks for what the last ones refuse: they are told to programs."""
+UPLOADS = ("The upload exceeds the maximum allowed size.", "The upload was broken off.")
+"""Answers to Gradio's own upload."""
 _REFUSALS = {"BadInput", "EngineUnavailable", "_bad"}
 
 
@@ -70,6 +72,24 @@ def refusals() -> Iterator[str]:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _REFUSALS:
                 yield from filter(None, map(text_of, node.args[-1:]))
+
+
+def notes() -> Iterator[str]:
+    """What the page can tell of a step: every whole sentence in rooms that it reaches, but for comments."""
+    for file in sorted(BGM.rglob("*.py")):
+        if SHELL & set(file.relative_to(BGM).parts):
+            continue
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        comments = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+        told = (text_of(node) for node in ast.walk(tree) if id(node) not in comments | parts)
+        yield from (text for text in told if text and text[0].isupper() and text.endswith(".") and text.count(" ") > 2)
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_every_note_that_the_page_can_show_is_translated(language: str) -> None:
+    known = sentences(language)
+    assert [note for note in notes() if note not in known and note not in UPLOADS] == []
 
 
 @pytest.mark.parametrize("language", TRANSLATED)

@@ -4,7 +4,7 @@ import { pageTools } from './header.js';
 import { sheetButton } from './sheet.js';
 import { store, subscribe } from './store.js';
 import * as actions from './timeline/actions.js';
-import { engineName, said, t } from './texts.js';
+import { engineName, t, translated } from './texts.js';
 
 export function bar(close, ...work) {
   const title = h('strong', { class: 'title' });
@@ -42,5 +42,5 @@ function engineChip() {
 // 'riffusion: not installed: diffusers → embedded': each engine that was passed over with its reason, then the one taken.
 const why = (reason) => reason.split(' → ').map((part) => {
   const [, name, missing] = /^([\w-]+): (.*)$/s.exec(part) ?? [];
-  return name ? `${name}: ${said(missing)}` : said(part);
+  return name ? `${name}: ${translated(missing).replace('; --device cpu insists', '')}` : translated(part); // no word of the shell's
 }).join(' → ');

@@ -24,10 +24,16 @@ const sentences = language === 'en' ? [] : Object.entries(await loaded(new URL(`
   .map(([english, own]) => [new RegExp(`^${english.split('{}').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('(.+?)')}$`, 's'), own])
   .sort(([one], [other]) => other.source.length - one.source.length);
 
+// As a sentence: with a capital, but for one that begins with the name of a file.
 export function said(sentence) {
+  const text = translated(sentence);
+  return /^[^,:;]*?\.\w{2,4}\b/.test(text) ? text : text.replace(/^[a-z]/, (first) => first.toUpperCase());
+}
+
+export function translated(sentence) {
   for (const [pattern, own] of sentences) {
     const found = pattern.exec(sentence);
-    if (found) return found.slice(1).reduce((text, value) => text.replace('{}', () => said(value)), own);
+    if (found) return found.slice(1).reduce((text, value) => text.replace('{}', () => translated(value)), own);
   }
   return sentence;
 }

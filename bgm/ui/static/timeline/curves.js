@@ -55,7 +55,8 @@ export class Curves {
     context.beginPath();
     for (const time of times) {
       const x = Math.round(scale.seenX(time)) + 0.5;
-      context.fillText(clock(time, digits), x + 4, RULER / 2);
+      const label = clock(time, digits);
+      if (x + 4 + context.measureText(label).width <= scale.width) context.fillText(label, x + 4, RULER / 2);
       context.moveTo(x, 4);
       context.lineTo(x, this.height);
     }
