@@ -25,7 +25,7 @@ from bgm.takes import Activity
 from bgm.timeline import MIN_LENGTH, Segment, Timeline, Utterance, overlay
 
 if TYPE_CHECKING:
-    from bgm.speech.words import Recording, Transcript
+    from bgm.speech.words import Recording, Spans, Transcript
 
 log = logging.getLogger("bgm")
 
@@ -33,8 +33,19 @@ CANCELLING = (
     "Left and right cancel each other out in parts of the sound: speech is looked for in the channel that has it, and "
     "the sound is not changed, but a device with one loudspeaker can't play all of it."
 )
-WEIGHTS = {"decode": 1.0, "separate": 10.0, "cuts": 1.0, "transcribe": 20.0, "classify": 4.0, "timeline": 0.1}
-"""Relative cost of each stage on a CPU; used only by the progress bar."""
+COSTS = {
+    "decode": (0.2, 0.009),
+    "separate": (0.5, 0.17),
+    "cuts": (0.1, 0.001),
+    "transcribe": (0.5, 0.1),
+    "classify": (0.2, 0.003),
+    "timeline": (0.05, 0.0),
+}
+"""Seconds that each stage usually takes on two processor cores: at all, and for each second of video (``python -m
+benchmarks.remaining``). Used only for the progress and the remaining time."""
+_PER_LINE, _PER_SPEECH = 0.5, 0.08
+"""Of speech recognition, better: for each speech region, and for each second of them."""
+_SUBTITLES_COST = 0.3
 LOUD_BACKGROUND_DB = 1.0
 """Level of the music relative to the speech. Whisper base, 384 words of real speech, word error rate in the mix / in
 the separated voice: music 5 dB below 0.055 / 0.065, equally loud 0.084 / 0.091, 3 dB above 0.151 / 0.136, 6 dB above
@@ -45,11 +56,25 @@ def analyze(project: Project, stages: Stages) -> Project:
     """Decode, separate the voice, find speech and cuts, transcribe, classify the emotions, smooth them into a
     timeline."""
     info = probe(project.video_path)
+    if _beside(project):
+        stages.expect("transcribe", _SUBTITLES_COST)
     project = noted(_lasting(project, info.duration), "source", info.notes)
     for step in (_decode, _separate, _find_cuts):
         project = step(project, info, stages)
     project = _transcribe(project, info, stages)
     return read_emotions(project, stages)
+
+
+def costs(project: Project) -> dict[str, float]:
+    """Seconds that each stage usually takes for this video."""
+    return {stage: once + each * project.duration for stage, (once, each) in COSTS.items()}
+
+
+def _beside(project: Project) -> Path | None:
+    """Subtitles that are there before the analysis; a text track in the video needs its speech to be judged."""
+    from bgm.speech.subtitles import find
+
+    return find(project.video_path, project.settings.subtitles, lambda video: False)
 
 
 def _lasting(project: Project, duration: float) -> Project:
@@ -132,8 +157,15 @@ def _separate(project: Project, info: MediaInfo, stages: Stages) -> Project:
 
         choice = choose(project, Stage.SEPARATE, project.settings.separator, options(project))
         progress = stages.begin("separate")
+
+        def listen(sound: Path, told: Progress) -> Spans:
+            spans = speech_spans(sound, told)
+            if not _beside(project):
+                stages.expect("transcribe", _PER_LINE * len(spans) + _PER_SPEECH * sum(b - a for a, b in spans))
+            return spans
+
         with beside(project.voice) as part:
-            result = engines.separator(choice).separate(project.audio, part, speech_spans, progress)
+            result = engines.separator(choice).separate(project.audio, part, listen, progress)
         Activity(result.speech, background=result.levels).save(project.activity)
         project.mark("cuts", "")  # cuts are stored in the same file
         return remember(noted(project, "separate", result.notes), choice)
@@ -169,6 +201,8 @@ def _transcribe(project: Project, info: MediaInfo, stages: Stages) -> Project:
         from bgm.speech import words
         from bgm.speech.words import Recording
 
+        if subtitles:
+            stages.expect("transcribe", _SUBTITLES_COST)
         if subtitles is None and not speech:
             return _without_speech(project, stages)
         wanted = options(project, subtitles=subtitles, language=settings.language, prompt=settings.initial_prompt)

@@ -65,40 +65,52 @@ class Step:
     note: str = ""
     of: str = ""
     """The video, if a call works on several; empty: the whole call. Finished when ``overall`` is 1."""
+    cost: float = 0.0
+    """Seconds that the whole call usually takes on two processor cores; 0 where that is unknown."""
 
 
 Listener = Callable[[Step], None]
 
 
 class Remaining:
-    """The remaining seconds of one call, smoothed.
+    """The remaining seconds of one call: what is left of its usual cost, at the pace of this machine so far.
 
-    Real costs differ from the stages' weights, so the raw estimate jumps from stage to stage. It is smoothed by a
-    first-order low-pass with the time constant INERTIA.
+    Until the call has run for a while the pace is taken for the usual one, so that the time in which a model is loaded
+    isn't taken for the pace of all that follows. What is told counts down with the clock, and each new reading moves it
+    by a first-order low-pass with the time constant INERTIA: it doesn't leap where a stage costs more than it should.
     """
 
     INERTIA = 6.0
     """Seconds."""
-    LEAST = 0.04
-    """Share of the call that must be done before there is an estimate."""
+    LEAST, LEAST_KNOWN = 0.04, 0.01
+    """Share of the call that must be done before there is an estimate: of unknown and of known cost."""
+    CREDIT = 8.0
+    """Seconds at the usual pace that count as if they had been seen, at most half of the cost."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._began = self._then = clock()
+        self._began = self._then = self._read = clock()
         self._told: float | None = None
+        self._done = 0.0
 
-    def __call__(self, overall: float) -> float | None:
+    def __call__(self, overall: float, cost: float = 0.0) -> float | None:
         """Seconds left when ``overall`` (0..1) is done; None while it is too early to estimate."""
-        if overall < self.LEAST:
+        if overall < (self.LEAST_KNOWN if cost else self.LEAST):
             return None
         now = self._clock()
-        reading = (now - self._began) * (1 - overall) / overall
+        credit = min(self.CREDIT, cost / 2)
+        usual = cost or 1.0
+        reading = (1 - overall) * usual * (now - self._began + credit) / (overall * usual + credit)
         passed, self._then = now - self._then, now
         if self._told is None:
-            self._told = reading
-        else:
-            due = self._told - passed
-            self._told = max(0.0, due + (reading - due) * -math.expm1(-passed / self.INERTIA))
+            self._told, self._done, self._read = reading, overall, now
+            return reading
+        due = max(0.0, self._told - passed)
+        if overall == self._done:  # a long piece of work says nothing until its end
+            self._told = max(due, reading / 2)
+            return self._told
+        self._told = due + (reading - due) * -math.expm1((self._read - now) / self.INERTIA)
+        self._done, self._read = overall, now
         return self._told
 
 
@@ -109,24 +121,32 @@ def unheard(step: Step) -> None:
 def over(listen: Listener, start: float, end: float, remaining: Remaining | None = None) -> Listener:
     """A listener for a call that takes a longer one from ``start`` to ``end`` (0..1).
 
-    The call's own remaining time says nothing of the longer one's, which ``remaining`` estimates, if given.
+    The call's own remaining time says nothing of the longer one's, which ``remaining`` estimates, if given. The longer
+    one costs as much more as it is longer.
     """
 
     def inner(step: Step) -> None:
         overall = start + (end - start) * step.overall
-        listen(replace(step, overall=overall, remaining=remaining(overall) if remaining else step.remaining))
+        cost = step.cost / (end - start) if end > start else 0.0
+        left = remaining(overall, cost) if remaining else step.remaining
+        listen(replace(step, overall=overall, remaining=left, cost=cost))
 
     return inner
 
 
 class Stages:
-    """The stages of one studio call, weighted by their usual cost."""
+    """The stages of one studio call, weighted by their usual cost: ``in_seconds``, or relative to each other."""
 
-    def __init__(self, weights: Mapping[str, float], listen: Listener) -> None:
+    def __init__(self, weights: Mapping[str, float], listen: Listener, *, in_seconds: bool = False) -> None:
         self._weights = dict(weights)
         self._listen = listen
-        self._done = 0.0
+        self._in_seconds = in_seconds
+        self._done = self._overall = 0.0
         self._remaining = Remaining()
+
+    def expect(self, stage: str, weight: float) -> None:
+        """Another cost of a stage that isn't finished, now that more is known of it."""
+        self._weights[stage] = weight
 
     def skip(self, stage: str) -> None:
         """Drop ``stage``: it needs no work."""
@@ -151,7 +171,9 @@ class Stages:
         weight = self._weights[stage]
         total = self._done + sum(self._weights.values())
         overall = (self._done + weight * fraction) / total if total else 1.0
-        return Step(stage, fraction, overall, self._remaining(overall), note)
+        self._overall = max(self._overall, overall)  # it doesn't go back where more is expected than before
+        cost = total if self._in_seconds else 0.0
+        return Step(stage, fraction, self._overall, self._remaining(self._overall, cost), note, cost=cost)
 
 
 class LeftBehindError(Exception):

@@ -36,8 +36,10 @@ from bgm.timeline import Segment, Take, Timeline, Utterance
 
 WORDS = "words of "
 """The start of a note about the creator's description."""
-STAGES = (*analysis.WEIGHTS, "music", "mix", "remux")
+STAGES = (*analysis.COSTS, "music", "mix", "remux")
 """The stages of all steps, by name."""
+MUSIC_COST, MIX_COST, REMUX_COST = (0.3, 0.03), (0.2, 0.025), (0.2, 0.012)
+"""Seconds that each usually takes on two processor cores: at all, and for each second of music or video."""
 log = logging.getLogger("bgm")
 
 
@@ -79,13 +81,13 @@ def analyze(project: Project, listen: Listener = unheard) -> Project:
     """From the video to the emotion timeline. Finished steps are not repeated; the creator's segments stay."""
     project = projects.with_video(project)
     with project.locked():
-        return analysis.analyze(project, Stages(analysis.WEIGHTS, listen))
+        return analysis.analyze(project, Stages(analysis.costs(project), listen, in_seconds=True))
 
 
 def read_emotions(project: Project, listen: Listener = unheard) -> Project:
     """Classify the utterances without scores (their text was edited) and smooth again."""
     with project.locked():
-        return analysis.read_emotions(project, Stages(analysis.WEIGHTS, listen))
+        return analysis.read_emotions(project, Stages(analysis.costs(project), listen, in_seconds=True))
 
 
 def edit(
@@ -168,11 +170,16 @@ def compose(
     """
     wanted = {_segment(project, s).id for s in segments} if segments is not None else None
     with project.locked():
-        stages = Stages({"music": 1.0}, listen)
         choice = composer(project)
         music = Music.of(choice, analysis.activity(project))
         project = projects.update(project, lambda p: takes.adopt(analysis.remember(p, choice), music))
         todo = takes.missing(project, music, wanted, another=another)
+        quick = engines.composer_class(choice.name).is_quick
+        stages = Stages(
+            {"music": _cost(MUSIC_COST, sum(order.cue.frames for order in todo) / audio.SAMPLE_RATE)},
+            listen,
+            in_seconds=quick,
+        )
         project, notes = takes.compose(project, music, todo, stages.begin("music"), choose=another)
         if todo:
             project = projects.update(project, lambda p: analysis.noted(p, "compose", notes))
@@ -223,7 +230,11 @@ def render(project: Project, out: Path, listen: Listener = unheard, *, overwrite
     info = soundtrack.used(project, probe(project.video_path))
     check_output(info, out, overwrite, keep_original=project.settings.keep_original)
     with project.locked():
-        stages = Stages({"mix": 2.0, "remux": 1.0}, listen)
+        stages = Stages(
+            {"mix": _cost(MIX_COST, project.duration), "remux": _cost(REMUX_COST, project.duration)},
+            listen,
+            in_seconds=True,
+        )
         sweep_target(out)
         project, report = _mix(project, stages)
         progress = stages.begin("remux")
@@ -267,10 +278,15 @@ def _transcript(project: Project) -> Iterator[Path | None]:
         yield file
 
 
+def _cost(usual: tuple[float, float], seconds: float) -> float:
+    once, each = usual
+    return once + each * seconds
+
+
 def mix_preview(project: Project, listen: Listener = unheard) -> Path:
     """The final mix alone, without the remux: the project's master stem."""
     with project.locked():
-        _mix(project, Stages({"mix": 1.0}, listen))
+        _mix(project, Stages({"mix": _cost(MIX_COST, project.duration)}, listen, in_seconds=True))
     return project.master
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import pytest
 
 from bgm.errors import Cancelled
-from bgm.progress import Remaining, Tick, attended, each, silent
+from bgm.progress import Remaining, Stages, Step, Tick, attended, each, over, silent
 from tests.shell import ROOT
 
 
@@ -96,6 +96,39 @@ def test_nothing_is_told_before_anything_is_done() -> None:
     assert remaining(0.01) is None
     assert remaining(0.5) == pytest.approx(10.0)
     assert remaining(1.0) == pytest.approx(0.0, abs=0.2)
+
+
+def test_a_model_that_is_loaded_first_does_not_slow_down_all_that_follows() -> None:
+    """A tenth of the work in the first half of the time, as when a model is loaded: the plain reading is 9 times T."""
+    clock: Iterator[float] = iter([0.0, 8.0, 8.5])
+    remaining = Remaining(lambda: next(clock))
+    told = remaining(0.1, 20.0)
+    assert told is not None and told < 36, "the usual 18 s, at half the pace"
+    assert remaining(0.2, 20.0) < told  # type: ignore[operator]
+
+
+def test_while_a_long_piece_of_work_says_nothing_the_time_counts_down() -> None:
+    clock: Iterator[float] = iter([0.0, 10.0, 12.0, 14.0, 16.0])
+    remaining = Remaining(lambda: next(clock))
+    told = [remaining(0.5, 20.0) for _ in range(4)]
+    assert told == [pytest.approx(10), pytest.approx(8), pytest.approx(6.5, abs=0.5), pytest.approx(6.5, abs=0.8)]
+
+
+def test_more_that_is_expected_does_not_take_the_bar_back() -> None:
+    told: list[Step] = []
+    stages = Stages({"separate": 10.0, "transcribe": 10.0}, told.append, in_seconds=True)
+    stages.begin("separate")(0.9)
+    stages.expect("transcribe", 40.0)
+    stages.finish("separate")
+    stages.begin("transcribe")(0.5)
+    assert [round(step.overall, 2) for step in told] == [0.0, 0.45, 0.45, 0.45, 0.6]
+    assert [step.cost for step in told] == [20.0, 20.0, 50.0, 50.0, 50.0]
+
+
+def test_a_longer_call_costs_as_much_more_as_it_is_longer() -> None:
+    told: list[Step] = []
+    Stages({"mix": 5.0}, over(told.append, 0.5, 1.0), in_seconds=True).begin("mix")(0.5)
+    assert [(step.overall, step.cost) for step in told] == [(0.5, 10.0), (0.75, 10.0)]
 
 
 def test_each_has_its_share_by_its_cost() -> None:

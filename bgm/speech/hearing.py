@@ -125,8 +125,11 @@ class Ear:
         """Each stretch with its language, and the tick to call while it is processed."""
         pieces = together(widened(speech, MARGIN_S), WIDEST_GAP_S)
         total, done = sum(end - start for start, end in pieces), 0.0
-        first = partial(progress, 0.0, "hearing which language it is")
-        for spoken in self._spoken(pieces, speech, first):
+
+        def detecting() -> None:
+            progress(done / total, "hearing which language it is")
+
+        for spoken in self._spoken(pieces, speech, detecting):
             note = f"recognising speech at {spoken.start:.0f} s ({spoken.language})"
             yield spoken, partial(progress, done / total, note)
             done += spoken.end - spoken.start

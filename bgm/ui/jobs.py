@@ -116,7 +116,7 @@ class Job:
         self._heard = now
         if self.stopping.is_set():
             raise Cancelled("stopped")
-        self.step = replace(step, remaining=self._remaining(step.overall))  # of the whole job, whatever calls it makes
+        self.step = replace(step, remaining=self._remaining(step.overall, step.cost))  # of the whole job
 
 
 class Observer(Protocol):

@@ -29,9 +29,10 @@ PREVIEW_AT_ONCE_SECONDS = 300.0
 of all of it. Its music is made at once all the same."""
 _ROUNDS = 5
 """How often the music is brought up to edits that came while it was made; those after that wait for the next step."""
-_MUSIC_SHARE = 0.85
-_COMPOSED = 0.6
-"""How much of a mix or a video is done when the music that it lacked is made."""
+_PAINTED = 0.95
+"""How much of a step is done when a slow engine has made its music; the rest is the mix."""
+_COMPOSED = 0.5
+"""The same of an engine that is quick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +119,9 @@ def compose(project: Project, options: StepOptions, listen: Listener) -> Project
     project = _read(project, listen)
     if project.duration > PREVIEW_AT_ONCE_SECONDS:
         return studio.compose(project, listen, options.segments, another=options.another)
-    project = studio.compose(project, over(listen, 0, _MUSIC_SHARE), options.segments, another=options.another)
-    return preview(project, options, over(listen, _MUSIC_SHARE, 1))
+    share = _COMPOSED if is_quick(project) else _PAINTED
+    project = studio.compose(project, over(listen, 0, share), options.segments, another=options.another)
+    return preview(project, options, over(listen, share, 1))
 
 
 def preview(project: Project, options: StepOptions, listen: Listener) -> Project:

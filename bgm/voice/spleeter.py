@@ -64,26 +64,26 @@ class Spleeter(Separator):
         2. Otherwise separate all the vocals and detect speech in them: more is found there.
         3. Blend them with the source as much as the background requires, and attenuate the pauses.
         """
-        speech = listen(source, part(progress, 0.0, 0.1))
-        background = measure(source, speech, part(progress, 0.1, 0.12))
+        speech = listen(source, part(progress, 0.0, 0.12))
+        background = measure(source, speech, part(progress, 0.12, 0.15))
         if not background.sounding:
-            write_silence(source, voice, part(progress, 0.12, 1.0))
+            write_silence(source, voice, part(progress, 0.15, 1.0))
             return Separation((), None, 1.0)
         if background.leaves_alone():
-            copy_sound(source, voice, part(progress, 0.12, 1.0))
+            copy_sound(source, voice, part(progress, 0.15, 1.0))
             return _separation(background, 0.0)
         with scratch(voice) as vocals:
-            self._write_vocals(source, vocals, part(progress, 0.12, 0.8))
-            speech = listen(vocals, part(progress, 0.8, 0.9))
-            background = measure(source, speech, part(progress, 0.9, 0.92), vocals)
-            return _finished(source, vocals, voice, background, part(progress, 0.92, 1.0))
+            self._write_vocals(source, vocals, part(progress, 0.15, 0.68))
+            speech = listen(vocals, part(progress, 0.68, 0.9))
+            background = measure(source, speech, part(progress, 0.9, 0.93), vocals)
+            return _finished(source, vocals, voice, background, part(progress, 0.93, 1.0))
 
     def _write_vocals(self, source: Path, vocals: Path, progress: Progress) -> None:
         """Write everything that the networks classify as vocals, with the source's rate and channels."""
-        loaded = self.loaded(part(progress, 0.0, 0.1))
+        loaded = self.loaded(part(progress, 0.0, 0.02))
         total, heard = audio.length(source), _Heard.of(source)
         with _few_threads(), audio.writer(vocals, len(heard.channels)) as out:
-            blocks = audio.told(source, part(progress, 0.1, 1.0), _NOTE, audio.SAMPLE_RATE)
+            blocks = audio.told(source, part(progress, 0.02, 1.0), _NOTE, audio.SAMPLE_RATE)
             for block in unet.separated(map(heard.given, blocks), loaded, total):
                 out.write(heard.placed(block))
 
