@@ -13,7 +13,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bgm import weights
+from bgm.digest import fingerprint
 from bgm.emotion import shipped
 from bgm.emotion.prior import NO_EVIDENCE, wordless
 from bgm.emotion.words import WordsHead, softmax
@@ -67,8 +68,8 @@ class MiniLM(Classifier):
     network: ClassVar[Network] = MINILM
 
     def __init__(self, options: EngineOptions, folder: Path = shipped.WEIGHTS) -> None:
-        arrays = shipped.read(folder / self.head().name)
-        self._encoder, self._shares = Encoder(arrays, self.network), arrays["shares"]
+        file = folder / self.head().name
+        self._encoder, self._shares = _loaded(file, fingerprint(file), self.network)
         self._words = WordsHead(shipped.read(folder / shipped.WORDS.name))
 
     @classmethod
@@ -104,6 +105,13 @@ class MiniLM(Classifier):
             progress(done / len(spoken), f"sentence {done} of {len(spoken)}")
         progress(1.0, f"{len(texts)} sentences")
         return scores
+
+
+@lru_cache(maxsize=2)
+def _loaded(file: Path, content: str, network: Network) -> tuple[Encoder, Floats]:
+    """Once for all options: loading takes seconds, and none of them changes what is loaded."""
+    arrays = shipped.read(file)
+    return Encoder(arrays, network), arrays["shares"]
 
 
 class MPNet(MiniLM):
