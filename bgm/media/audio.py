@@ -115,6 +115,7 @@ def mono_blocks(path: Path, rate: int, block_frames: int = BLOCK_FRAMES) -> Iter
 
     with _named(path):
         source = int(soundfile.info(str(path)).samplerate)
+    # A stream, so that the resampler's filter runs on over the edges of blocks.
     resampler = soxr.ResampleStream(source, rate, 1, dtype="float32")
     for block in blocks(path, block_frames):
         yield resampler.resample_chunk(to_mono(block))
@@ -148,6 +149,7 @@ def peaks(path: Path, buckets: int) -> list[float]:
     frames, highest, done = length(path), np.zeros(buckets, np.float32), 0
     for block in blocks(path):
         position = np.arange(done, done + len(block), dtype=np.int64)
+        # In whole numbers: the same sample falls into the same bucket wherever the blocks end.
         bucket = position * buckets // frames
         starts = np.flatnonzero(np.diff(bucket, prepend=-1))
         found = np.maximum.reduceat(np.abs(block).max(axis=1), starts)
@@ -193,6 +195,7 @@ def _windows(block: Audio) -> tuple[Audio, npt.NDArray[np.bool_]]:
 def _lost(windows: Audio) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]]:
     """How much of each window each mix loses (mixes, windows), and how much there is of it (windows,)."""
     shaped = windows.reshape(-1, _TRANSFORMS, _LONGEST_TRANSFORM, 2)
+    # The spectra of windows whose channels are alike are spared: most of all sound.
     hann = np.hanning(_LONGEST_TRANSFORM).astype(np.float32)[:, None]
     spectra = np.fft.rfft(shaped * hann, axis=2)[:, :, _LOWEST_BIN:_HIGHEST_BIN]
     power = np.square(np.abs(spectra)).max(axis=-1)

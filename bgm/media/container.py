@@ -68,6 +68,7 @@ def packets(container: InputContainer, *streams: Stream, turns: Turns | None = N
     """
     try:
         seen: Counter[int] = Counter()
+        # In an mp4 a corrupt packet is one that was cut off; in MPEG-TS it may still be decoded.
         in_pieces = format_of(container) == "mov"
         for packet in container.demux(*streams):
             if packet.is_corrupt and in_pieces:

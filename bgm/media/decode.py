@@ -62,6 +62,7 @@ def decode(info: MediaInfo, target: Path, progress: Progress = silent) -> Decode
     if info.audio is None:
         return None
     decoded = _decoded(info, info.audio, target, 1.0, part(progress, 0.0, 0.99))
+    # Only what was decoded tells its peak, so an overshooting file (a rare one) is decoded twice.
     over = min(decoded.peak, _MOST_OVER)
     if over > _OVERSHOOT:
         decoded = _decoded(info, info.audio, target, 1 / over, part(progress, 0.99, 0.99))
@@ -185,12 +186,14 @@ class _Placer:
         at = self._due if seconds is None else seconds * SAMPLE_RATE
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
         limit = 1.0 if exact else _JITTER_SECONDS * SAMPLE_RATE
+        # 1. A new format, or a jump of more than the jitter: finish what was begun, and start at the timestamp.
         if self._resampler is None or kind != self._kind or abs(at - self._due) > limit:
             self._restart(round(at))
             self._kind = kind
             self._downmix = _downmix(frame.layout.name, frame.layout.nb_channels, self._channels)
+        # 2. Else the samples run on, for timestamps are rounded; each is held against the sum, so nothing drifts.
         self._due += frame.samples * SAMPLE_RATE / frame.sample_rate
-        frame.pts = None
+        frame.pts = None  # its place is ours to mind, not the resampler's
         self._resample(frame)
 
     def finish(self) -> None:
@@ -221,6 +224,7 @@ class _Placer:
                 self._write(np.nan_to_num(samples * np.float32(self._downmix), posinf=0.0, neginf=0.0))
 
     def _write(self, block: Audio) -> None:
+        # What lies before 0 or over what is written is cut here and not before resampling: the filter needs it.
         early = min(self._early, len(block))
         self._early -= early
         overlap = min(self._overlap, len(block) - early)
@@ -248,6 +252,7 @@ def _downmix(layout: str, count: int, channels: int) -> float:
     matrix like this (swresample's rematrix_maxval), for floating point it does not."""
     if count <= channels:
         return 1.0
+    # An impulse on each channel in turn: the sums of what comes out are the rows of FFmpeg's matrix.
     each = AudioFrame.from_ndarray(np.eye(count, dtype=np.float32).reshape(1, -1), format="flt", layout=layout)
     each.sample_rate = SAMPLE_RATE
     resampler = AudioResampler("flt", _layout(channels), SAMPLE_RATE)

@@ -58,6 +58,7 @@ def encode_audio(master: Path, out: Path, like: MediaInfo, progress: Progress = 
         for packet in encoded(stream, master, total):
             target.mux(packet)
             report(seconds_of(packet) / like.duration, "writing the sound")
+        # The trailer counts too: what was kept is read from a whole file.
         target.close()
         written = compared(like, part)
     progress(1.0, "writing the sound")

@@ -143,6 +143,7 @@ class _Reading:
         stream = packet.stream
         if not packet.size or stream.type not in ("video", "audio", "subtitle"):
             return
+        # A stream that first appears now belongs to the newest run: its clock is the one that runs.
         place = self._places.setdefault(packet.stream_index, _Place(run=len(self.runs) - 1))
         stamp = packet.dts if packet.dts is not None else packet.pts
         if self._jumps and stamp is not None and (packet.dts is not None or stream.type != "video"):
@@ -153,6 +154,7 @@ class _Reading:
         start, end = _heard(packet, place)
         if not packet.is_discard and end > start and stream.type != "subtitle":
             self.runs[place.run].add(packet, start, end)
+        # Of subtitles and discarded packets only those before any jump count for the end: later times mean little.
         if len(self.runs) == 1:
             self._end = max(self._end, end)
 
@@ -233,7 +235,7 @@ def _heard(packet: Packet[Any], place: _Place) -> tuple[float, float]:
         marked = bytes(packet.get_sidedata("skip_samples"))
         place.skip = int.from_bytes(marked[:4], "little") or place.skip
         padding = int.from_bytes(marked[4:8], "little")
-    skipped = min(place.skip, round(length * stream.rate))
+    skipped = min(place.skip, round(length * stream.rate))  # more than a packet where the priming is long
     place.skip -= skipped
     heard = start + skipped / stream.rate
     if skipped:  # times in whole milliseconds, as in Matroska, are too coarse

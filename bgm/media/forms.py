@@ -84,6 +84,7 @@ def suggest_suffix(info: MediaInfo) -> str:
     if info.video is None:
         return own if own in AUDIO_FORMS else ".wav"
     with open_input(info.path) as source:
+        # The source's own suffix first, then what plays everywhere, then what holds everything.
         candidates = [own, ".mp4", ".mkv"] if own in VIDEO_FORMS else [".mp4", ".mkv"]
         if own == ".mov" and records_of(info.path):  # FFmpeg's muxer of that name drops them
             candidates = [".mp4", own, ".mkv"]
@@ -194,7 +195,7 @@ def compared(info: MediaInfo, written: Path, notes: list[str] | None = None) -> 
         lost = [_lost(name, before[name], after[name]) for name in before if after[name] < before[name]]
         lost += _lost_shapes(source, target) + _lost_records(info.path, written)
         kept = [_counted(name, min(before[name], after[name])) for name in before if after[name]]
-        missing = info.duration - (target.duration or 0) / av.time_base
+        missing = info.duration - (target.duration or 0) / av.time_base  # by the header: no packet is read again
     if missing > _SHORTER_SECONDS:
         lost.append(f"The finished file is {missing:.2f} s shorter than the source.")
     return Written((*(notes or ()), *lost), tuple(_kept(info, kept)))

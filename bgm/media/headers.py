@@ -47,11 +47,14 @@ def end_tracks_at(path: Path, seconds: dict[int, float]) -> None:
     """
     with path.open("r+b") as file:
         found = list(_all(file, 0, path.stat().st_size))
+        # 1. The movie's clock: in version 1 of mvhd the two dates before it are of eight bytes each.
         movie = next(box for box in found if box.kind == b"mvhd")
         scale = _number(file, movie.body + (20 if _version(file, movie) == 1 else 12), ">I")
         tracks = [box for box in found if box.kind == b"trak"]
+        # 2. Each track's last edit and its duration,
         for number, end in seconds.items():
             _end_track_at(file, [b for b in found if tracks[number].start < b.start < tracks[number].end], end * scale)
+        # 3. and the longest of all tracks is the movie's.
         lengths = [_number(file, *_length_at(file, box)) for box in found if box.kind == b"tkhd"]
         _write(file, *_length_at(file, movie), max(lengths))
 
@@ -74,6 +77,7 @@ def _end_track_at(file: BinaryIO, inside: list[Box], end: float) -> None:
     edits = next((box for box in inside if box.kind == b"elst"), None)
     if edits is None:
         return
+    # Version 1 has durations of eight bytes; an entry is duration, media time and rate (14496-12, 8.6.6).
     wide = _version(file, edits) == 1
     size, form = (20, ">Q") if wide else (12, ">I")
     count = _number(file, edits.body + 4, ">I")
@@ -121,6 +125,7 @@ def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[Box]:
         header = file.read(16)
         size, kind = struct.unpack(">I4s", header[:8])
         body = start + 8
+        # A size of 1: the real one follows in eight bytes; 0: to the end of the file
         if size == 1 and len(header) == 16:
             size, body = struct.unpack(">Q", header[8:])[0], start + 16
         stop = end if size == 0 else start + size
@@ -151,7 +156,7 @@ def shape_points(path: Path, shapes: Mapping[int, Fraction], *, is_webm: bool) -
         segment = next(e for e in _elements(head, 0, len(head)) if e.kind == _SEGMENT)
         found: dict[bytes, Box] = {}
         for element in _elements(head, segment.body, len(head)):
-            found.setdefault(element.kind, element)
+            found.setdefault(element.kind, element)  # the first Void is the one after the SeekHead
             if element.kind == _TRACKS:
                 break
         tracks, void, index = found.get(_TRACKS), found.get(_VOID), found.get(_SEEK_HEAD)
@@ -204,6 +209,7 @@ def _shaped(data: bytes, video: Box, shape: Fraction, *, is_webm: bool) -> bytes
     parts = list(_elements(data, video.body, video.end))
     values = {e.kind: int.from_bytes(data[e.body : e.end], "big") for e in parts if e.end - e.body <= 8}
     width, height = values[_PIXEL_WIDTH] * shape, values[_PIXEL_HEIGHT]
+    # WebM knows only pixels; Matroska can say the ratio itself where no whole number of pixels has it.
     said: dict[bytes, int] = {_DISPLAY_WIDTH: round(width), _DISPLAY_HEIGHT: height}
     if width.denominator != 1 and not is_webm:
         ratio = width / height
@@ -214,6 +220,8 @@ def _shaped(data: bytes, video: Box, shape: Fraction, *, is_webm: bool) -> bytes
 
 def _element(identity: bytes, body: bytes) -> bytes:
     size = len(body)
+    # The size of an element is written with its own length in front: n - 1 zero bits, a one, 7n bits of value. All ones
+    # mean an unknown size and are left out (RFC 8794, sections 4 and 6).
     length = next(n for n in range(1, 9) if size < (1 << 7 * n) - 1)
     return identity + (size | 1 << 7 * length).to_bytes(length, "big") + body
 

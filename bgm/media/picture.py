@@ -35,6 +35,7 @@ def picture_cuts(info: MediaInfo, progress: Progress) -> tuple[float, ...]:
         return ()
     with open_input(info.path) as container:
         stream = container.streams.video[[s.index for s in container.streams.video].index(info.video.index)]
+        # Several frames at once too; PyAV's default is slices alone, which spares a delay that doesn't matter here.
         stream.thread_type = "AUTO"
         frames = (_told(frame, info, progress) for frame in _decoded(packets(container, stream, turns=info.turns)))
         times = tuple(round(time - info.origin, 3) for time in _shots(frames, tick(stream)))
@@ -57,6 +58,7 @@ def _told(frame: av.VideoFrame, info: MediaInfo, progress: Progress) -> av.Video
 def _shots(frames: Iterator[av.VideoFrame], time_base: Fraction) -> Iterator[float]:
     graph = None
     for frame in _small(frames):
+        # Made from the first frame: until then size and format are only what the header says.
         graph = graph or _scene_filter(frame, time_base)
         graph.vpush(frame)
         yield from _pulled(graph)

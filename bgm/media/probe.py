@@ -247,6 +247,7 @@ def _hides_ends(path: Path, pictures: list[VideoStream]) -> bool:
 
     Raises BadInput if it hides some in the middle: a copy would show them again.
     """
+    # By the index alone, which is in the header: no packet is read unless pictures are hidden in the middle.
     hidden = {s.index: [entry.is_discard for entry in s.index_entries] for s in pictures}
     hiding = [s for s in pictures if any(hidden[s.index])]
     for stream in hiding:
@@ -289,6 +290,7 @@ def vet(path: Path, cpu_seconds: int = CPU_SECONDS) -> None:
     Says nothing about files that are merely damaged, or not media: see :func:`bgm.media.probe.probe`.
     """
     size = path.stat().st_size if path.is_file() else 0
+    # The child gets time for what it may honestly need, and no more.
     allowed = cpu_seconds + size // BYTES_A_CPU_SECOND
     command = [sys.executable, "-m", __name__, str(path.absolute()), str(allowed)]
     root = Path(bgm.__file__).parent.parent

@@ -131,6 +131,7 @@ class _Job:
     def run(self, report: Progress) -> None:
         """Copy and encode interleaved, in time order."""
         self._target.start_encoding()
+        # The encoder is a generator: a packet is made when its time has come, so nothing piles up.
         added = heapq.merge(*self._added, key=lambda pair: pair[0])
         waiting = next(added, None)
         for time, packet in self._source_packets():
@@ -389,11 +390,13 @@ def _picture_times(info: MediaInfo, stream: Stream, form: VideoForm) -> Sequence
         return ()
     with open_input(info.path) as again:
         stamps, presented = _decoded_order(again, stream.index)
+    # The times are those of the file in order of showing; a decoder tells which packet is shown when.
     times, order = sorted(stamps), {number: place for place, number in enumerate(presented)}
     last, ranks = -1, []
     for number in range(len(stamps)):
         last = order.get(number, last)  # one that can't be decoded is never shown: any place will do
         ranks.append(max(0, last))
+    # A picture can't be shown before it is decoded: all are late by as much as the most reordered one.
     delay = max((number - rank for number, rank in enumerate(ranks)), default=0)
     step = max(1, round(1 / (stream.average_rate or 25) / tick(stream)))
     return [times[rank] + delay * step for rank in ranks]

@@ -63,6 +63,7 @@ def drop_early(target: Curve, fall: float) -> Curve:
 
 def smooth(curve: npt.NDArray[np.floating], reach: int) -> Curve:
     """Smooth with a Hann window of ``reach`` steps to each side; the end values are held."""
+    # A Hann window ends in zeros: two more points, cut off again, so that every step in reach counts.
     window = np.hanning(2 * reach + 3)[1:-1]
     return np.convolve(np.pad(curve, reach, mode="edge"), window / window.sum(), mode="valid")
 
@@ -113,12 +114,14 @@ def filtered(padded: Audio, *responses: Response) -> list[Audio]:
 
     Several responses share one forward transform. Overlap-save (Oppenheim & Schafer, ch. 8).
     """
+    # 1. Cut into windows of one size, which overlap by the context on both sides: one plan of the transform serves all.
     wanted = len(padded) - 2 * FILTER_CONTEXT
     pieces = -(-wanted // HOP)
     signal = np.zeros((padded.shape[1], (pieces - 1) * HOP + FFT_SIZE), np.float32)
     signal[:, : len(padded)] = padded.T
     windows = np.lib.stride_tricks.sliding_window_view(signal, FFT_SIZE, axis=1)[:, ::HOP]
     spectra = np.fft.rfft(windows, norm=NORM)
+    # 2. Of each product only the middle is right: the transform is circular, and tails wrap round its ends.
     return [_valid(spectra, response, wanted) for response in responses]
 
 
@@ -136,6 +139,8 @@ def k_weighting() -> Response:
 def k_weighting_at(hz: npt.NDArray[np.floating], rate: int = SAMPLE_RATE) -> npt.NDArray[np.complex128]:
     """The two filters of ITU-R BS.1770-4, annex 1, tables 1 and 2, in series; they are specified for 48 kHz."""
     z = np.exp(-2j * np.pi * hz / rate)
+    # 1. The head as a sphere lifts what lies above 1.5 kHz (table 1); 2. a high-pass for how little the ear hears below
+    #    100 Hz (table 2).
     shelf = _biquad(z, (1.53512485958697, -2.69169618940638, 1.19839281085285), (-1.69065929318241, 0.73248077421585))
     return shelf * _biquad(z, (1.0, -2.0, 1.0), (-1.99004745483398, 0.99007225036621))
 
@@ -254,6 +259,7 @@ def cell_peaks_db(padded: Audio, from_db: float) -> Curve:
 
 def _oversampled(windows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     spectra = np.fft.rfft(windows, norm=NORM) * _below_nyquist()
+    # Zeros above the old Nyquist frequency are the ideal interpolation; the orthonormal transforms differ in size.
     finer = np.fft.irfft(spectra, OVERSAMPLING * PEAK_WINDOW, norm=NORM)
     return np.asarray(finer * np.float32(np.sqrt(OVERSAMPLING)), np.float32)
 
@@ -325,10 +331,12 @@ class Limiter:
         return to_samples(gains, CELL)
 
     def _note_peak(self, peaks: Curve, gains: Curve) -> None:
+        # Between two cells the gain is a straight line, so the higher of its ends bounds what a peak in there comes to.
         reached = peaks + decibels(np.maximum(gains[:-1], gains[1:]) ** 2)
         self.peak_db = max(self.peak_db, float(reached.max()))
 
 
 def _lowest_nearby(curve: Curve) -> Curve:
+    # 0 dB beyond the ends never is the minimum: a gain that is needed lies at or below it.
     padded = np.pad(curve, LOOK_AHEAD)
     return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, 2 * LOOK_AHEAD + 1).min(axis=-1))

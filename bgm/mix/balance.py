@@ -61,7 +61,7 @@ def survey(sources: Sources, block_frames: int, progress: Progress) -> Survey:
     """Read everything once, two blocks at a time."""
     levels = np.zeros((5, frames_in(sources.frames)), np.float32)
     spans = list(sources.spans(block_frames))
-    with ThreadPoolExecutor(THREADS) as pool:
+    with ThreadPoolExecutor(THREADS) as pool:  # numpy lets go of the interpreter in its transforms
         blocks = pool.map(lambda span: _block(sources, *span), spans)
         try:
             for (start, stop), block in zip(spans, blocks, strict=True):
@@ -75,6 +75,8 @@ def survey(sources: Sources, block_frames: int, progress: Progress) -> Survey:
 def _block(sources: Sources, start: int, stop: int) -> tuple[Levels, ...]:
     """The five levels from frame ``start`` to ``stop``."""
     clips = sources.music.heard(start - FILTER_CONTEXT, stop + FILTER_CONTEXT)
+    # An edit elsewhere may renumber the placements, which changes no sound: what was measured without the number is
+    # found again.
     music = _music_levels(tuple(replace(clip, placement=0) for clip in clips), start, stop)
     return *_voice_levels(sources.voice, sources.frames, start, stop), *music
 
@@ -110,7 +112,9 @@ def room_for_speech() -> Response:
     Zero phase, so that fading between the music with and without it never cancels anything.
     """
     hz = np.maximum(frequencies(), 1e-3)
+    # 1. A Butterworth high-pass of second order by its magnitude: the low end masks words most.
     high_pass = 1.0 / np.sqrt(1.0 + (120.0 / hz) ** 4)
+    # 2. A bell of about an octave to each side of 2.8 kHz, where consonants tell words apart.
     octaves = np.log2(hz / 2_800.0)
     dip_db = -5.0 * np.exp(-0.5 * (octaves / 0.6) ** 2)
     return np.asarray(high_pass * 10.0 ** (dip_db / 20.0), np.complex64)
@@ -139,7 +143,7 @@ def active(power: npt.NDArray[np.floating], spans: Spans) -> Mask:
     if loudness is None or loudness < FAINTEST_LUFS:
         return np.zeros(len(power), np.bool_)
     # 3. Speech is what comes within its range of the loudest vowels. 4. Pauses inside a phrase belong to it.
-    vowels = float(np.percentile(decibels(heard), 95))
+    vowels = float(np.percentile(decibels(heard), 95))  # not the maximum: a click or a laugh would raise it
     return _bridged(inside & (decibels(power) > vowels - RANGE_DB), HOLD)
 
 
@@ -185,6 +189,8 @@ class Ducking:
 
 def _down(speech: Mask) -> Curve:
     """0 in the open, 1 under speech: down before the word, slowly back after it."""
+    # The slopes are made of the music's gain, which is low where somebody speaks: hence the two signs. Limiting the
+    # slope finds the highest gain that is down in time, whatever lies between two phrases.
     return -smooth(slew(-_widened(speech).astype(np.float64), 1 / RISE, 1 / FALL), ROUNDING)
 
 
@@ -236,13 +242,16 @@ class Balance:
 def balance(plan: MixPlan, found: Survey) -> Balance:
     """Without speech the music stays at its own level; with it, each placement is set by what was measured there."""
     speech = active(found.voice, plan.speech)
+    # 1. Everything is measured against the voice, which keeps its own level.
     voice_lufs = integrated(found.voice[speech])
     levelling, curves = np.zeros(len(plan.placements)), Ducking.none(len(speech))
     if voice_lufs is not None:
+        # 2. Each placement is brought to the bed, 3. and the whole is ducked below it.
         levelling = np.array([_levelling(p, found, speech, voice_lufs) for p in plan.placements])
         if plan.settings.duck:
             bed = per_frame(plan.placements, amplitude(levelling), len(speech))
             curves = _ducked(found, speech, bed, voice_lufs, plan.settings.depth_db)
+    # 4. The creator's own gains come last: they are heard as asked, and nothing above works against them.
     gains = amplitude(levelling + [p.gain_db for p in plan.placements])
     factor = per_frame(plan.placements, gains, len(speech)) * curves.gain
     power = _power(found, factor, curves.filtered)
@@ -265,9 +274,10 @@ def _levelling(placement: Placement, found: Survey, speech: Mask, voice_lufs: fl
         voice, music = voice_lufs, integrated(found.music[here])
     else:
         voice = integrated(found.voice[here][spoken]) or voice_lufs
-        music = integrated(found.filtered_music[here][spoken])
+        music = integrated(found.filtered_music[here][spoken])  # as it will sound there, behind the filter
     if music is None:
         return 0.0
+    # A whispered passage takes the music down with it, but not to nothing.
     voice = float(np.clip(voice, voice_lufs - VOICE_RANGE_LU, voice_lufs + VOICE_RANGE_LU))
     return min(voice - BED_LU - music, MOST_LIFT_DB)
 
@@ -284,6 +294,7 @@ def _ducked(found: Survey, speech: Mask, bed: Curve, voice_lufs: float, depth_db
         reached = integrated(_power(found, bed * amplitude(near * down), down)[speech])
         missing = 0.0 if reached is None else voice_lufs - UNDER_SPEECH_LU - reached
         depth = near + float(np.clip(missing, -MOST_CORRECTION_DB, MOST_CORRECTION_DB))
+    # Each gap is opened by its own amount: what the music does there is measured against both phrases beside it.
     under = _power(found, bed * amplitude(depth * down), down)
     open_, phrases = found.music * bed**2, runs(speech)
     opened = np.zeros(len(speech))
@@ -302,6 +313,7 @@ def _opened(beds: Sequence[Curve], open_: Curve, down: Curve) -> float:
     A phrase whose bed is thin counts as much as the other: the ear hears both ways, into the gap and out of it.
     """
     levels = [level for bed in beds if (level := integrated(bed)) is not None]
+    # Only where the music is all the way up; a gap too short for that is judged as a whole.
     heard = integrated(open_[down < 0.1] if (down < 0.1).sum() >= MOMENT else open_)
     if not levels or heard is None:
         return 0.0

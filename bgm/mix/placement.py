@@ -116,10 +116,13 @@ class Sound:
     def extended(self, start: int, stop: int, before: int, after: int) -> Audio:
         """Frames ``start`` to ``stop`` of the sound continued by ``before`` and ``after`` frames: (frames, 2)."""
         out = stereo(self.read(start, stop))
+        # 1. The head: the sound backwards, continued, and turned back. The blend changes the first frames too, so it is
+        #    laid over them wherever this block has some.
         if before > 0 and start < blend_length(self.frames):
             edge = stereo(self.read(0, edge_length(self.frames, before)))
             head = continued(edge[::-1], before)[::-1]
             _lay(out, head[: before + blend_length(len(edge))], -before - start)
+        # 2. The tail, likewise.
         if after > 0 and stop > self.frames - blend_length(self.frames):
             edge = stereo(self.read(self.frames - edge_length(self.frames, after), self.frames))
             kept = len(edge) - blend_length(len(edge))
@@ -166,6 +169,7 @@ def continued(edge: Audio, more: int) -> Audio:
 
 def _resembling(mono: npt.NDArray[np.float64], match: int, more: int) -> int:
     """Where the ``match`` frames begin that differ least from the last ones and have ``more`` frames after them."""
+    # |x - p|² = |x|² - 2 x·p + |p|²: the middle term for all places by one transform, the last the same for all.
     pattern, searched = mono[len(mono) - match :], mono[: len(mono) - more]
     size = 1 << (len(searched) + match).bit_length()
     spectrum = np.fft.rfft(searched, size) * np.conj(np.fft.rfft(pattern, size))
@@ -177,6 +181,8 @@ def _resembling(mono: npt.NDArray[np.float64], match: int, more: int) -> int:
 
 def _blended(outgoing: Audio, incoming: Audio, fade: Audio) -> Audio:
     """A crossfade that keeps the power, whether the two are alike (amplitudes add) or not (powers add)."""
+    # The power at a fade of f is (1-f)² + f² + 2f(1-f)r with the correlation r; dividing by its root keeps it level.
+    # Where the two cancel (r < 0) they are taken for unlike: the root would go to 0 with them.
     scale = np.sqrt(float(np.vdot(outgoing, outgoing)) * float(np.vdot(incoming, incoming)))
     alike = max(0.0, float(np.vdot(outgoing, incoming)) / scale) if scale > 0 else 1.0
     power = (1 - fade) ** 2 + fade**2 + 2 * fade * (1 - fade) * np.float32(alike)
@@ -213,6 +219,7 @@ class Fade:
         return gain if self.across else gain**2
 
     def _progress(self, start: int, stop: int) -> npt.NDArray[np.float32]:
+        # Half a frame on: rising and falling are then mirror images, and neither is exactly 0 or 1 inside the passage.
         position = np.arange(start - self.start, stop - self.start, dtype=np.float32) + np.float32(0.5)
         return np.clip(position / np.float32(max(1, self.stop - self.start)), 0.0, 1.0)
 
@@ -261,6 +268,7 @@ class Clip:
 
     def read(self, start: int, stop: int) -> Audio:
         """The timeline's frames ``start`` to ``stop``, which must lie within what is heard, faded: (frames, 2)."""
+        # The crossfades reach beyond the sound's own ends: as much is continued there, and no more.
         before, after = self.start - self.fade_in.start, self.fade_out.stop - self.start - self.sound.frames
         sound = self.sound.extended(start - self.start, stop - self.start, before, after)
         gain = envelope(self.fade_in, self.fade_out, start, stop)

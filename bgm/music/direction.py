@@ -13,7 +13,7 @@ from itertools import pairwise, takewhile
 from typing import Any
 
 from bgm.music.grammar import Kind, Phrase, Token, phrases, tokens
-from bgm.music.score import Role
+from bgm.music.score import GENERAL_MIDI, Role
 from bgm.music.vocabulary import Meter, Mode, Word
 from bgm.timeline import Emotion, Style
 
@@ -88,6 +88,7 @@ def read(text: str, whole: str = "") -> Direction:
     direction = _directed([p for p in asked if not p.under_speech], heard)
     quiet = _quiet_under_speech([p for p in asked if p.under_speech], heard)
     direction = replace(direction, without_under_speech=quiet, instead=_instead(text, said))
+    # Only what changes the music is said to be understood; the rest is told to the creator.
     idle = [p for p in said if not _counts(p, direction)]
     return replace(
         direction,
@@ -169,7 +170,9 @@ def _directed(said: Sequence[Phrase], found: Sequence[Token]) -> Direction:
     kept = [p for p in said if not p.negated and p.factor > 0]
     refused = [p for p in said if (p.negated or (p.factor < 0 and p.word.style)) and not _spared(p)]
     without = _once(role for p in refused if p.word.program is None for role in p.word.roles)
+    # A typed number wins over "slow" and "fast", which would multiply it.
     is_typed = any(p.word.bpm and not p.word.style for p in kept)
+    # "Soft drums" speaks of the drums: it must not make the whole piece soft.
     overall = [p for p in said if p not in [adjective for adjective, _ in _of_sections(said)]]
     return Direction(
         style=_style(kept),
@@ -204,6 +207,7 @@ def _spared(phrase: Phrase) -> bool:
 
 def _style(kept: Sequence[Phrase]) -> Style | None:
     """The first style that is named, or else the first that a word usually goes with."""
+    # False sorts first: a style by name before one that a word only goes with.
     by_weight = sorted((p.word for p in kept if p.word.style), key=lambda word: word.usual)
     return by_weight[0].style if by_weight else None
 
@@ -267,6 +271,7 @@ def _cast(asked: Sequence[Phrase], without: Sequence[Role], refused: set[int]) -
     players = list({p.word.program: p for p in asked if p.word.program not in refused}.values())
     cast: dict[Role, int] = {}
     for p in players:
+        # 1. One role each, by the words' order; a named section ("violin melody") is binding.
         wishes = p.section or (*p.word.roles, Role.LEAD, Role.COUNTER, Role.ARP)
         role = next((role for role in wishes if role not in cast and role not in without), None)
         if role:
@@ -295,8 +300,6 @@ def _quiet_under_speech(said: Sequence[Phrase], found: Sequence[Token]) -> tuple
 
 def _instead(text: str, said: Sequence[Phrase]) -> tuple[tuple[str, str], ...]:
     """What was asked for and is not ours to play."""
-    from bgm.music.score import GENERAL_MIDI
-
     found = []
     for p in (p for p in said if not p.negated):
         asked = text[p.token.start : p.token.end]

@@ -188,6 +188,7 @@ def _fault(font: Path, changed: int) -> str | None:
         presets = _presets(font)
     except (OSError, ValueError, struct.error):
         return f"{font} is not a soundfont, or it is damaged"
+    # The last record only marks the end (section 7.2).
     banks = {struct.unpack_from("<20xHH", presets, at)[1] for at in range(0, len(presets) - _PRESET, _PRESET)}
     return None if DRUM_BANK in banks else f"{font} has no drums"
 

@@ -112,6 +112,7 @@ def tokens(text: str) -> Iterator[Token]:
         if plain[at].isspace() or plain[at] in "\"'“”()[]*-–—_!?":
             at += 1
             continue
+        # Patterns first: "in 3/4" and "in a minor" begin with words that the table has as fillers.
         token = _special(plain, at) or _listed(plain, at) or _unlisted(plain, at)
         yield token
         at = token.end
@@ -220,6 +221,7 @@ def _lexicon() -> tuple[re.Pattern[str], re.Pattern[str], dict[str, _Meaning]]:
         english |= dict.fromkeys(map(_plain, filter(None, en.split("|"))), meaning)
         korean |= dict.fromkeys(map(_plain, filter(None, ko.split("|"))), meaning)
     spelt = [phrase for en, ko, _ in lists for phrase in en.split("|") if phrase]
+    # Longest first: Python's alternation takes the first branch that fits, not the longest.
     words = "|".join(_spelling(phrase) for phrase in sorted(spelt, key=len, reverse=True))
     stems = [phrase for _, ko, _ in lists for phrase in ko.split("|") if phrase]
     endings = "|".join(_spelling(phrase) for phrase in sorted(stems, key=len, reverse=True))
@@ -269,6 +271,7 @@ def phrases(tokens: Sequence[Token]) -> list[Phrase]:
         elif token.kind is Kind.DEGREE:
             state.degree = token
         elif token.kind is Kind.SPEECH:
+            # "Under speech, calm and soft": at the head of a sentence its scope is the phrase behind the comma too.
             first = all(phrase.group != state.group for phrase in found)
             state.spoken |= {state.group, state.group + 1} if first and _ends_phrase(tokens, i) else {state.group}
         elif token.kind in (Kind.COMMA, Kind.BREAK, Kind.AND) and not _goes_on(state, tokens, i):
@@ -329,6 +332,7 @@ def _refuse_before(found: list[Phrase], before: Sequence[Token], group: int, tok
     """A refusal that stands behind: of the word before it, and of those that are joined to that."""
     if not found or found[-1].group != group:
         return
+    # Backwards from the refusal, as long as words are joined: "drums and bass without" refuses both.
     words = [i for i, t in enumerate(before) if t.kind is Kind.WORD]
     count = 1
     for later, earlier in pairwise(reversed(words)):

@@ -112,10 +112,13 @@ def summed(blocks: Iterable[Buses]) -> Iterator[Spectrum]:
     """The buses with their tone and width as one stereo sound, in the same blocks (BLOCK frames, the last one less)."""
     responses = _bus_responses()
     for padded in _in_context(blocks, FILTER_CONTEXT, carried_on=True):
+        # 1. Softened ends, for the copies of the treble; the taper lies in the context, and is gone with it.
         padded[..., : len(_TAPER)] *= _TAPER
         padded[..., -len(_TAPER) :] *= _TAPER[::-1]
         left, right = padded[:, 0], padded[:, 1]
+        # 2. Middle and side of every bus in one transform,
         spectra = np.fft.rfft(np.stack([left + right, left - right]), FFT_SIZE, norm=NORM)
+        # 3. each times its response, and all buses summed: as pairs of floats, so that no response becomes complex.
         middle, side = np.einsum("sbf,sbf->sf", spectra.view(np.float32), responses).view(np.complex64)
         yield Spectrum(middle, side, padded.shape[-1] - 2 * FILTER_CONTEXT)
 
@@ -145,6 +148,7 @@ def _copied_band() -> tuple[int, npt.NDArray[np.float32]]:
     """The number of its first frequency, and a factor for each."""
     hz, half = frequencies(), _COPY_EDGE_HZ / 2
     low, high = (hz - _COPIED_HZ[0] + half) / _COPY_EDGE_HZ, (_COPIED_HZ[1] + half - hz) / _COPY_EDGE_HZ
+    # Power-complementary: where one copy gives way to the next their powers sum to 1.
     shape = np.sqrt(rising(low) * rising(high))
     inside = np.flatnonzero(shape)
     return int(inside[0]), shape[inside[0] : inside[-1] + 1].astype(np.float32)
@@ -155,6 +159,7 @@ def _bus_responses() -> npt.NDArray[np.float32]:
     """(middle and side, buses, frequencies twice: for real and imaginary parts); half, because both are sums."""
     hz = frequencies()
     tones = np.array([_drawn(tuple(_TONE[bus]), tuple(_TONE[bus].values())) for bus in Bus]) / 2
+    # The side through a Linkwitz-Riley high-pass of fourth order, by its amplitude: below it both channels are alike.
     narrow = 1.0 / (1.0 + (_MIDDLE_BELOW_HZ / np.maximum(hz, 1.0)) ** 4)
     widths = tones * np.array([[_WIDTH[bus]] for bus in Bus]) * narrow
     return np.repeat(np.stack([tones, widths]), 2, axis=-1).astype(np.float32)
@@ -220,6 +225,7 @@ def glued(blocks: Iterable[Audio], rms_db: float) -> Iterator[Audio]:
 
 def _compressed(blocks: Iterable[Audio], threshold_db: float) -> Iterator[Audio]:
     """A feed-forward compressor with a soft knee that works on decibels (Giannoulis et al., JAES 60, 2012)."""
+    # One-pole smoothing of the reduction, once per control frame: at these times finer steps change nothing.
     attack, release = (float(np.exp(-FRAME / SAMPLE_RATE / seconds)) for seconds in (_ATTACK_S, _RELEASE_S))
     reduction = 0.0
     for block in blocks:
@@ -237,6 +243,7 @@ def _reductions(block: Audio, threshold_db: float) -> Curve:
     whole = np.zeros((frames_in(len(block)) * FRAME, 2), np.float32)
     whole[: len(block)] = block
     over = decibels(np.square(whole.reshape(-1, 2 * FRAME)).mean(axis=1)) - threshold_db
+    # Inside the knee the reduction grows with the square of the way in (Giannoulis et al.).
     knee = np.clip(over + _KNEE_DB / 2, 0.0, _KNEE_DB) ** 2 / (2 * _KNEE_DB)
     return np.asarray((1.0 - 1.0 / _RATIO) * np.where(over > _KNEE_DB / 2, over, knee))
 
@@ -315,6 +322,7 @@ def gain_for(blocks: Sequence[Audio], above: float = 0.0) -> float:
     if measured is None:
         return 1.0
     peak = max(float(np.abs(block).max(initial=0.0)) for block in blocks)
+    # The mix levels each placement anyway: a peaky take may stay softer, and nothing is limited here.
     wanted = min(TARGET_LUFS + above - measured, 20 * np.log10(_LOUDEST / peak))
     return float(10 ** (np.floor(wanted / _STEP_DB) * _STEP_DB / 20))
 
@@ -344,7 +352,9 @@ def ridden(blocks: Iterable[Audio], curve: Sequence[tuple[float, float | None]])
         if measured is not None and wanted is not None:
             over = measured - wanted
             first = over if first is None else first
+            # Against the first section that is measured: only differences matter, the static gain does the rest.
             off = over - first
+            # What is within a few tenths is left alone; beyond, a section is moved to that edge and no further.
             near = min(_LEFT_ALONE_LU, max(-_LEFT_ALONE_LU, off))
             gain = min(_MOST_RIDDEN_DB, max(-_MOST_RIDDEN_DB, near - off))
         yield from _ramped(held, before, gain)
@@ -381,6 +391,7 @@ def softened(block: Audio) -> Audio:
     size = np.abs(block)
     if size.max(initial=0.0) <= _SOFT_KNEE:
         return block
+    # Value and slope meet at the knee (tanh's slope is 1 at 0), so the bend adds few harmonics.
     room = 1 - _SOFT_KNEE
     bent = np.sign(block) * (_SOFT_KNEE + room * np.tanh((size - _SOFT_KNEE) / room))
     return np.where(size > _SOFT_KNEE, bent, block).astype(np.float32)
@@ -391,8 +402,10 @@ def _powers(block: Audio, weights: npt.NDArray[np.float32]) -> npt.NDArray[np.fl
     count = -(-len(block) // _LEVEL_WINDOW)
     padded = np.zeros((block.shape[1], count * _LEVEL_WINDOW), np.float32)
     padded[:, : len(block)] = block.T
+    # Parseval: the weighted powers of the bins sum to the mean square that filters in time would give.
     spectrum = np.fft.rfft(padded.reshape(-1, count, _LEVEL_WINDOW), norm=NORM)
     power = np.square(spectrum.real) + np.square(spectrum.imag)
+    # The last window is judged by what is in it, not by the silence behind it.
     filled = np.minimum(_LEVEL_WINDOW, len(block) - _LEVEL_WINDOW * np.arange(count))
     return np.asarray(2 * np.einsum("cwf,f->w", power, weights) / filled, np.float64)
 

@@ -70,6 +70,7 @@ class Synth:
 
     def __init__(self, font: Path) -> None:
         self._fluid = library()
+        # One stereo output for each bus: mastering equalises them apart.
         count = len(Bus)
         buses = {"synth.audio-channels": count, "synth.audio-groups": count, "synth.chorus.active": 0}
         settings = {"synth.dynamic-sample-loading": 1, "synth.polyphony": _VOICES, **buses}
@@ -117,6 +118,7 @@ class Synth:
                 self._synth.cc(channel, number, value)
 
     def _take_kit(self, channel: int, kit: int) -> None:
+        # Selecting a preset that the font lacks fails, and the channel would go on with the one before.
         for program in (kit, _STANDARD_KIT):
             if self._synth.program_select(channel, self._font, DRUM_BANK, program) == 0:
                 return
@@ -136,6 +138,7 @@ class Synth:
         """Add the next frames to silent buses, from frame ``start`` of them to ``stop``."""
         size, count = 4 * buses.shape[-1], 2 * len(Bus)
         addresses = range(buses.ctypes.data + 4 * start, buses.ctypes.data + count * size, size)
+        # FluidSynth adds the reverb to the buffers it is given for effects: here the bed's own.
         dry = (ctypes.c_void_p * count)(*addresses)
         room = (ctypes.c_void_p * 2)(*addresses[2 * Bus.BED : 2 * Bus.BED + 2])
         self._process(self._synth.synth, stop - start, 2, room, count, dry)
@@ -159,6 +162,7 @@ def events(score: Score) -> list[TimedEvent]:
         for time in score.changes:
             pressed = round((time + _PEDAL_LIFTED) * SAMPLE_RATE)
             result += [(round(time * SAMPLE_RATE), CONTROL, role, _SUSTAIN, 0), (pressed, CONTROL, role, _SUSTAIN, 127)]
+    # A stable sort: controls of one moment keep the order in which they were listed.
     result.sort(key=lambda event: event[:2])
     return result
 
@@ -192,6 +196,7 @@ def _put_away(synth: Synth, font: Path) -> None:
     if font.suffix != ".sf3":
         synth.close()
         return
+    # The one before is closed after the new one is kept, so there is always one that holds the samples.
     with _open:
         before, _resting[:] = tuple(_resting), [synth]
     for old in before:
@@ -254,6 +259,7 @@ def _import_bound_to(path: str) -> ModuleType:
     if sys.platform == "win32":
         os.add_dll_directory(str(Path(path).parent))
     original = ctypes.util.find_library
+    # Patched for the time of one import, under a lock; put back whatever happens.
     ctypes.util.find_library = lambda name: path
     try:
         with contextlib.redirect_stdout(io.StringIO()):  # where CI is set it would tell where it found the library

@@ -50,6 +50,7 @@ def speech_spans(audio: Path, progress: Progress = silent) -> Spans:
 
     Very quiet recordings are amplified for the detector only. Memory is constant.
     """
+    # The detector expects speech at a usual level; a quiet recording (a distant microphone) loses its words.
     level = _level_db(audio, progress)
     if level < SILENT_DB:
         progress(1.0, "silent")
@@ -92,7 +93,7 @@ def _chances(audio: Path, gain: float, duration: float, progress: Progress) -> I
     for windows in _windows(audio):
         progress(0.2 + 0.8 * min(1.0, done / duration), "listening for speech")
         done += windows.size / RATE
-        heard = np.clip(windows * gain, -1.0, 1.0)
+        heard = np.clip(windows * gain, -1.0, 1.0)  # a loud word in a quiet recording would leave that range
         contexts = np.concatenate([before[None], heard[:-1, -CONTEXT:]])
         shares, state["h"], state["c"] = session.run(None, {"input": np.hstack([contexts, heard]), **state})
         before = heard[-1, -CONTEXT:]
@@ -164,6 +165,7 @@ def together(speech: Spans, widest_gap: float = math.inf) -> Spans:
     """
     out: list[tuple[float, float]] = []
     for start, end in speech:
+        # Greedy from the left: few long stretches give Whisper context, and each costs one window however short it is.
         if out and end - out[-1][0] <= LONGEST_S and start - out[-1][1] <= widest_gap:
             out[-1] = (out[-1][0], end)
         else:
@@ -175,6 +177,7 @@ def widened(speech: Spans, margin: float) -> Spans:
     """Extend each region by up to ``margin`` seconds: at most half of each pause, and not before 0."""
     starts = [start for start, _ in speech]
     ends = [end for _, end in speech]
+    # Half a pause each: two stretches never hear the same sound, so no word comes twice.
     pauses = (max(0.0, start - end) / 2 for end, start in zip(ends, starts[1:], strict=False))
     first = min(margin, starts[0]) if starts else 0.0
     margins = [first, *(min(margin, half) for half in pauses), margin]
@@ -182,6 +185,7 @@ def widened(speech: Spans, margin: float) -> Spans:
 
 
 def _cut(start: float, end: float) -> Iterator[tuple[float, float]]:
+    # Even parts, not full ones and a rest: a rest of a second would be decoded without context.
     parts = max(1, math.ceil((end - start) / LONGEST_S))
     edges = np.linspace(start, end, parts + 1)
     yield from ((float(a), float(b)) for a, b in itertools.pairwise(edges))

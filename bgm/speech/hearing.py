@@ -138,7 +138,9 @@ class Ear:
         """The words of a stretch, and how many were dropped as hallucinated."""
         wave = self._wave(spoken)
         passages = attended(partial(self._model.hear, wave, spoken.language, self._prompt), tick)
+        # 1. Passages that the model itself doubts are dropped whole: single words of theirs may look probable.
         words = [_at(word, spoken) for passage in passages if passage.is_credible for word in passage.words]
+        # 2. A word that is improbable and lies where nobody speaks was made up.
         near = tuple(span for span in speech if span[0] < spoken.end and span[1] > spoken.start)
         believed = [inside(word, near) for word in words if heard(word, near)]
         return believed, len(words) - len(believed)
@@ -151,6 +153,7 @@ class Ear:
         if translator is None:
             return list(said)
         passages = attended(partial(translator.translate, self._wave(spoken), spoken.language), tick)
+        # A translation has no word timestamps: its words are spread over their passages, then cut where phrases part.
         words = [_at(word, spoken) for p in passages for word in evenly(p.start, p.end, p.text)]
         texts = lay(words, [(u.start, u.end) for u in said])
         doubtful = not all(passage.is_credible for passage in passages)
@@ -163,6 +166,7 @@ class Ear:
         """Given phrases (subtitles) with an English translation of the speech at their times."""
         if spoken.language != ENGLISH:
             return self.in_english(said, spoken, tick)
+        # English speech under foreign subtitles needs no translation: it is transcribed.
         own, _ = self.words(spoken, speech, tick)
         words = [word for u in phrased(own, spoken) for word in evenly(u.start, u.end, u.text)]
         texts = lay(words, [(u.start, u.end) for u in said])
@@ -196,16 +200,19 @@ class Ear:
     def _expected(self, pieces: Spans, tick: Tick) -> Mapping[str, float]:
         """The probability of each language in this recording: over stretches spread over it, weighted by their
         length."""
+        # A few stretches suffice for a prior, and each detection costs a pass through the encoder.
         step = max(1, math.ceil(len(pieces) / SAMPLES))
         votes: dict[str, float] = {}
         for start, end in pieces[::step]:
             for code, probability in self._detect((start, end), tick).items():
                 votes[code] = votes.get(code, 0.0) + probability * (end - start)
+        # Relative to the likeliest; one that no sample speaks keeps a chance, for a guest may come late.
         top = max(votes.values(), default=1.0) or 1.0
         return {code: max(FOREIGN, vote / top) for code, vote in votes.items()}
 
     def _guess(self, piece: Span, expected: Mapping[str, float], tick: Tick) -> Spoken:
         found = self._detect(piece, tick)
+        # Bayes' rule but for its denominator: what the sound says, times what the recording makes likely.
         code = max(found, key=lambda code: found[code] * expected.get(code, FOREIGN))
         return Spoken(*piece, code, found[code])
 
@@ -244,6 +251,7 @@ def _at(word: Timed, spoken: Spoken) -> Timed:
 def _regions(piece: Span, speech: Spans) -> list[Span]:
     """The speech regions of a piece; a region too short for language detection is joined to the one before it."""
     starts = [piece[0]]
+    # No region may begin so late that what is left is too short to tell its language by.
     latest = piece[1] - SHORTEST_TURN_S
     starts_inside = (start for start, _ in speech if piece[0] < start <= latest)
     for start in starts_inside:
@@ -273,6 +281,7 @@ def best(engine: str, device: str, offline: bool) -> str:
     a packaged base at once is better than half a gigabyte to download, and a larger size is slow enough that the user
     should ask for it.
     """
+    # Of the sizes that fit, best first: one that is here, else one that can be fetched, else whatever is here.
     sizes = list(GPU_GB)
     fitting = sizes[sizes.index(_largest(device)) :]
     here = next((size for size in fitting if _is_here(engine, size)), None)

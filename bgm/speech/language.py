@@ -41,6 +41,7 @@ def shortened(tag: str | None) -> str:
     tag = (tag or "").strip()
     if not tag or not langcodes.tag_is_valid(tag):
         return UNKNOWN
+    # Macrolanguage, script and country are dropped: they don't decide what Whisper or the classifier are told.
     language = langcodes.Language.get(tag).language or UNKNOWN
     return UNKNOWN if language in ("mul", "mis", "zxx") else language
 
@@ -158,9 +159,11 @@ def decode(data: bytes) -> str | None:
 def _unicode(data: bytes) -> str | None:
     """Decode UTF-16, recognised by its BOM or its NULs, or UTF-8; None if it is neither."""
     for name, mark, high in (("utf-16-le", codecs.BOM_UTF16_LE, 1), ("utf-16-be", codecs.BOM_UTF16_BE, 0)):
+        # Without a BOM: the high bytes of Latin text in UTF-16 are NULs, and its low bytes never are.
         wide = data[high::2].count(0) > _WIDE_NULS * len(data) and data[1 - high :: 2].count(0) == 0
         if data.startswith(mark) or wide:
             return data.decode(name, "replace")
+    # Bad bytes become surrogates, to be counted and mended: another encoding gives more of them than good letters.
     text = data.decode("utf-8-sig", "surrogateescape")
     damaged = len(re.findall("[\udc80-\udcff]", text))
     whole = sum(character > "\x7f" for character in text) - damaged
@@ -180,6 +183,7 @@ def _before_unicode(data: bytes) -> str | None:
     """The encoding that gives the most plausible text, else what charset-normalizer finds, which needs more text."""
     from charset_normalizer import from_bytes
 
+    # By language first: charset-normalizer needs more text than many a subtitle file has.
     charset = max(_CHARSETS, key=lambda name: _likelihood(data[:_SAMPLE], name))
     if _likelihood(data[:_SAMPLE], charset) >= _LIKELY:
         return data.decode(charset, "replace")
@@ -193,12 +197,14 @@ def _likelihood(data: bytes, charset: str) -> float:
     text = data.decode(charset, "replace")
     if text.count(DAMAGED) > 1:  # one may be the end of the sample
         return 0.0
+    # Without times and numbers, which are the same in every encoding and look like no language.
     words = re.sub(r"\d[\d\W_]*-->[\d\W_]*|\d+", " ", text)
     code, probability = likeliest(words)
     if code not in _CHARSETS[charset].split():
         return 0.0
     foreign = [character for character in words if character > "\x7f"]
     odd = sum(_is_odd(character, code) for character in foreign)
+    # A capital inside a word: Cyrillic read in the wrong Cyrillic code page turns small letters into capitals.
     odd += sum(before.islower() and after.isupper() for before, after in itertools.pairwise(words))
     return round(probability, 2) - odd / max(1, len(foreign))
 

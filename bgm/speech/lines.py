@@ -43,6 +43,7 @@ def retold(lines: Lines, index: int, *, text: str | None = None, english: str | 
 def timed(lines: Lines, index: int, start: float, end: float, duration: float) -> Lines:
     """Change start and end, in seconds, clamped to the neighbours and at least LEAST_SECONDS apart."""
     old = _line(lines, index)
+    # Neighbours keep their times: a line is moved into the room that it has.
     low = lines[index - 1].end if index else 0.0
     high = lines[index + 1].start if index + 1 < len(lines) else max(duration, old.end)
     if high - low < LEAST_SECONDS:
@@ -64,6 +65,7 @@ def split(lines: Lines, index: int, left: str, right: str, words: Sequence[Timed
     stop, go = _pause(old, left, right, words)
     stop = min(max(stop, old.start + LEAST_SECONDS), old.end - LEAST_SECONDS)
     go = min(max(go, stop), old.end - LEAST_SECONDS)
+    # A translation can't be split where the original is: it is cut in proportion, and marked as unsure.
     own = old.english == old.text or not old.english
     english = (left, right) if own else _shared(old.english, len(left) / (len(left) + len(right)))
     first = replace(old, end=stop, text=left, english=english[0] if old.english else "", scores=None)
@@ -151,12 +153,14 @@ def _cut(script: str) -> Iterator[str]:
     for row in re.sub(r"(?<=[。！？])(?=\S)", "\n", script).splitlines():
         if _TIMES.fullmatch(row.strip()) or not heard.tokens(row):
             continue
+        # Without times: the same grouping as of recognised words, by sentence ends and length alone.
         pieces = [Timed(0.0, 0.0, f" {word}") for word in row.split()]
         yield from (join(phrase)[:LENGTH] for phrase in group(pieces, math.inf))
 
 
 def _check_fits(found: Sequence[Sequence[Moment | None]], words: Sequence[Timed]) -> None:
     every = [moment for line in found for moment in line]
+    # Similar words don't count here: among thousands some always are alike.
     exact = sum(moment is not None and moment.exact for moment in every)
     if exact < LEAST_SHARE * min(len(every), sum(len(heard.tokens(word.text)) for word in words)):
         raise ValueError(f"this script is of something else: {exact} of its {len(every)} words are heard here")
@@ -202,6 +206,7 @@ def _pause(line: Utterance, left: str, right: str, words: Sequence[Timed]) -> tu
     moments = heard.align([*before, *after], said)
     ended = next((m.end for m in reversed(moments[: len(before)]) if m), None)
     begun = next((m.start for m in moments[len(before) :] if m), None)
+    # Only where neither side's words were recognised: by letters.
     middle = line.start + (line.end - line.start) * len(left) / (len(left) + len(right))
     stop = ended if ended is not None else begun if begun is not None else middle
     return stop, max(stop, begun) if begun is not None else stop

@@ -96,6 +96,7 @@ def clean(text: str) -> str:
 def _events(text: str, name: str) -> list[RawCue]:
     import pysubs2
 
+    # 1. Times as pysubs2 reads them, 2. of a known format, 3. without drawings and comments, 4. forwards.
     text = _full_times(text)
     try:
         form = pysubs2.formats.autodetect_format(text)
@@ -147,7 +148,7 @@ def _is_before(parts: Sequence[str | None]) -> bool:
 
 def _forward(raw: list[RawCue]) -> list[RawCue]:
     """Swap start and end where they are reversed, if the file does so habitually and not by mistake."""
-    backward = sum(end < start for start, end, _ in raw)
+    backward = sum(end < start for start, end, _ in raw)  # more than half: by mistake it is one cue or two
     if 2 * backward <= len(raw):
         return raw
     return [(min(start, end), max(start, end), words) for start, end, words in raw]
@@ -230,6 +231,7 @@ def _repeated(before: RawCue, after: RawCue) -> int:
     longest = min(len(old), len(new), _LONGEST_REPEAT)
     fits = (n for n in range(longest, 0, -1) if old[-n:] == new[:n])
     found = next(fits, 0)
+    # Fewer than three words may be chance ("no", "yes, yes"): then they must be whole lines of the caption before.
     whole_lines = itertools.accumulate(len(line.split()) for line in reversed(before[2].split("\n")))
     return found if found >= 3 or found in whole_lines else 0
 
@@ -241,6 +243,7 @@ def _disjoint(cues: Sequence[Timed]) -> tuple[Timed, ...]:
         end = cue.end if cue.end > cue.start else cue.start + max(1.0, len(cue.text) / READING_SPEED)
         last = out[-1] if out else None
         if last and cue.start <= last.start + 0.05:
+            # Two speakers or two lines of one picture, written as two cues: one cue, the text once.
             both = last.text if cue.text in last.text else f"{last.text} {cue.text}"
             out[-1] = Timed(last.start, max(last.end, end), both)
             continue
@@ -282,6 +285,7 @@ def _cues(utterances: Iterable[Utterance]) -> Iterator[Utterance]:
 def _in_parts(text: str, most: int) -> list[str]:
     """Split a text into up to ``most`` wrapped parts, of MOST_LINES lines if that suffices and of about equal
     length."""
+    # The width is widened until the text fits into as many parts: about equal ones, no part of a single word.
     fewest = max(1, math.ceil(len(_lines(text)) / MOST_LINES))
     for count in range(min(most, fewest), most + 1):
         width = max(1, math.ceil(len(text) / count))

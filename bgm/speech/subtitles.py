@@ -40,6 +40,7 @@ def has_text_track(video: Path, speech: Spans = ()) -> bool:
     info, needed = probe(video), LEAST_SHARE * sum(end - start for start, end in speech)
     tracks = [track for track in info.text_subtitles if not track.forced]
     covered = dict.fromkeys(tracks, 0.0)
+    # Read until one track has enough, not to the file's end.
     for track, cue in text_cues(info, tracks):
         if clean(cue.text):
             covered[track] += cue.end - cue.start
@@ -148,6 +149,7 @@ def _own_track(video: Path, wanted: str | None, progress: Progress) -> tuple[Sub
 def _rank(track: SubtitleTrack, usable: Mapping[SubtitleTrack, Subtitle], spoken: str) -> tuple[float, ...]:
     """Sort key: a track with few cues next to one with many is signs or songs; then flag, language and number of
     cues."""
+    # Flags come second: the default track may be the one with the signs.
     count, most = len(usable[track].cues), max(len(subtitle.cues) for subtitle in usable.values())
     code = language.shortened(track.language)
     return count >= LEAST_SHARE * most, track.default, code == spoken, code == "en", count

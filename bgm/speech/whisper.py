@@ -123,6 +123,7 @@ class TorchModel(_Loaded):
                 fp16=self.device == "cuda",
                 beam_size=BEAM if self.device == "cuda" else None,  # three times the work on a CPU
                 temperature=TEMPERATURES,
+                # One wrong sentence would be repeated in all that follow (a known failure of Whisper on long audio).
                 condition_on_previous_text=False,
                 **how,
             )
@@ -137,6 +138,7 @@ class TorchModel(_Loaded):
             hook = net.decoder.register_forward_pre_hook(lambda *_: check())
             try:
                 check()
+                # Higher temperatures sample: the same recording must give the same text, for every user.
                 with torch.random.fork_rng(devices=[net.device] if self.device == "cuda" else []):
                     torch.manual_seed(0)
                     yield net
@@ -185,6 +187,7 @@ def _remember(encoder: Any) -> None:
 
     def forward(mel: Any) -> Any:
         for seen, output in known:
+            # Compared by content: the library cuts a new tensor for each use of the same window.
             if seen.dtype == mel.dtype and torch.equal(seen, mel):
                 return output
         output = compute(mel)

@@ -106,6 +106,7 @@ def heard(word: Timed, speech: Spans) -> bool:
 
 def inside(word: Timed, speech: Spans) -> Timed:
     """Trim the word to the speech: Whisper extends a word before or after a pause up to the next word."""
+    # The longest stretch of speech in it: a word may reach over a pause into the next phrase.
     voiced = [(max(word.start, start), min(word.end, end)) for start, end in speech]
     start, end = max(voiced, key=lambda span: span[1] - span[0], default=(word.start, word.end))
     return replace(word, start=start, end=end) if start < end else word
@@ -141,6 +142,7 @@ def _short_enough(phrase: tuple[Timed, ...]) -> Iterator[tuple[Timed, ...]]:
         yield phrase
         return
     cut = _widest_pause(phrase)
+    # Both halves again: one of them may still be too long.
     yield from _short_enough(phrase[:cut])
     yield from _short_enough(phrase[cut:])
 
@@ -150,6 +152,7 @@ def _widest_pause(phrase: Sequence[Timed]) -> int:
     middle = (phrase[0].start + phrase[-1].end) / 2
 
     def rank(i: int) -> tuple[float, float]:
+        # To hundredths: recognisers' times are no finer, and ties go to the middle.
         return round(phrase[i].start - phrase[i - 1].end, 2), -abs(phrase[i].start - middle)
 
     return max(range(1, len(phrase)), key=rank)
@@ -173,6 +176,7 @@ def lay(words: Sequence[Timed], phrases: Sequence[Span]) -> list[str]:
         return ["" for _ in phrases]
     if len(words) < len(phrases):
         return [_nearest(words, phrase) for phrase in phrases]
+    # 1. A cut belongs in the middle of each pause between two phrases; 2. all cuts are chosen together.
     pauses = [(a[1] + b[0]) / 2 for a, b in itertools.pairwise(phrases)]
     cuts = [0, *_cheapest_cuts(words, pauses), len(words)]
     return [join(words[a:b]) for a, b in itertools.pairwise(cuts)]
@@ -192,6 +196,7 @@ def _cheapest_cuts(words: Sequence[Timed], pauses: Sequence[float]) -> list[int]
     choices: list[list[int]] = []
     # 1. For each pause and each place to cut, the cheapest way there: each word is looked at once per pause.
     for number, pause in enumerate(pauses, 1):
+        # At least one word before this cut for each earlier one, and one behind it for each later one.
         left = len(pauses) - number
         cheapest, at = math.inf, 0
         fresh, choice = [math.inf] * (count + 1), [0] * (count + 1)
@@ -314,9 +319,11 @@ def _instead(said: Sequence[tuple[str, Span]], text: Sequence[Token]) -> list[Mo
     """Match different words: by shared letters, else one to one or by their lengths."""
     if max(len(text), len(said)) > _MOST_FOR_ONE * min(len(text), len(said)):
         return [None] * len(text)
+    # 1. As many words on both sides are taken one by one; 2. else the time is shared out by their letters;
     spans = [span for _, span in said]
     if len(spans) != len(text):
         spans = _shares(spans[0][0], spans[-1][1], [token.end - token.start for token in text])
+    # 3. and where letters agree, they say it better.
     near = _near(said, text) if max(len(text), len(said)) <= _NEAR_WORDS else [None] * len(text)
     return [like or Moment(*span, exact=False, sure=False) for like, span in zip(near, spans, strict=True)]
 

@@ -175,6 +175,7 @@ def measure(source: Path, speech: Spans, progress: Progress, vocals: Path | None
         return Background(speech, times, np.full(len(times), -np.inf), None, sounding, voiced)
     if pause.sum() < _FEWEST_FRAMES // 2:
         level = _ratio_db(rest[talk], sung[talk]) if vocals else None
+        # -inf, which is a strength of 0, as long as no vocals tell it.
         local = np.full(len(times), -np.inf if level is None else level)
         return Background(speech, times, local, level, sounding, voiced)
     # 4. Otherwise it is the pauses' level around each moment.
@@ -184,6 +185,7 @@ def measure(source: Path, speech: Spans, progress: Progress, vocals: Path | None
 
 def inside(spans: Spans, moments: Curve, margin: float) -> npt.NDArray[np.bool_]:
     """Which of the moments (seconds, ascending) lie within ``margin`` of a span."""
+    # Count what opens and closes at each moment: one pass over all spans, however many overlap.
     marks = np.zeros(len(moments) + 1, np.int64)
     for start, end in spans:
         marks[np.searchsorted(moments, start - margin)] += 1
@@ -208,6 +210,7 @@ def _powers(source: Path, vocals: Path | None, progress: Progress) -> tuple[Curv
 def _framed(block: audio.Audio) -> Curve:
     frame = audio.frames_of(_FRAME_SECONDS)
     squares = np.square(block).mean(axis=1, dtype=np.float64)
+    # BLOCK_FRAMES is a multiple of the frame, so only the last block of a file ends in a shorter one.
     starts = np.arange(0, len(squares), frame)
     return np.asarray(np.add.reduceat(squares, starts) / np.diff(np.append(starts, len(squares))))
 

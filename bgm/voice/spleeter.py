@@ -74,6 +74,7 @@ class Spleeter(Separator):
             return _separation(background, 0.0)
         with scratch(voice) as vocals:
             self._write_vocals(source, vocals, part(progress, 0.15, 0.68))
+            # Behind music the detector misses words in the source, and finds them in the vocals.
             speech = listen(vocals, part(progress, 0.68, 0.9))
             background = measure(source, speech, part(progress, 0.9, 0.93), vocals)
             return _finished(source, vocals, voice, background, part(progress, 0.93, 1.0))
@@ -82,6 +83,7 @@ class Spleeter(Separator):
         """Write everything that the networks classify as vocals, with the source's rate and channels."""
         loaded = self.loaded(part(progress, 0.0, 0.02))
         total, heard = audio.length(source), _Heard.of(source)
+        # Block by block: an hour of music needs no more memory than a minute.
         with _few_threads(), audio.writer(vocals, len(heard.channels)) as out:
             blocks = audio.told(source, part(progress, 0.02, 1.0), _NOTE, audio.SAMPLE_RATE)
             for block in unet.separated(map(heard.given, blocks), loaded, total):
@@ -137,6 +139,7 @@ class _Heard:
     @classmethod
     def of(cls, source: Path) -> _Heard:
         """Decide by the loudest second of each channel."""
+        # By seconds, not samples: a click on the silent channel doesn't make it sound.
         loud = np.sqrt(np.max([np.square(b).mean(axis=0) for b in audio.blocks(source, audio.SAMPLE_RATE)], axis=0))
         top = float(loud.max())
         return cls(tuple(bool(level > _SILENT_BESIDE * top) for level in loud), _USUAL / top if top < _QUIET else 1.0)
@@ -215,6 +218,7 @@ def write_voice(source: Path, vocals: Path, background: Background, voice: Path,
             strength = background.strength_at(moments)[:, None]
             open_share = opening((*background.speech, *background.voiced), moments)
             gain = open_share + (1 - open_share) * background.gap_gain_at(moments)
+            # Between source and vocals: half a mask leaves half of the background, and does half of the damage.
             out.write(np.asarray((mix + strength * (sung - mix)) * gain[:, None], np.float32))
             start += len(mix)
         progress(1.0, "the voice is done")
@@ -229,5 +233,6 @@ def opening(speech: Spans, seconds: Curve) -> Curve:
         near = seconds[first:last]
         rise = (near - (start - margin)) / FADE_SECONDS
         fall = ((end + margin) - near) / FADE_SECONDS
+        # Where the flanks of two regions cross, the higher one counts.
         linear[first:last] = np.maximum(linear[first:last], np.minimum(rise, fall))
     return rising(linear)

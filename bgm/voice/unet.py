@@ -88,6 +88,7 @@ class Model:
         import torch
 
         mix = spectrum[None, :, :, :BINS].abs().contiguous(memory_format=torch.channels_last)
+        # Each network guesses magnitudes on its own; what is kept is their ratio (a soft Wiener mask), which sums to 1.
         vocals, rest = (_estimate(mix, own)[0].square() for own in self._networks)
         return (vocals + _SHARE_EPSILON / 2) / (vocals + rest + _SHARE_EPSILON)
 
@@ -99,9 +100,12 @@ class Model:
         """
         import torch
 
+        # 1. One share for all above the networks' range.
         above = share.mean(2, keepdim=True).expand(-1, -1, spectrum.shape[2] - BINS)
+        # 2. Back to sound, windowed again, so that a mask's jumps between frames are smoothed.
         frames = torch.fft.irfft(spectrum * torch.cat([share, above], 2)) * self._window
         pieces = frames.unflatten(2, (WINDOW // HOP, HOP))
+        # 3. Overlap-add by quarters of a window: each adds to four places at once, without a loop over frames.
         out = frames.new_zeros(2, frames.shape[1] + WINDOW // HOP - 1, HOP)
         for shift in range(WINDOW // HOP):
             out[:, shift : shift + frames.shape[1]] += pieces[:, :, shift]
@@ -121,12 +125,12 @@ def _estimate(mix: Tensor, own: Weights) -> Tensor:
     for step in range(1, len(_DOWN)):
         # Padded like TensorFlow: one more at the end than at the start.
         x = nn.conv2d(nn.pad(x, (1, 2, 1, 2)), *_affine(own, f"down{step}_conv.1"), stride=2)
-        across.append(x)
+        across.append(x)  # before normalisation and activation, as the published graph does
         x = nn.leaky_relu(_normed(x, own, f"down{step}_act.0"), 0.2)
     x = across.pop()
     for step in range(1, len(_UP) + 1):
         x = nn.conv_transpose2d(x, *_affine(own, f"up{step}.0"), stride=2)[..., 1:-2, 1:-2]
-        x = _normed(nn.relu(x), own, f"up{step}.3")
+        x = _normed(nn.relu(x), own, f"up{step}.3")  # activation before normalisation, unlike on the way down
         x = torch.cat([across.pop(), x], 1) if across else x
     return mix * torch.sigmoid(nn.conv2d(x, *_affine(own, "up7.0"), dilation=2, padding=3))
 
@@ -181,6 +185,7 @@ def _unpickled(checkpoint: Path) -> dict[str, Any]:
     """Load a pickled dictionary of arrays; no other object in the file is instantiated."""
     import torch
 
+    # A pickle may run anything when it is read: only what an array is made of may be named in it.
     array = (np._core.multiarray._reconstruct, "numpy.core.multiarray._reconstruct")  # type: ignore[attr-defined]
     kinds = [type(np.dtype(kind)) for kind in (np.float32, np.float64, np.int64)]
     with torch.serialization.safe_globals([array, np.ndarray, np.dtype, codecs.encode, *kinds]):
@@ -260,6 +265,7 @@ def _stretches(blocks: Iterable[Audio], step: int, size: int, silence: int) -> I
         while len(waiting) >= size:
             yield waiting[:size]
             waiting = waiting[step:]
+    # What is left fills less than a stretch: silence behind it, until its last frames have been in one.
     while len(waiting) > size - step:
         yield np.pad(waiting[:size], ((0, max(0, size - len(waiting))), (0, 0)))
         waiting = waiting[step:]

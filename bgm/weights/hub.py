@@ -59,10 +59,12 @@ class Hub:
             return None
         if offline or constants.is_offline_mode():
             return NOT_CACHED
+        # Two questions of two seconds each: whether the hub answers at all, then whether it has the file.
         if not network.reachable(constants.ENDPOINT, _endpoint_answers):
             return network.NOT_REACHABLE
         found = network.answer((self.repo_id, absent), lambda: self._publishes(absent), PUBLISHED_S)
         if found is None:
+            # A proxy may answer for the hub and pass nothing on: the other models needn't wait for it too.
             network.distrust(constants.ENDPOINT)
             return network.NOT_REACHABLE
         return None if found else f"{self.repo_id} is not on the hub, or may not be read without a token"
@@ -71,6 +73,7 @@ class Hub:
         """The snapshot's folder. Raises EngineUnavailable for a cached file that differs from the published one."""
         found = self.find(card) or self._download(card, progress)
         folder = found.parent if card.is_file else found
+        # Checked each time before use, for a disk may fail later than a download; it reads as fast as loading does.
         damaged = next(filter(None, map(_damaged, sorted(folder.rglob("*")))), None)
         if damaged:
             raise EngineUnavailable(f"{damaged} is damaged: delete it, and it will be fetched again")
@@ -80,6 +83,7 @@ class Hub:
         """Raises ValueError if ``repo_id`` is not a valid repository name."""
         from huggingface_hub import try_to_load_from_cache
 
+        # Of several names (safetensors, or the older .bin) the first that is cached.
         found = (try_to_load_from_cache(self.repo_id, name) for name in file.names)
         return next((Path(path) for path in found if isinstance(path, str)), None)
 
@@ -158,6 +162,7 @@ class Hub:
 
 def _chosen(file: File, published: dict[str, int]) -> list[str]:
     """One name of a needed file; of an optional one all that match."""
+    # In the order of the names, not of the repository: the first is preferred.
     matching = [name for pattern in file.names for name in published if fnmatch(name, pattern)]
     return matching[:1] if file.needed else matching
 
@@ -170,6 +175,7 @@ def _damaged(path: Path) -> Path | None:
     """
     if not path.is_symlink():
         return None
+    # One step along the link, not resolve(): only the hub's own blob has the checksum for its name.
     blob = Path(os.path.normpath(path.parent / path.readlink()))
     return blob if _SHA256.fullmatch(blob.name) and sha256_of(blob) != blob.name else None
 

@@ -44,6 +44,7 @@ class _Question:
         self._started = time.monotonic()
         self._answered = threading.Event()
         self.answer: bool | None = None
+        # A daemon: a lookup that hangs must not keep the process from ending.
         threading.Thread(target=self._run, name="weights-question", daemon=True).start()
 
     def is_old(self) -> bool:
@@ -51,6 +52,7 @@ class _Question:
 
     def wait(self, seconds: float) -> bool | None:
         """The answer; None if it takes longer than ``seconds`` from the question on, or the network fails."""
+        # An old answer is better than waiting again: it holds until the new one is there.
         if self._before is not None and not self._answered.is_set():
             return self._before.answer
         self._answered.wait(max(0.0, self._started + seconds - time.monotonic()))
@@ -117,6 +119,7 @@ class Offer:
         """The request for the bytes from ``begin`` on."""
         request = Request(self.address, headers={"Range": f"bytes={begin}-"} if begin else {})
         for name, value in self.secret.items():
+            # The hub redirects to a content network, which must not see the token.
             request.add_unredirected_header(name, value)
         return request
 
@@ -165,10 +168,12 @@ def _fetch(request: Request, part: Path, what: str, progress: Progress) -> bool:
         request.remove_header("Range")
         return _fetch(request, part, what, progress)
     with response:
+        # A server may ignore the range and send all of it (200), or another part: then the file starts anew.
         goes_on = response.status == 206 and _first_byte(response) == begin
         done = begin if goes_on else 0
         length = response.headers.get("Content-Length")
         total = done + int(length) if length else None
+        # before the first byte: a full disk at the end of 3 GB helps nobody
         need_room(part.parent, (total or done) - done)
         with part.open("ab" if goes_on else "wb") as file:
             while block := response.read(BLOCK_BYTES):

@@ -45,6 +45,7 @@ class File:
 
     def path(self, folder: Path) -> Path | None:
         """Its path in ``folder`` if it is complete, judging by its size; an empty file counts as missing."""
+        # By size alone: checksums of gigabytes are for provide(), not for a list of engines.
         for path in (folder / name for name in self.names):
             size = path.stat().st_size if path.is_file() else 0
             if size and self.size in (None, size):
@@ -147,6 +148,7 @@ class Packages:
         """The folder of the package that has every file."""
         if self._are_cut():
             return None
+        # The package's folder is so many levels above each file as the file's name has.
         folders = {_part(*parts[0]).parents[name.count("/")] for name, parts in self.parts}
         return folders.pop() if len(folders) == 1 else None
 
@@ -174,6 +176,7 @@ class Packages:
         if absent:
             raise EngineUnavailable(absent)
         network.need_room(folder, card.size or 0)
+        # Made beside its place and renamed when verified: nobody ever finds half a model.
         fresh = folder.with_name(f"{PART_PREFIX}{folder.name}")
         shutil.rmtree(fresh, ignore_errors=True)
         try:
@@ -277,13 +280,16 @@ class DebianPackage:
     def _unpack(self, package: Path, target: Path) -> None:
         """deb(5): an ar(5) archive whose ``data.tar``, compressed in some way, has the files."""
         with package.open("rb") as deb:
+            # 1. ar: a global header, then members with a header of 60 bytes each, the size in decimal at 48.
             deb.seek(len(b"!<arch>\n"))
             while header := deb.read(60):
                 size = int(header[48:58])
                 if header.startswith(b"data.tar"):
                     break
-                deb.seek(size + size % 2, os.SEEK_CUR)
+                deb.seek(size + size % 2, os.SEEK_CUR)  # members begin at even offsets
             unfinished = target.with_name(f"{PART_PREFIX}{target.name}")
+            # 2. The data's tar as a stream, whatever its compression; one file is taken out, none is extracted by its
+            #    own path.
             with tarfile.open(fileobj=deb, mode="r|*") as files:
                 for inside in files:
                     content = files.extractfile(inside) if inside.name.removeprefix("./") == self.member else None
@@ -306,6 +312,7 @@ def cache_folder(card: Card) -> Path:
     """The folder for this card's joined, converted or downloaded files (BGM_WEIGHTS), existing or not."""
     from bgm import environment
 
+    # A user's own model is named by a path or a hub id: its digest is a name that every file system takes.
     known = all(part.isalnum() or part in ":-._" for part in card.key)
     name = card.key.replace(":", "-")
     if not known:
@@ -323,6 +330,7 @@ def locked(target: Path, progress: Progress, lock: Path | None = None) -> Iterat
         lock = lock or target.with_name(f".{target.name}.lock")
         lock.parent.mkdir(parents=True, exist_ok=True)
         held = FileLock(lock)
+        # Short waits in a loop: a cancel between two of them is heard.
         while True:
             try:
                 held.acquire(timeout=WAIT_S)
@@ -352,6 +360,8 @@ def _joined(parts: Sequence[Path], target: Path) -> str:
                     digest.update(block)
                     out.write(block)
         out.flush()
+        # On disk before it is renamed into place: after a power cut the name would otherwise be there and the content
+        # not.
         os.fsync(out.fileno())
     return digest.hexdigest()
 

@@ -44,6 +44,7 @@ def find(card: Card) -> Path | None:
 
     Parts in pip packages count: the path is then where :func:`provide` will join them.
     """
+    # In the card's order: what the user or pip has put there comes before any cache.
     return next((path for source in card.sources if (path := source.find(card))), None)
 
 
@@ -155,6 +156,7 @@ def fetch(keys: Sequence[str], options: EngineOptions, listen: Listener) -> dict
     A failure is logged at once and doesn't stop the others. Raises BadInput for an unknown key, before anything is
     fetched, and BgmError at the end if something failed.
     """
+    # All keys are looked up before the first byte: a typo in the last one is known at once.
     wanted = [card(key) for key in keys] or list(_what_auto_uses(options))
     stages = Stages({c.key: float(c.size or 1) for c in wanted}, listen)
     brought: dict[str, Path] = {}
@@ -180,6 +182,7 @@ def _what_auto_uses(options: EngineOptions) -> Iterator[Card]:
             engine = spec.load_class()
             passed_over = engine.passed_over(options) if spec.auto else "only when named"
             missing = passed_over or engine.missing(options)
+            # Whisper's size depends on the machine: it is asked which it would take.
             cards = (card_for(spec.name, engine(options).size()),) if hasattr(engine, "size") else cards_of(spec.name)
             if missing is None or any(why_missing(c, offline=options.offline) == missing for c in cards):
                 yield from cards

@@ -47,9 +47,11 @@ def arrange(sketch: Sketch) -> list[Event]:
 
 def roles(sketch: Sketch, section: Section) -> frozenset[Role]:
     """Who plays in a section: the energy grows by layers, each style in its own order."""
+    # A busy mood brings its players in earlier, a sparse one later.
     energy = sketch.energy(section) + 0.4 * (sketch.character.density - 0.4)
     enters = {**ENTERS, **sketch.card.enters}
     playing = {role for role, at in enters.items() if energy >= at or role in sketch.direction.wanted}
+    # Somebody must say the harmony: where the card has nobody for it at this energy, the chords enter early.
     if not playing & {Role.PAD, Role.COMP} & set(sketch.ensemble.programs):
         playing |= {Role.COMP, Role.ARP}
     if not _has_drums(sketch):
@@ -85,6 +87,7 @@ def _section(sketch: Sketch, section: Section) -> Iterator[Event]:
 def choose(sketch: Sketch, section: Section, role: Role, what: str) -> str:
     """A pattern for a role in a section: of those that it has, from calm to busy, the one for the mood's density."""
     names = _patterns(sketch, role)
+    # The mood decides more than the section, so that a cue keeps its character; a little chance keeps two cues apart.
     busy = 0.75 * sketch.character.density + 0.25 * sketch.energy(section)
     place = busy * len(names) + sketch.chance(what, section.number).uniform(-0.4, 0.4)
     return names[min(len(names) - 1, max(0, int(place)))]
@@ -140,6 +143,7 @@ def _pad(sketch: Sketch, chords: Sequence[Chord]) -> Iterator[Event]:
     program = sketch.ensemble.program(Role.PAD)
     if program is None:
         return
+    # Common tones are tied over a change of chord, as string players would: a pad that is struck again pulses.
     sounding: dict[int, Event] = {}
     for chord, whole in _voicings(chords, band(sketch.bands.pad, program)).items():
         notes = thinned(sketch, Role.PAD, whole)
@@ -166,6 +170,7 @@ def _comp(sketch: Sketch, section: Section, chords: Sequence[Chord]) -> Iterator
     for bar in range(section.first, section.end):
         name = other if (bar - section.first) % 4 == 3 else main
         for beat, length, accent in _struck(sketch, bar, name, chords):
+            # One in sixteen of the weak strikes is left out: a pattern that never varies is heard as a loop.
             if beat % 1 and rng.random() < 0.06:
                 continue
             chord = sketch.chord_at(beat)
@@ -200,6 +205,7 @@ def _arp(sketch: Sketch, section: Section, chords: Sequence[Chord]) -> Iterator[
     figure = ARP[choose(sketch, section, Role.ARP, "arp")]
     rng = sketch.chance("arp notes", section.number)
     low, high = band(sketch.bands.arp, program)
+    # Below the melody at all times, or the two are heard as one line.
     high = min(high, sketch.bands.lead[0] - 1)
     ladders = {c: [p for p in range(low, high + 1) if p % 12 in c.pcs] for c in chords}
     for bar in range(section.first, section.end):
@@ -239,6 +245,8 @@ def _roots(chords: Sequence[Chord], floor: int) -> dict[Chord, int]:
     last = floor + 5
     for chord in chords:
         low = floor + (chord.pcs[0] - floor) % 12
+        # The root in the octave nearest to the last one, within a ninth of the floor: a bass that leaps between octaves
+        # at every chord calls for attention.
         last = low + 12 if low + 12 <= floor + 13 and abs(low + 12 - last) < abs(low - last) else low
         result[chord] = last
     return result
@@ -249,6 +257,7 @@ def _bass_bar(sketch: Sketch, bar: int, name: str, chords: Sequence[Chord]) -> l
     tones = [(start + beat, length, tone, accent) for beat, length, tone, accent in BASS[name]]
     for chord in chords:
         if start < chord.beat < start + sketch.bar:
+            # What the pattern has within half a beat of the change would anticipate or double it.
             tones = [t for t in tones if not (chord.beat - 0.01 < t[0] < chord.beat + 0.51)]
             tones.append((chord.beat, 0.9, "r", 0.85))
     return sorted(tone for tone in tones if tone[0] < sketch.grid.beats)
@@ -256,6 +265,7 @@ def _bass_bar(sketch: Sketch, bar: int, name: str, chords: Sequence[Chord]) -> l
 
 def _bass_pitch(sketch: Sketch, chord: Chord, root: int, following: int, tone: str) -> int:
     if tone == "p":
+        # A pedal is held through foreign chords, but up to a fifth over the root only: higher it is no bass.
         low = min(root, _LOWEST_ROOT + 6)
         return low + (sketch.key.tonic - low) % 12 if (sketch.key.tonic - low) % 12 < 7 else root
     if tone == "a":
@@ -281,6 +291,7 @@ def _drums(sketch: Sketch, section: Section) -> Iterator[Event]:
     for bar in range(section.first, section.end):
         last = bar == section.end - 1
         fill = _fill(sketch, section) if last else {}
+        # A loud fill takes the second half of the bar for itself; a soft one is laid over the groove.
         until = sketch.bar / 2 if fill and loud else float(sketch.bar)
         yield from _bar_of_drums(sketch, bar, groove[(bar - section.first) % 4 == 3], until)
         yield from _bar_of_drums(sketch, bar, fill, float(sketch.bar))
@@ -294,6 +305,7 @@ def _fill(sketch: Sketch, section: Section) -> Groove:
     choices = ROLLS if sketch.card.kit == ORCHESTRA else FILLS if loud else SOFT_FILLS
     fill = sketch.chance("drums", section.number).choice(choices)
     if sketch.grid.meter is not COMMON:
+        # Fills are written for 4/4: their last three quarters end on the same bar line.
         fill = {key: steps[4:] for key, steps in fill.items()}
     return fill
 
@@ -359,6 +371,7 @@ def sting(sketch: Sketch) -> list[Note]:
     seconds, key = sketch.seconds, sketch.key
     velocity = round(40 + 70 * sketch.character.loudness)
     run = 0.09 if seconds >= 0.8 else 0.0
+    # The chord is struck where the run arrives, and the pad waits for nobody.
     struck = 3 * run
     notes = []
     for role in _CHORDAL:

@@ -62,6 +62,7 @@ def compose(cue: Cue) -> Score:
         controls=tuple(_swells(plan, playing)),
         kit=plan.card.kit,
         changes=tuple(plan.grid.seconds(chord.beat) for chord in plan.chords),
+        # The mix brings placements to one bed under speech; where nobody speaks this is what remains of the arc.
         level=_LU_OF_ENERGY * (_mean_energy(plan) - _USUAL_ENERGY),
         curve=() if cue.speech else tuple(_curve(plan)),
     )
@@ -119,6 +120,7 @@ def _hits(plan: Sketch, hits: Sequence[float]) -> list[Note]:
     program = plan.ensemble.program(Role.BOOM)
     last = 0.0
     for hit in sorted(hits):
+        # A cut that misses the grid by more is left alone: an accent off the beat sounds like a mistake.
         eighth = plan.grid.seconds(round(2 * plan.grid.beat(hit)) / 2)
         if abs(eighth - hit) > _HIT_TOLERANCE or hit - last < _HIT_DISTANCE or hit > plan.seconds - 1:
             continue
@@ -153,6 +155,7 @@ def perform(events: Iterable[Event], sketch: Sketch) -> list[Note]:
 
 def _played(event: Event, sketch: Sketch, rng: Random) -> Note | None:
     grid, timing = sketch.grid, sketch.card.timing
+    # Cut off at three deviations: beyond them lie a few notes in a thousand, and they would be plainly wrong.
     wobble = max(-3.0, min(3.0, rng.gauss(0.0, 1.0)))
     late = _LAG.get(event.role, 0.0) + timing.get(event.role, 0.0)
     if event.role is Role.DRUMS:
@@ -169,6 +172,7 @@ def _swung(beat: float, sketch: Sketch) -> float:
     """The second half of each swung note moved to ``swing``."""
     swing, unit = sketch.swing, sketch.card.swung
     whole = math.floor(beat / unit)
+    # Swing stretches the first half of each unit and squeezes the second, so notes between are moved in proportion.
     part = beat / unit - whole
     moved = part * 2 * swing if part < 0.5 else swing + (part - 0.5) * 2 * (1 - swing)
     return (whole + moved) * unit
@@ -218,6 +222,8 @@ def make_room(events: Sequence[Event], sketch: Sketch, speech: Spans) -> list[Ev
     if not spoken:
         return list(events)
     gaps = _gaps(spoken, sketch)
+    # 1. Who accompanies steps back under speech. 2. The melody is heard in its gaps alone: itself in long ones, a call
+    #    of its motif in short ones, 3. and it is over when the voice returns.
     kept = [event for event in events if event.role not in _SUNG]
     sung = sorted((event for event in events if event.role in _SUNG), key=lambda event: event.beat)
     beats = [event.beat for event in sung]
@@ -234,6 +240,7 @@ def covered(speech: Spans) -> list[tuple[float, float]]:
     """Where the voice is, with its margins; spans nearer than a gap are one (seconds)."""
     result: list[tuple[float, float]] = []
     for start, end in sorted(speech):
+        # Shorter pauses are breath: no music could come and go in them
         if result and start - result[-1][1] < GAP_SECONDS + _BEFORE:
             result[-1] = (result[-1][0], max(result[-1][1], end + _AFTER))
         else:
@@ -264,6 +271,7 @@ def _under(event: Event, sketch: Sketch, spoken: Sequence[tuple[float, float]]) 
         if event.pitch in silent or (event.pitch in CYMBALS and event.velocity >= 0.55):
             return None
         return replace(event, velocity=velocity * (_SOFTER if event.pitch in BACKBEAT else 1.0))
+    # By whole octaves: harmony and voice leading stay as they were.
     above = max(0, -(-(_highest(event, sketch) - _CEILING) // 12))
     return replace(event, pitch=event.pitch - 12 * above, velocity=velocity)
 

@@ -78,6 +78,7 @@ class Grid:
 
     def seconds(self, beat: float) -> float:
         """When a beat falls."""
+        # The integral of beats that lengthen in a line: the extra time grows with the square of the way in.
         late = min(max(0.0, beat - (self.beats - self.slowing)), self.slowing)
         extra = self.broadening * late * late / (2 * self.slowing) if self.slowing else 0.0
         return self.seconds_per_beat * (beat + extra)
@@ -97,6 +98,7 @@ class Grid:
 
 def fit(seconds: float, tempo: float, meter: Meter) -> tuple[float, float]:
     """How many beats fill ``seconds``, and of which unit: whole bars where that nudges the tempo little, else less."""
+    # 1. Whole bars if they fit within the nudge, 2. else half bars, 3. else beats: a cue never ends inside a beat.
     for unit in meter.units:
         count = max(1, round(seconds * tempo / 60 / unit))
         if 1 / NUDGE <= count * unit * 60 / seconds / tempo <= NUDGE:
@@ -130,6 +132,7 @@ def grid(body: float, tempo: float, meter: Meter, *, ending: bool, hits: Sequenc
     def missed(choice: Grid) -> tuple[float, float]:
         return math.fsum(choice.from_bar_line(hit) for hit in hits), abs(choice.beats - usual.beats)
 
+    # All counts of units whose tempo lies within the nudge: few, since the nudge is 8 %.
     expected = body * tempo / 60 / unit
     counts = range(math.ceil(expected / HIT_NUDGE), math.floor(expected * HIT_NUDGE) + 1)
     others = (_divided(body, unit * count, meter, ending=ending) for count in counts if count > 0)
@@ -208,6 +211,7 @@ def sections(bars: int, rng: Random, *, opening: bool) -> tuple[Section, ...]:
     for i, length in enumerate(lengths):
         if not kinds:
             cycle, kinds = cycle + 1, list(rng.choice(_LATER_CYCLES))
+        # The last section is the return, whatever the cycle had in its place: a form closes with its theme.
         comes_home = i >= 1 and i == len(lengths) - 1
         result.append(Section(Kind.RETURN if comes_home else kinds.pop(0), first, length, len(result), cycle))
         first += length
@@ -242,6 +246,7 @@ def landmarks(hits: Sequence[float], speech: Spans, seconds: float) -> tuple[flo
 def _pauses(speech: Spans, seconds: float) -> Iterator[float]:
     reached: float | None = None
     for start, end in (*sorted(speech), (seconds, seconds)):
+        # Spans may overlap: what counts is how far speech has reached.
         if reached is not None and start - reached >= GAP_SECONDS:
             yield reached
         reached = end if reached is None else max(reached, end)
@@ -255,6 +260,7 @@ def aligned(form: Sequence[Section], grid: Grid, times: Sequence[float]) -> tupl
     distances = _landings(grid, times)
     starts = [section.first for section in form]
     for i in range(1, len(form)):
+        # From left to right: an earlier section has moved already, and bounds this one.
         earliest = starts[i - 1] + _shortest(form[i - 1])
         latest = form[i].end - _shortest(form[i])
         near = range(max(earliest, starts[i] - _REACH), min(latest, starts[i] + _REACH) + 1)

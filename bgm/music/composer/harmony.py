@@ -53,6 +53,7 @@ class Key:
 
     def nearest_degree(self, pitch: float) -> int:
         """The degree whose pitch (tonic in MIDI octave -1 plus its height) lies nearest to a MIDI pitch."""
+        # Seven degrees to twelve semitones on average; no mode strays from that by more than three.
         guess = round((pitch - self.tonic) / 12 * 7)
         return min(range(guess - 3, guess + 4), key=lambda d: (abs(self.tonic + self.semitones(d) - pitch), d))
 
@@ -161,6 +162,7 @@ def voiced(pcs: tuple[int, ...], previous: tuple[int, ...], low: int, high: int)
 def _positions(pcs: tuple[int, ...], low: int, high: int) -> Iterator[tuple[int, ...]]:
     """Every way to set the chord, or three or two of its notes where all would rub."""
     where = {pc: [pitch for pitch in range(low, high + 1) if pitch % 12 == pc] for pc in pcs}
+    # All notes, and three of four beside them (the cost decides); fewer only where nothing else is clear.
     for size in range(len(pcs), 0, -1):
         found = False
         for chosen in itertools.combinations(pcs, size):
@@ -182,9 +184,11 @@ def _cost(notes: tuple[int, ...], pcs: tuple[int, ...], previous: Sequence[int],
     sounding = {note % 12 for note in notes}
     missing = sum((2.0 if i == 0 else 9.0 if i == 1 or i == len(pcs) - 1 else 4.0) * (pc not in sounding)
                   for i, pc in enumerate(pcs))  # fmt: skip
+    # The middle of the band weighs little: it decides among near equals, so that voices don't drift to an edge.
     cost = missing + 0.3 * abs(sum(notes) / len(notes) - centre)
     if not previous:
         return cost
+    # Each voice from the nearest old one: a cheap stand-in for the assignment of voices, and it decides alike.
     movement = sum(min(abs(note - old) for old in previous) for note in notes)
     return cost + movement + 6 * _parallels(notes, previous)
 
@@ -197,6 +201,7 @@ def _parallels(notes: Sequence[int], previous: Sequence[int]) -> int:
     return sum(
         1
         for (old_a, new_a), (old_b, new_b) in pairs
+        # Both moved, by the same interval, and lie a fifth or an octave apart.
         if old_a != new_a and new_a - old_a == new_b - old_b and (new_b - new_a) % 12 in (0, 7)
     )
 
@@ -218,5 +223,6 @@ def phrase_roots(pool: Sequence[Progression], phrases: int, rng: Random) -> list
     chosen = rng.choice(pool)
     others = [candidate for candidate in pool if candidate != chosen] or [chosen]
     first, second = (_substituted(roots, rng) for roots in (chosen, rng.choice(others)))
+    # As a consequent answers an antecedent: the same start, another cadence.
     answer = (*first[:2], *second[2:])
     return [answer if phrase % 2 else first for phrase in range(phrases)]

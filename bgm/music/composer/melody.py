@@ -62,6 +62,7 @@ def _told(sketch: Sketch) -> Line:
 
 def _planned(sketch: Sketch, section: Section) -> list[_Bar]:
     """The bars of a section. A return sings what the statement sang; a contrast turns the motif upside down."""
+    # The stream of chance is named by what must be alike: a return draws what the statement drew.
     group = "contrast" if section.kind is Kind.CONTRAST else "home"
     if section.kind is Kind.VARIATION:
         group = f"variation {section.number}"
@@ -94,6 +95,7 @@ def _bar(sketch: Sketch, section: Section, where: tuple[int, int, int], used: li
         return _Bar(told, aim, is_motif=True)
     if place == 2 and place != peak:
         told = joined(_told(sketch)) if sketch.character.density < 0.5 else ornamented(_told(sketch), rng)
+        # A third telling of the same rhythm in a row would be one too many.
         if _rhythm_of(told) not in used[-2:]:
             return _Bar(told, aim, is_motif=True)
     answers = place == PHRASE + 1 and rng.random() < 0.6
@@ -132,6 +134,7 @@ class Voice:
         self._silent = program is None
         self._program = program or 0
         floor = sketch.bands.lead[0]
+        # The lowest degree inside the band; all heights below are counted from it, in scale steps.
         self._floor = self._key.nearest_degree(floor)
         while self._key.pitch(self._floor) < floor:
             self._floor += 1
@@ -195,6 +198,7 @@ class Voice:
             for i in range(a + 1, b):
                 result[i] = round(result[a] + (result[b] - result[a]) * (i - a) / (b - a))
                 if result[i] == result[i - 1]:
+                    # A neighbour note in place of a repetition: upwards low in the band, downwards high in it.
                     result[i] += 1 if result[i] < self._floor + 4 else -1
         return [max(self._floor, degree) for degree in result]
 
@@ -209,6 +213,7 @@ class Voice:
 
     def _is_parallel(self, beat: float, degree: int) -> bool:
         root = self.sketch.chord_at(beat).pcs[0]
+        # Parallel when the bass moved and the interval over it is the octave or fifth that it was.
         over = (self._key.pitch_class(degree) - root) % 12
         before = self._over_bass
         return before is not None and before[0] != root and over == before[1] and over in (0, 7)
@@ -249,12 +254,14 @@ def countermelody(sketch: Sketch, section: Section) -> list[Event]:
         return []
     low, high = sketch.bands.arp
     pitch, events = (low + high) // 2, []
+    # Entering in mid-bar, away from the theme's downbeats.
     late = sketch.bar / 2 if sketch.bar % 2 == 0 else 1.0
     for bar in range(section.first, section.end):
         beat = sketch.bar * bar + late
         if beat >= sketch.grid.beats:
             break
         chord = sketch.chord_at(beat)
+        # Thirds, fifths and sevenths: the root is the bass's.
         wanted = [p for p in range(low, high + 1) if p % 12 in chord.pcs[1:]] or [pitch]
         pitch = min(wanted, key=lambda p: (abs(p - pitch), p))
         length = min(chord.end - beat, sketch.bar - 0.1, sketch.grid.beats - beat)

@@ -227,6 +227,7 @@ RATIOS = (0.5, 1.0, 1.5, 2.0)
 
 def strength(confidence: float) -> float:
     """How fully a mood is played, 0..1. Half of the probability among seven emotions is already a clear one: 0.75."""
+    # Squared: the first doubts cost little, as seven classes share the rest
     kept = 1.0 - min(1.0, max(0.0, confidence))
     return 1.0 - kept * kept
 

@@ -109,8 +109,9 @@ def motif_for(piece_seed: int, meter: Meter) -> Line:
     step, last, beat, tones = 0, 0, 0.0, []
     for i, length in enumerate(lengths):
         if i:
+            # One leap, and after it a step or two back (Narmour's reversal): singable, and known again by it.
             last = rng.choice(_LEAPS) if i == leap else _back(last, rng) if abs(last) > 2 else rng.choice(_STEPS)
-            step = max(-4, min(5, step + last))
+            step = max(-4, min(5, step + last))  # within about an octave: it has to fit into every band
         tones.append(Tone(beat, length, step))
         beat += length
     return tuple(tones)
@@ -196,6 +197,7 @@ Teller = Callable[[Line, Random], Line]
 
 def rhythm(meter: Meter, notes: float, rng: Random) -> Cell:
     """A bar of about ``notes`` notes, drawn from the cells of its meter; over a cell's end a note may be held on."""
+    # Five draws and the nearest in number: cells don't add up to any count of notes by themselves.
     drawn = [_drawn(meter, rng) for _ in range(5)]
     return min(drawn, key=lambda cell: (abs(len(cell) - notes), cell))
 
@@ -205,6 +207,7 @@ def _drawn(meter: Meter, rng: Random) -> Cell:
     result: list[tuple[float, float]] = []
     for i in range(round(meter.bar / size)):
         placed = [(i * size + beat, length) for beat, length in rng.choice(cells)]
+        # Only where one note ends as the next begins is there something to tie.
         meets = result and placed[0][0] == i * size and sum(result[-1]) == i * size
         if meets and rng.random() < (0.35 if size < 2 else 0.2):
             result[-1] = (result[-1][0], result[-1][1] + placed[0][1])

@@ -136,8 +136,10 @@ def sketch(cue: Cue) -> Sketch:
     body = final_chord_at(seconds, cue.speech) if cue.ending else seconds
     beats = grid(body, _tempo(cue.piece, card, mood, said), meter, ending=cue.ending, hits=cue.hits)
     form = sections(beats.bars, stream(*names, "form"), opening=cue.opening)
+    # Form first, then landmarks: sections move to cuts and pauses by a bar or two, and keep their order.
     form = aligned(form, beats, landmarks(cue.hits, cue.speech, seconds))
     players = ensemble_for(cue.piece, style, emotion, said)
+    # Chords need all the rest, so they come last, into a sketch without any.
     bare = Sketch(
         names=names,
         card=card,
@@ -195,6 +197,7 @@ def _tempo(piece: Piece, card: Card, mood: Character, said: Direction) -> float:
     if said.tempo is not None:
         return said.tempo * said.tempo_factor
     pulse, (slowest, fastest) = tempo_of(piece), card.limits
+    # Compared as ratios (by logarithms): twice as fast is as far off as half as fast.
     fitting = [ratio for ratio in RATIOS if slowest <= pulse * ratio <= fastest] or [1.0]
     return said.tempo_factor * pulse * min(fitting, key=lambda ratio: abs(math.log(ratio / mood.pulse)))
 
@@ -234,6 +237,7 @@ def _bands(mood: Character, players: Ensemble, rng: Random) -> Bands:
     """
     program = players.program(Role.LEAD)
     lead = GENERAL_MIDI[program] if program is not None else GENERAL_MIDI[0]
+    # The melody has an octave and a half above the floor, inside its instrument's range; the rest lies below.
     floor = round(min(max(mood.register - 7, lead.low, 66), lead.high - 17, 76))
     deeper = round(2 * mood.low) + rng.randrange(-2, 4)
     low, high = floor - 23 - deeper, floor - 10 - deeper
@@ -247,6 +251,7 @@ def _energy(cue: Cue, said: Direction, beats: Grid, section: Section) -> float:
     if said.build_up:
         return min(1.0, 0.15 + 0.85 * middle / max(1e-6, cue.frames / SAMPLE_RATE))
     place = min(1.0, (cue.start + middle) / max(cue.piece.duration, cue.frames / SAMPLE_RATE))
+    # Rising to the climax and no further: cues after it stay at its height, for the video's end has a close of its own.
     arc = 0.4 + 0.6 * min(1.0, place / _CLIMAX)
     return min(1.0, 0.55 * section.intensity + 0.45 * arc)
 
@@ -265,6 +270,7 @@ def _chords(bare: Sketch) -> tuple[Chord, ...]:
 def _section_chords(bare: Sketch, section: Section) -> Iterator[Chord]:
     """Phrases of four bars in the style's rhythms of harmony; a return has the progression of its statement."""
     contrast = section.kind is Kind.CONTRAST
+    # The same stream for all of a cycle but its contrast: the return so has the statement's progression.
     rng = bare.chance("harmony", section.cycle if contrast else 0, contrast)
     phrases = phrase_roots(_pool(bare), -(-section.bars // _PHRASE), rng)
     rhythms = [rng.choice(_rhythms(bare, section)) for _ in range(2)]

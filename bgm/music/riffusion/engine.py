@@ -123,6 +123,7 @@ class Riffusion(Composer):
                 layers.append(Layer([cues[i] for i in indices], sides, Path(folder), self._render))
                 recorder = Recorder([(i, targets[i], cues[i].frames) for i in indices])
                 recorders.append(open_things.enter_context(recorder))
+            # A part goes on from the sound that the one before left: parts follow one another, takes go side by side.
             stretches = parts(layers[0].total, strand.takes)
             for number, (first, last) in enumerate(stretches):
                 own = share(progress, number / len(stretches), (number + 1) / len(stretches))
@@ -178,6 +179,7 @@ def to_picture(sound: Audio, progress: Progress) -> Picture:
     for mel in mel_blocks([sound.mean(axis=1, keepdims=True)], PARAMS):
         mels.append(mel[0])
         progress(sum(m.shape[1] for m in mels) / PARAMS.frames(len(sound)), "drawing the spectrogram")
+    # Centred frames give one more than there are hops; the picture is whole columns.
     mel = np.concatenate(mels, axis=1)[:, : len(sound) // PARAMS.hop]
     maximum = float(mel.max())
     return Picture(pixels_from_mel(mel, maximum, PARAMS), maximum)
@@ -253,6 +255,8 @@ def _joined(wave: Audio, sound: Audio, part: Part) -> Audio:
     """What the wave lacks just outside its body is mirrored into the body and faded away."""
     fade = falling(np.arange(JOIN) / JOIN).astype(np.float32)[:, None]
     if part.lead:
+        # Griffin-Lim comes near the held sound and not to it: what differs at the seam is mirrored and faded out. A
+        # crossfade would let two sounds be heard at once.
         lacking = (sound[part.lead - JOIN : part.lead] - wave[part.lead - JOIN : part.lead])[::-1]
         length = min(JOIN, part.end - part.lead)
         wave[part.lead : part.lead + length] += (lacking * fade)[:length]

@@ -50,6 +50,7 @@ class LoraChoice:
             return cls()
         if wanted.lower() == NO_LORA:
             return cls(None)
+        # An @ may be part of a path: a file that exists is taken as it is written.
         source, at, weight = wanted.rpartition("@")
         if Path(wanted).expanduser().exists():
             return cls(wanted)
@@ -263,9 +264,11 @@ def apply_lora(pipeline: Any, file: Path, weight: float = 1.0) -> int:
         _load_lora(pipeline, file, tensors)
     except (ValueError, RuntimeError, KeyError, TypeError) as error:
         raise BadInput(f"the LoRA {file.name} doesn't fit this model: {_first_line(error)}") from error
+    # diffusers skips what it can't place and only logs it: tensors are counted before and after.
     arrived = count_arrived(pipeline)
     if arrived != expected:
         raise BadInput(f"the LoRA {file.name} doesn't fit this model: {arrived} of its {expected} tensors arrived")
+    # Melted in: an adapter beside the weights would cost at every step.
     pipeline.fuse_lora(lora_scale=weight)
     pipeline.unload_lora_weights()
     return expected
@@ -273,6 +276,7 @@ def apply_lora(pipeline: Any, file: Path, weight: float = 1.0) -> int:
 
 def sample_of(unet: Any) -> list[float]:
     """A few weights of each attention, to know a network by: half precision moves them by less than a hundredth."""
+    # The projections of self-attention: every network of this kind has them, and training an adapter leaves them be.
     queries = sorted((name, weight) for name, weight in unet.named_parameters() if name.endswith("attn1.to_q.weight"))
     return [
         round(value, 6)

@@ -158,6 +158,7 @@ class Carry:
 
         is_held = held.tolist()
         found: list[tuple[int, int, float]] = []
+        # For each edge outwards, column by column, as long as one side is held and the other free.
         for edge in (i for i in range(1, len(is_held)) if is_held[i - 1] != is_held[i]):
             for k in range(min(REACH, edge, len(is_held) - edge)):
                 before, after = edge - 1 - k, edge + k
@@ -200,17 +201,22 @@ def denoise(
     """
     import torch
 
+    # 1. The model and what is known before the first step.
     model = _Guided(unet, canvas, settings, Batches(settings.batch))
     carry = Carry.across(canvas.held)
     timesteps = _timesteps(scheduler, settings, canvas.start.device)
+    # 2. The sketch, noised as far as the first step's level: img2img.
     latents = scheduler.add_noise(canvas.start, canvas.noise, timesteps[:1])
     for i, timestep in enumerate(timesteps):
         scaled = scheduler.scale_model_input(latents, timestep)
+        # 3. Each window predicts the noise on its own; where windows overlap, the predictions are averaged (the paper's
+        #    closed form, with triangular weights).
         averaged = Overlap(latents.shape[-1])
         for fraction, predicted in model.windows(scaled, timestep):
             for start, prediction in predicted:
                 averaged.add(start, prediction)
             yield (i + fraction) / len(timesteps)
+        # 4. Held columns know the true noise, and tell their neighbours how far the model was off.
         noise = carry.correct(averaged.mean(), canvas.noise)
         noise = torch.where(canvas.held, canvas.noise, noise)
         latents = scheduler.step(noise, timestep, latents, return_dict=False)[0]
@@ -223,6 +229,7 @@ def _timesteps(scheduler: Any, settings: DenoiseSettings, device: Any) -> torch.
         raise ValueError("denoising needs a strength in (0, 1] and at least one step")
     scheduler.set_timesteps(settings.steps, device=device)
     skipped = settings.steps - max(1, int(settings.steps * settings.strength))
+    # Without it the solver would look for its place by the timestep's value, which may occur twice.
     scheduler.set_begin_index(skipped * scheduler.order)
     timesteps: torch.Tensor = scheduler.timesteps[skipped * scheduler.order :]
     return timesteps
@@ -272,6 +279,7 @@ class _Guided:
         numbers = [n for n, _ in units]
         positive = self.canvas.positive[numbers]
         negative = self.canvas.negative[numbers] if len(self.canvas.negative) > 1 else self.canvas.negative
+        # With and without the prompt in one batch: the U-Net is called once, and both see the same noise.
         text = torch.cat([negative.expand_as(positive), positive])
         doubled = torch.cat([windows, windows]).to(text.dtype)
         if doubled.is_cuda:

@@ -160,7 +160,9 @@ def noise(regions: tuple[Region, ...], takes: int, columns: int) -> npt.NDArray[
     out = np.zeros((takes, 4, 64, columns), np.float32)
     for region in regions:
         for take in range(takes):
+            # numpy's and not torch's: that differs between CPU and GPU for the same seed.
             generator = np.random.default_rng(region.seeds[take])
+            # Column by column, so that a longer region begins with the noise of a shorter one.
             drawn = generator.standard_normal((region.stop - region.start, 4, 64), np.float32)
             out[take, :, :, region.start : region.stop] = drawn.transpose(1, 2, 0)
     return out
@@ -178,6 +180,7 @@ def _embeddings(pipeline: Any, regions: tuple[Region, ...]) -> tuple[torch.Tenso
     with quiet():
         encoded, _ = pipeline.encode_prompt(texts, pipeline.device, 1, False)
     known = dict(zip(texts, encoded, strict=True))
+    # Embeddings are mixed, not prompts: shares count, which words for them would not.
     mixed = [sum(share * known[text] for text, share in region.prompt) for region in regions]
     refused = negatives[:1] if len(set(negatives)) == 1 else negatives
     return torch.stack(mixed), torch.stack([known[text] for text in refused])
@@ -223,6 +226,7 @@ def _encode(vae: Any, tiles: Sequence[Pixels]) -> torch.Tensor:
 
     signal = torch.from_numpy(np.stack(tiles)).to(vae.device, torch.float32) / 127.5 - 1.0
     rgb = signal[:, None].expand(-1, 3, -1, -1).to(vae.dtype)
+    # The mode, not a sample: the same picture gives the same latent.
     means: torch.Tensor = vae.encode(rgb).latent_dist.mode().float()
     return means * vae.config.scaling_factor
 

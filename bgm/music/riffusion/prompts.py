@@ -89,6 +89,7 @@ def _played(cue: Cue, asked: Direction, score: Score) -> Iterator[str]:
     """The sketch in words: style, what the direction leans to, players, tempo."""
     yield _STYLES[asked.style or cue.style or cue.piece.style]
     yield from _leans(asked)
+    # Instruments by role, each once: what is played most in front comes first, for CLIP cuts the end off.
     programs = {part.role: part.program for part in score.parts}
     yield from dict.fromkeys(GENERAL_MIDI[programs[role]].name for role in _PLAYERS if role in programs)
     if Role.DRUMS in programs:
@@ -132,6 +133,7 @@ def _words(text: str, overruled: Sequence[Phrase]) -> tuple[str, list[str]]:
     gone = {p.token.start for p in overruled}
     against = [p for p in said if (p.negated or p.factor < 0)]
     spans = [(p.start, p.token.end) for p in said if p in against or p.token.start in gone]
+    # Tempo and what holds under speech only: the sketch says the one, and of the other the model knows nothing.
     spans += [(p.token.start, p.token.end) for p in said if (p.word.bpm and not p.word.style) or p.under_speech]
     spans += [(token.start, token.end) for token in found if token.kind is Kind.SPEECH]
     heard = [p for p in against if not p.under_speech and p.token.start not in gone]

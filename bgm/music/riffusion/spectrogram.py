@@ -151,6 +151,7 @@ def mel_from_wave(wave: Array, params: SpectrogramParams) -> Array:
 
 def pixels_from_mel(mel: Array, maximum: float, params: SpectrogramParams) -> Pixels:
     """8-bit pixels (…, bands, frames), 255 for silence, high frequencies on top; ``maximum`` is what becomes 0."""
+    # The fourth root spreads quiet sound over more of the 256 levels: a decibel scale would need a floor.
     scaled = (mel / np.float32(max(maximum, 1e-30))) ** np.float32(params.power_for_image)
     pixels: Pixels = np.clip(255.0 - 255.0 * scaled, 0.0, 255.0).astype(np.uint8)
     return pixels[..., ::-1, :]
@@ -168,6 +169,7 @@ def image_from_mel(mel: Array, params: SpectrogramParams) -> Image:
 
     maximum = float(mel.max())
     pixels = pixels_from_mel(mel, maximum, params)
+    # Red stays empty in stereo: so the published pictures have it.
     planes = [np.zeros_like(pixels[0]), *pixels] if params.stereo else [pixels[0]] * 3
     image = pil.fromarray(np.ascontiguousarray(np.stack(planes, axis=-1)))
     image.getexif().update({**params.to_exif(), MAX_VALUE: maximum * PCM16_SCALE})
@@ -258,15 +260,20 @@ def wave_blocks(
     generator = torch.Generator().manual_seed(search.seed)
     tail: Any = None
     for start in range(0, frames, CLIP_FRAMES):
+        # 1. A chunk with context on both sides,
         span = _Span.around(start, frames)
+        # 2. its magnitudes on the coarse grid, and the guide's whole spectrum,
         magnitude = magnitudes(torch.from_numpy(mel(span.first, span.last)).to(device), params)
         full = _guide_spectrum(guide, span, params, device) if guide else None
+        # 3. phases to begin with; what the chunk before has settled stays as it was,
         begin, fixed = _beginning(magnitude, full, guide, span, generator)
         if tail is not None:
             begin[..., : tail.shape[-1]] = tail
+        # 4. refined until neighbouring windows agree,
         spectrum = griffin_lim(magnitude, begin, fixed, params, search.iterations)
         tail = spectrum[..., span.stop - CONTEXT - span.first :] if span.stop < frames else None
         if guide and full is not None:
+            # 5. and given the guide's stereo field and highs, but where a frame is the guide's own.
             held = torch.from_numpy(guide.held(span.first, span.last)).to(device)
             spectrum = torch.where(held, full, spread(spectrum, full))
         yield span.keep(synthesize(spectrum, params), params.hop)
@@ -298,6 +305,7 @@ def griffin_lim(
     for _ in range(iterations):
         wave = torch.istft(spectrum, size, hop, size, window)
         rebuilt = torch.stft(wave, size, hop, size, window, pad_mode="constant", return_complex=True)
+        # The momentum of the fast variant: on past the projection by a share of the last step.
         spectrum = with_phase_of(rebuilt + MOMENTUM * (rebuilt - previous))
         previous = rebuilt
     return spectrum
@@ -314,6 +322,7 @@ def spread(middle: torch.Tensor, guide: torch.Tensor) -> torch.Tensor:
     bins = middle.shape[-2]
     low = guide[:, :bins]
     guide_middle = low.mean(dim=0, keepdim=True)
+    # Side over middle, complex, for each bin; at most 1, or a bin that is all but silent in the middle would blow up.
     ratio = (low[:1] - guide_middle) * guide_middle.conj() / (guide_middle.abs().square() + _TINY)
     side = middle * ratio / ratio.abs().clamp_min(1.0)
     stereo = torch.cat([middle + side, middle - side])
@@ -404,6 +413,8 @@ def _inverse_filters(params: SpectrogramParams) -> npt.NDArray[np.float32]:
     finer = params.padded_duration_ms // params.window_duration_ms
     coarse = np.arange(0, filters.shape[1], finer)
     fine = np.arange(filters.shape[1])
+    # Each fine bin from its two coarse neighbours.
     interpolation = np.maximum(0.0, 1.0 - np.abs(fine[:, None] - coarse) / finer)
+    # Small singular values are cut: low mel bands are narrower than a bin, and their inverse would be noise.
     inverse: npt.NDArray[np.float32] = np.linalg.pinv(filters @ interpolation, rcond=1e-3).astype(np.float32)
     return inverse

@@ -97,6 +97,7 @@ class Part:
 
 def strands(cues: Sequence[Cue]) -> list[Strand]:
     """Group cues: takes of one stretch side by side, stretches that touch and have as many takes in a row."""
+    # 1. Cues of one stretch are takes of it; 2. stretches that touch, with as many takes, are one strand.
     by_span: dict[tuple[int, int], list[int]] = {}
     for index, cue in enumerate(cues):
         by_span.setdefault((frames_of(cue.start), cue.frames), []).append(index)
@@ -139,6 +140,7 @@ def parts(total: int, takes: int = 1) -> list[tuple[int, int]]:
     """Cut ``total`` samples into equal stretches of at most PART (less for many takes) that begin on columns."""
     longest = PART * WHOLE_TAKES // max(WHOLE_TAKES, takes) // COLUMN * COLUMN
     count = -(-total // longest)
+    # Equal parts: a short rest at the end would be painted with little context of its own.
     step = -(-total // (count * COLUMN)) * COLUMN
     return [(first, min(total, first + step)) for first in range(0, total, step)]
 
@@ -186,6 +188,7 @@ def _column(sample: int, part: Part) -> int:
 
 def _other(seeds: tuple[int, ...]) -> tuple[int, ...]:
     """Noise for what is not the cue's own."""
+    # Any constant would do: other noise than the cue's, and the same each time.
     return tuple(seed ^ 0x5BD1E995 for seed in seeds)
 
 
@@ -264,11 +267,13 @@ def plan_of(layers: Sequence[Layer], first: int, last: int, progress: Progress) 
     shares = [share(progress, i / len(layers), (i + 1) / len(layers)) for i in range(len(layers))]
     bodies = [layer.sketch(first, last, own) for layer, own in zip(layers, shares, strict=True)]
     trails = [layer.trail(last, own) for layer, own in zip(layers, shares, strict=True)]
+    # The shortest lead and trail of all takes: they are painted as one batch, of one shape.
     lead = min(len(layer.lead) for layer in layers)
     trail = min(map(len, trails))
     plan = Part(first, last, lead, trail, trail_held=last == layers[0].total)
     sounds = []
     for layer, body, after in zip(layers, bodies, trails, strict=True):
+        # The trail is spliced backwards: what is held must be exact at its side of the seam.
         sound = splice(layer.lead[len(layer.lead) - lead :], body)
         sounds.append(plan.padded(splice(after[:trail][::-1], sound[::-1])[::-1]))
     return plan, sounds
