@@ -84,7 +84,9 @@ def read(text: str, whole: str = "") -> Direction:
     """
     found = tuple(tokens(text))
     said = phrases(found)
+    # 1. The segment's phrases, and below them what the whole video's add.
     asked, heard = [*said, *beneath(said, whole)], (*found, *tokens(whole))
+    # 2. What holds always, 3. what holds under speech only.
     direction = _directed([p for p in asked if not p.under_speech], heard)
     quiet = _quiet_under_speech([p for p in asked if p.under_speech], heard)
     direction = replace(direction, without_under_speech=quiet, instead=_instead(text, said))
@@ -215,6 +217,7 @@ def _style(kept: Sequence[Phrase]) -> Style | None:
 def _named(kept: Sequence[Phrase], field: str) -> Any:
     """What is said of ``field``: as a number or name of its own first, then what a genre usually has."""
     words = [p.word for p in kept if getattr(p.word, field) is not None]
+    # A stable sort: of several numbers the first that was written wins.
     words.sort(key=lambda word: word.style is not None)
     return getattr(words[0], field) if words else None
 

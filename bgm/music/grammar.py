@@ -144,6 +144,7 @@ def _key(found: re.Match[str]) -> Token:
 
 
 def _bpm(found: re.Match[str]) -> Token:
+    # A range ("80-90 bpm") is its middle.
     numbers = [float(n) for n in found.group("a", "b", "c", "d") if n]
     asked = sum(numbers) / len(numbers)
     played = min(TEMPI[1], max(TEMPI[0], asked))
@@ -184,6 +185,7 @@ def _endings(text: str, token: Token) -> list[Token]:
     rest = _HANGUL.match(text, token.end)
     if rest is None or not _HANGUL.match(text[token.end - 1]):
         return []
+    # Korean joins words without a space: what follows may be a word of its own.
     more = _listed(text, token.end)
     if more and more.kind is Kind.WORD and more.end - more.start > 1:
         return [more, *_endings(text, more)]
@@ -289,6 +291,7 @@ def _phrase(state: _State, token: Token) -> Phrase:
         state.group += 1
     phrase = Phrase(token, word, state.group, token.start)
     if state.refusal is not None:
+        # A refusal holds from where it stands; the span that is shown as understood begins there.
         phrase.start, phrase.negated, phrase.adjective_before = state.refusal, True, state.adjective
         state.noun, state.adjective = state.noun or word.is_noun, state.adjective or not word.is_noun
     if state.degree is not None:
@@ -312,6 +315,7 @@ def _goes_on(state: _State, tokens: Sequence[Token], at: int) -> bool:
         return False
     if here is Kind.AND:
         return bool(after) and _is_noun(after[0])
+    # Looking ahead: "no drums, bass or brass" refuses all three, "no drums, soft piano" one.
     for token in after:
         if token.kind is Kind.OR:
             return True

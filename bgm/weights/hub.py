@@ -73,7 +73,7 @@ class Hub:
         """The snapshot's folder. Raises EngineUnavailable for a cached file that differs from the published one."""
         found = self.find(card) or self._download(card, progress)
         folder = found.parent if card.is_file else found
-        # Checked each time before use, for a disk may fail later than a download; it reads as fast as loading does.
+        # Checked before each use: a disk may fail later than a download.
         damaged = next(filter(None, map(_damaged, sorted(folder.rglob("*")))), None)
         if damaged:
             raise EngineUnavailable(f"{damaged} is damaged: delete it, and it will be fetched again")

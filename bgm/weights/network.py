@@ -173,7 +173,7 @@ def _fetch(request: Request, part: Path, what: str, progress: Progress) -> bool:
         done = begin if goes_on else 0
         length = response.headers.get("Content-Length")
         total = done + int(length) if length else None
-        # before the first byte: a full disk at the end of 3 GB helps nobody
+        # Before the first byte: a full disk at the end of 3 GB helps nobody
         need_room(part.parent, (total or done) - done)
         with part.open("ab" if goes_on else "wb") as file:
             while block := response.read(BLOCK_BYTES):

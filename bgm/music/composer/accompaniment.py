@@ -165,6 +165,7 @@ def _comp(sketch: Sketch, section: Section, chords: Sequence[Chord]) -> Iterator
         return
     where = band(sketch.bands.chords, program)
     voicings = {chord: thinned(sketch, Role.COMP, notes) for chord, notes in _voicings(chords, where).items()}
+    # Two patterns, the second for every fourth bar: it turns the phrase round.
     main, other = (choose(sketch, section, Role.COMP, what) for what in ("comp", "comp turn"))
     rng = sketch.chance("strikes", section.number)
     for bar in range(section.first, section.end):
@@ -207,12 +208,14 @@ def _arp(sketch: Sketch, section: Section, chords: Sequence[Chord]) -> Iterator[
     low, high = band(sketch.bands.arp, program)
     # Below the melody at all times, or the two are heard as one line.
     high = min(high, sketch.bands.lead[0] - 1)
+    # All the chord's tones in the band, low to high; a figure names rungs, so it fits any chord.
     ladders = {c: [p for p in range(low, high + 1) if p % 12 in c.pcs] for c in chords}
     for bar in range(section.first, section.end):
         for i in range(int(sketch.bar / figure.step)):
             beat = sketch.bar * bar + i * figure.step
             index = figure.order[i % len(figure.order)]
             ladder = ladders.get(sketch.chord_at(beat), [])
+            # Rests of the figure; now and then one more, but not on the heavy places.
             if index is None or not ladder or (i % 4 and rng.random() < 0.06):
                 continue
             accent = 0.74 if i * figure.step % 1 == 0 else 0.62
@@ -234,6 +237,7 @@ def _bass(sketch: Sketch, section: Section, chords: Sequence[Chord]) -> Iterator
             root = roots.get(chord)
             if root is None:
                 continue
+            # Approach tones lead into the next root: it has to be known before this bar is played.
             following = sketch.chord_at(chord.end)
             pitch = _bass_pitch(sketch, chord, root, roots.get(following, root), tone)
             held = min(length, chord.end - beat)
@@ -342,6 +346,7 @@ def final_chord(sketch: Sketch) -> list[Event]:
     low, high = sketch.bands.lead
     top = next(pitch for pitch in range(low, high) if pitch % 12 == sketch.key.tonic)
     events += _single(sketch, Role.LEAD, top, (beat, held), velocity)
+    # Crash and kick on the last chord only after drums that were heard, or where a big ending is asked for.
     has_drums = Role.DRUMS in roles(sketch, sketch.sections[-1]) and sketch.character.drums >= 0.3
     if soft or not (has_drums or big) or Role.DRUMS in sketch.direction.without:
         return events
@@ -357,7 +362,7 @@ def _struck_chord(sketch: Sketch, role: Role, span: tuple[float, float], velocit
     where = sketch.bands.pad if role is Role.PAD else sketch.bands.chords
     notes = voiced(sketch.chords[-1].pcs, (), *band(where, program))
     for i, note in enumerate(thinned(sketch, role, notes)):
-        late = 0.06 * i if role is Role.COMP else 0.0
+        late = 0.06 * i if role is Role.COMP else 0.0  # rolled upwards, as hands do on a last chord
         yield Event(span[0] + late, span[1] - late, note, velocity, role)
 
 

@@ -98,6 +98,7 @@ def _parts(plan: Sketch, playing: set[Role]) -> tuple[Part, ...]:
         if role not in playing or (program is None and role is not Role.DRUMS):
             continue
         volume, pan, reverb = _PLACE[role]
+        # Fonts record each instrument at its own level; the table evens them out.
         balance = GENERAL_MIDI[program].volume / 100 if program is not None else 1.0
         wet = round(reverb * (0.6 + 0.8 * plan.character.room))
         pedal = program in PEDALLED and role is not Role.LEAD
@@ -109,6 +110,7 @@ def _swells(plan: Sketch, playing: set[Role]) -> Iterator[Control]:
     """Sustained parts breathe in waves of two bars; the more dissonant and distant the mood, the deeper."""
     depth = 10 + 50 * plan.character.room * plan.character.dissonance
     for role in sorted(playing & {Role.PAD, Role.COMP}):
+        # Twice a beat: MIDI's expression moves in steps, and coarser ones would be heard on held notes.
         for half in range(math.ceil(2 * plan.grid.beats) + 1):
             wave = 0.5 - 0.5 * math.cos(math.pi * half / (2 * plan.bar))
             yield Control(plan.grid.seconds(half / 2), role, _EXPRESSION, round(118 - depth * (1 - wave)))
@@ -253,6 +255,7 @@ def _gaps(spoken: Sequence[tuple[float, float]], sketch: Sketch) -> list[tuple[f
     edges = [0.0, *(time for span in spoken for time in span), sketch.seconds]
     gaps = []
     for start, end in zip(edges[::2], edges[1::2], strict=True):
+        # Whole beats from the first one in the pause: an answer that starts beside the beat sounds late.
         first, last = -(-sketch.grid.beat(max(0.0, start)) // 1), min(sketch.grid.beat(end), sketch.grid.beats)
         if end - start >= GAP_SECONDS - _BEFORE - _AFTER and last - first >= 1:
             gaps.append((first, last))

@@ -206,6 +206,7 @@ def sections(bars: int, rng: Random, *, opening: bool) -> tuple[Section, ...]:
     first = _intro_bars(bars) if opening else 0
     if first:
         result.append(Section(Kind.INTRO, 0, first, 0, 0))
+    # The first trip is always the same, so that the form is understood; later ones are drawn.
     cycle, kinds = 0, list(_FIRST_CYCLE)
     lengths = _lengths(bars - first)
     for i, length in enumerate(lengths):
@@ -219,6 +220,7 @@ def sections(bars: int, rng: Random, *, opening: bool) -> tuple[Section, ...]:
 
 
 def _intro_bars(bars: int) -> int:
+    # A quarter of the cue at most.
     if bars >= 32:
         return 4
     return SHORTEST_INTRO if bars >= 8 else 0
@@ -264,6 +266,7 @@ def aligned(form: Sequence[Section], grid: Grid, times: Sequence[float]) -> tupl
         earliest = starts[i - 1] + _shortest(form[i - 1])
         latest = form[i].end - _shortest(form[i])
         near = range(max(earliest, starts[i] - _REACH), min(latest, starts[i] + _REACH) + 1)
+        # The nearest to its landmark; then the one that moves the section least.
         landing = [bar for bar in near if bar in distances]
         usual = starts[i]
         starts[i] = min(landing, key=lambda bar: (distances[bar], abs(bar - usual), bar), default=usual)

@@ -71,6 +71,7 @@ def key_for(piece_seed: int, mode: str, *, tonic: int | None = None, major: bool
     """The key of a mode within the piece, or on the tonic and in the gender that the creator names."""
     if major is not None and major != (mode in BRIGHT):
         mode = "ionian" if major else _MINOR_TWIN.get(mode, "aeolian")
+    # An altered mode is the aeolian of the same collection with tones raised, so it still shares all others.
     degree = _AEOLIAN if mode in _RAISED else MODES.index(mode)
     return _key(home(piece_seed) if tonic is None else (tonic - MAJOR[degree]) % 12, mode, degree)
 
@@ -154,6 +155,7 @@ def voiced(pcs: tuple[int, ...], previous: tuple[int, ...], low: int, high: int)
     Nothing nearer than a minor third is set below middle C, and the root of four notes is the bass's alone where that
     helps. Parallel fifths and octaves are avoided where there is a choice.
     """
+    # A few dozen settings in an octave and a half: all are tried, and what was found is remembered.
     choices = list(_positions(pcs, low, high))
     centre = (low + high) / 2
     return min(choices, key=lambda notes: (_cost(notes, pcs, previous, centre), notes))

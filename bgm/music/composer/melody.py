@@ -48,6 +48,7 @@ def theme(voice: Voice, section: Section) -> list[Event]:
 
 def answer(sketch: Sketch, beat: float, beats: float) -> list[Event]:
     """A short call of the motif from ``beat`` on, for a gap in the speech that is ``beats`` long."""
+    # Only tones that fit before the voice returns, a long last one if half a beat of it does.
     tones = tuple(tone for tone in _told(sketch) if tone.beat + min(tone.length, 0.5) <= beats)
     voice = Voice(sketch)
     if tones:
@@ -84,8 +85,10 @@ def _bar(sketch: Sketch, section: Section, where: tuple[int, int, int], used: li
     place, length, peak = where
     aim = (_OUTLINE if length > PHRASE else _SHORT_OUTLINE)[min(place, 7 if length > PHRASE else 3)]
     last = place == length - 1
+    # 1. The last bar of a phrase comes to rest: open in the middle of a period, closed at its end.
     if last or (place == 3 and length > PHRASE):
         return _Bar(_tones(cadence(sketch.grid.meter, rng)), 1 if last else aim, closes=last)
+    # 2. Both phrases begin with the motif, 3. and the third bar brings it back in another shape,
     if place in (0, 4):
         told = _told(sketch)
         if section.kind is Kind.CONTRAST:
@@ -98,6 +101,7 @@ def _bar(sketch: Sketch, section: Section, where: tuple[int, int, int], used: li
         # A third telling of the same rhythm in a row would be one too many.
         if _rhythm_of(told) not in used[-2:]:
             return _Bar(told, aim, is_motif=True)
+    # 4. the others are free; the second phrase often answers in the rhythm of the first.
     answers = place == PHRASE + 1 and rng.random() < 0.6
     fresh = used[-PHRASE] if answers else _fresh(sketch, used, rng)
     return _Bar(_tones(fresh), aim, is_peak=place == peak)
@@ -158,6 +162,7 @@ class Voice:
 
     def _motif(self, start: float, bar: _Bar) -> list[int]:
         """The contour of the motif from a tone of the chord; strong tones of calm moods belong to the chord too."""
+        # The first tone finds a chord tone, and the contour is laid from there: its steps are what is recognised.
         anchor = self._downbeat(start + bar.tones[0].beat, self._floor + bar.aim)
         result = [anchor]
         for tone in bar.tones[1:]:
@@ -172,6 +177,7 @@ class Voice:
         aim, ceiling = self._floor + bar.aim, self._floor + _PEAK - 1
         if bar.closes and len(bar.tones) == 1:
             return [self._home(start + bar.tones[0].beat, aim, begins=True)]
+        # 1. Chord tones for the first, the last and all strong places, 2. for a close the tonic at the end,
         strong = {0, len(bar.tones) - 1}
         strong |= {i for i, tone in enumerate(bar.tones) if tone.beat in self.sketch.grid.meter.strong}
         result: list[int | None] = [None] * len(bar.tones)
@@ -184,6 +190,7 @@ class Voice:
             result[i] = self._inside(self._near(beat, wanted), ceiling)
         if bar.closes:
             result[-1] = self._home(start + bar.tones[-1].beat, aim)
+        # 3. and scale steps between them.
         return self._filled(result)
 
     def _towards(self, aim: int) -> int:
@@ -232,6 +239,7 @@ class Voice:
         """Where a period comes to rest: the tonic where the chord has it; ``begins``: the bar has no other tone."""
 
         def cost(degree: int) -> tuple[bool, bool, int, int]:
+            # In this order: no parallels, the tonic, near where the bar aims, the lower of two.
             parallel = begins and self._is_parallel(beat, degree)
             return parallel, self._key.pitch_class(degree) != self._key.tonic, abs(degree - wanted), degree
 

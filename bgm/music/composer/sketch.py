@@ -125,12 +125,15 @@ def tempo_of(piece: Piece) -> float:
 
 def sketch(cue: Cue) -> Sketch:
     """Take all decisions for a cue from its deciding fields."""
+    # 1. What the creator's words say of style and mood comes before what the video says.
     said = read(cue.prompt, cue.whole)
     style = said.style or _not_refused(cue.style or cue.piece.style, said)
     card, emotion = CARDS[style], said.feeling(cue.emotion)
+    # 2. How strongly it is felt decides how far everything below leans from neutral.
     felt = min(1.0, max(0.0, strength(cue.confidence) * (1 + 0.3 * said.intensity)))
     names = (cue.piece.seed, cue.seed, emotion.value)
     mood = _directed(character(emotion, felt), card, said)
+    # 3. Time: the body is what lies before the final chord, and whole bars fill it at a tempo near the wanted one.
     meter = _meter(cue.piece, card, said)
     seconds = cue.frames / SAMPLE_RATE
     body = final_chord_at(seconds, cue.speech) if cue.ending else seconds
@@ -138,6 +141,7 @@ def sketch(cue: Cue) -> Sketch:
     form = sections(beats.bars, stream(*names, "form"), opening=cue.opening)
     # Form first, then landmarks: sections move to cuts and pauses by a bar or two, and keep their order.
     form = aligned(form, beats, landmarks(cue.hits, cue.speech, seconds))
+    # 4. Who plays, and where each of them lies.
     players = ensemble_for(cue.piece, style, emotion, said)
     # Chords need all the rest, so they come last, into a sketch without any.
     bare = Sketch(
@@ -226,6 +230,7 @@ def ensemble_for(piece: Piece, style: Style, emotion: Emotion, said: Direction) 
 
 def _instead(players: Ensemble, card: Card, role: Role, refused: tuple[int, ...]) -> Ensemble:
     """Another of the style's instruments in the place of one that was refused, or nobody."""
+    # Of the role's own players first, then of those that can carry a tune or a chord.
     others = [p for r in (role, Role.LEAD, Role.PAD) for p in card.players[r] if p not in refused]
     return players.having(role, others[0]) if others else players.without(role)
 
@@ -262,6 +267,7 @@ def _chords(bare: Sketch) -> tuple[Chord, ...]:
     close = _cadence(bare) if bare.ending else _turn(bare)
     if not close:
         return tuple(result)
+    # The close takes the place of what the progression had there; a chord that reaches into it is cut short.
     start = close[0].beat
     kept = [replace(old, length=min(old.length, start - old.beat)) for old in result if old.beat < start]
     return (*kept, *close)
@@ -300,6 +306,7 @@ def _pool(bare: Sketch) -> tuple[Progression, ...]:
 
 def _rhythms(bare: Sketch, section: Section) -> tuple[tuple[float, ...], ...]:
     """Those of the style; in 3/4 only whole bars, and neither a busy mood nor a whole section stands on one chord."""
+    # In 3/4 a change in mid-bar falls on no beat that the patterns stress.
     whole = tuple(r for r in bare.card.harmony if all(bars % 1 == 0 for bars in r)) if bare.bar == 3 else ()
     rhythms = whole or bare.card.harmony
     moving = tuple(r for r in rhythms if r != STILL)
@@ -307,6 +314,7 @@ def _rhythms(bare: Sketch, section: Section) -> tuple[tuple[float, ...], ...]:
 
 
 def _coloured(bare: Sketch, root: int, span: tuple[float, float], rng: Random) -> Chord:
+    # The first chord of a cue is always plain: the ear has to find the key.
     rough = span[0] > 0 and rng.random() < bare.character.dissonance * bare.strength
     colour = rng.choice((bare.mood.rough or bare.card.colours) if rough else bare.card.colours)
     leading = bare.mood.leading and root == _DOMINANT
@@ -324,6 +332,7 @@ def _turn(bare: Sketch) -> list[Chord]:
 def _cadence(bare: Sketch) -> list[Chord]:
     """The close of the piece: two chords that lead home, and the tonic that rings."""
     closes = BRIGHT_CLOSES if bare.key.mode in BRIGHT else DARK_CLOSES
+    # Named by the piece, not the cue: an edit elsewhere must not change how the video ends.
     before, last = stream(bare.names[0], "close").choice(bare.mood.closes or closes)
     end = bare.grid.beats
     leading = bare.mood.leading or bare.key.mode == "aeolian"

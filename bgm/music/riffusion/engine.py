@@ -134,6 +134,7 @@ class Riffusion(Composer):
 
     def _part(self, layers: Sequence[Layer], stretch: tuple[int, int], device: str, progress: Progress) -> list[Audio]:
         """The sound of all takes of one stretch of the strand."""
+        # 1. The sketch and its neighbours as sound, 2. as pictures, side by side in one job,
         plan, sounds = plan_of(layers, *stretch, share(progress, 0.0, _SKETCHED))
         drawn = [to_picture(sound, own) for sound, own in _each(sounds, progress, _SKETCHED, _DRAWN)]
         job = PaintJob(
@@ -143,7 +144,9 @@ class Riffusion(Composer):
             regions=regions(plan, [layer.cues for layer in layers], layers[0].score),
             settings=self._settings,
         )
+        # 3. repainted,
         painted = painting.paint(job, share(progress, _DRAWN, _PAINTED))
+        # 4. and played again with the phases of the sketch.
         bodies = []
         for take, (sound, own) in enumerate(_each(sounds, progress, _PAINTED, 1.0)):
             body = to_sound(Picture(painted[take], drawn[take].maximum), sound, plan, device, own)

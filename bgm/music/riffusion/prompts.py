@@ -132,12 +132,15 @@ def _words(text: str, overruled: Sequence[Phrase]) -> tuple[str, list[str]]:
     said = phrases(found)
     gone = {p.token.start for p in overruled}
     against = [p for p in said if (p.negated or p.factor < 0)]
+    # 1. Refusals, with the word that refuses, and what the segment's own words overrule;
     spans = [(p.start, p.token.end) for p in said if p in against or p.token.start in gone]
     # Tempo and what holds under speech only: the sketch says the one, and of the other the model knows nothing.
     spans += [(p.token.start, p.token.end) for p in said if (p.word.bpm and not p.word.style) or p.under_speech]
     spans += [(token.start, token.end) for token in found if token.kind is Kind.SPEECH]
+    # 2. of those the names that guidance leads away from, in English;
     heard = [p for p in against if not p.under_speech and p.token.start not in gone]
     refused = [name for p in heard for name in _names(text, p)]
+    # 3. and refused words that only the diffusion model may know ("no reverb").
     for words in read(text).unread:  # "no reverb": a word that only the diffusion model may know
         start = text.index(words)
         if next(token for token in found if token.start == start).kind is Kind.NOT:

@@ -156,6 +156,7 @@ def regions(part: Part, layers: Sequence[Sequence[Cue]], score: Callable[[int], 
     for number, takes in enumerate(zip(*layers, strict=True)):
         start, stop = _column(at, part), _column(at + takes[0].frames, part)
         if stop > start:
+            # Takes of a segment differ by their seeds: one prompt for all.
             prompt = prompts.prompt_for(takes[0], score(number))
             found.append(Region(start, stop, prompt.wished, tuple(cue.seed for cue in takes), prompt.refused))
         at += takes[0].frames
@@ -165,6 +166,7 @@ def regions(part: Part, layers: Sequence[Sequence[Cue]], score: Callable[[int], 
 def _with_context(found: list[Region], part: Part, opening: Cue, closing: Cue) -> tuple[Region, ...]:
     """Fill the picture from end to end: the neighbours' emotions where they are known."""
     first, last = found[0], found[-1]
+    # The context on both sides is seen by the windows at the edge: it gets a prompt too, and other noise.
     if first.start:
         beside = replace(first, start=0, stop=first.start, seeds=_other(first.seeds))
         found.insert(0, _of_neighbour(beside, opening.before))
@@ -265,12 +267,14 @@ class Layer:
 def plan_of(layers: Sequence[Layer], first: int, last: int, progress: Progress) -> tuple[Part, list[Audio]]:
     """How the stretch lies in its sound, the same for all takes, and each take's sound: lead, body, trail, padding."""
     shares = [share(progress, i / len(layers), (i + 1) / len(layers)) for i in range(len(layers))]
+    # 1. Each take's own sketch of the stretch, 2. what follows it, 3. as much of both neighbours as every take has,
     bodies = [layer.sketch(first, last, own) for layer, own in zip(layers, shares, strict=True)]
     trails = [layer.trail(last, own) for layer, own in zip(layers, shares, strict=True)]
     # The shortest lead and trail of all takes: they are painted as one batch, of one shape.
     lead = min(len(layer.lead) for layer in layers)
     trail = min(map(len, trails))
     plan = Part(first, last, lead, trail, trail_held=last == layers[0].total)
+    # 4. joined without a click and filled up to whole columns.
     sounds = []
     for layer, body, after in zip(layers, bodies, trails, strict=True):
         # The trail is spliced backwards: what is held must be exact at its side of the seam.
