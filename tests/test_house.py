@@ -7,8 +7,10 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
+import grimp
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,6 +26,8 @@ HEAVY = (
     "faster_whisper",
     "fluidsynth",
 )
+MOST_MODULES, MOST_LINES = 120, 450
+"""A module is one thought: at most 400 lines, and up to 450 where that one thought needs them."""
 PRODUCT = sorted([*(ROOT / "bgm").rglob("*.py"), *ROOT.glob("app.py")])
 
 
@@ -48,6 +52,20 @@ def test_arrows_go_one_way() -> None:
     done = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 kept, 0 broken" in done.stdout
+
+
+def test_the_house_stays_small_enough_to_know() -> None:
+    modules = [file for file in PRODUCT if file.name != "__init__.py"]
+    assert len(modules) <= MOST_MODULES
+    long = {str(f.relative_to(ROOT)): n for f in modules if (n := len(f.read_text("utf-8").splitlines())) > MOST_LINES}
+    assert long == {}
+
+
+def test_no_import_comes_back() -> None:
+    """Whether at the top or inside a function; TopologicalSorter names the circle."""
+    graph = grimp.build_graph("bgm", exclude_type_checking_imports=True, cache_dir=None)
+    needs = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    TopologicalSorter(needs).prepare()
 
 
 @pytest.mark.parametrize("file", PRODUCT, ids=lambda f: str(f.relative_to(ROOT)))
