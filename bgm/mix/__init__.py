@@ -1,1 +1,1 @@
-"""Takes and voice → master."""
+"""The mix: takes and voice in, master out."""

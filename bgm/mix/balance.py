@@ -1,11 +1,10 @@
-"""How loud the music is against the voice, from what was measured: its level in each placement, and its way down under
-speech and up in the gaps.
+"""How loud the music is relative to the voice: its level in each placement, ducked under speech, raised in the gaps.
 
-1. ``survey`` reads everything once: how strong voice and music are, every 10 ms.
-2. ``active`` tells where somebody speaks: the spans that were given, refined by the voice's own energy.
+1. ``survey`` reads everything once and measures voice and music every 10 ms.
+2. ``active`` determines where somebody speaks: the given spans, refined by the voice's own energy.
 3. ``balance`` sets one level for each placement and the depth under speech,
-4. and ``_opened`` how far the music comes up in each gap: by what it then measures, not by a fixed number of dB, since
-   an arrangement that thins out under speech would add its own swing to it.
+4. and ``_opened`` raises the music in each gap: to a measured loudness, not by a fixed number of dB, because an
+   arrangement that thins out under speech adds its own swing.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ class Survey:
     music: Levels
     """All placements at factor 1."""
     filtered_music: Levels
-    """The same behind the speech filter."""
+    """The same through the speech filter."""
     music_peak: Levels
 
 
@@ -82,7 +81,7 @@ def _block(sources: Sources, start: int, stop: int) -> tuple[Levels, ...]:
 
 
 KEPT_BLOCKS = 1024
-"""Whose levels are remembered, an hour and a half of them: after an edit only its surroundings are measured again."""
+"""Blocks whose levels are cached, an hour and a half: after an edit only what is near it is measured again."""
 
 
 @lru_cache(maxsize=KEPT_BLOCKS)
@@ -121,13 +120,13 @@ def room_for_speech() -> Response:
 
 
 MARGIN = 15
-"""Frames around a span in which a word's beginning or end is looked for."""
+"""Frames around a span that may hold the start or end of a word."""
 RANGE_DB = 30.0
 """Speech spans about 30 dB from its vowels down to its faintest consonants; below that is a pause."""
 HOLD = 100
-"""Frames: shorter pauses belong to the phrase. The music could not come up and go down again in them; it would pump."""
+"""Frames: shorter pauses belong to the phrase. If the music rose and fell again in them, it would pump."""
 FAINTEST_LUFS = -60.0
-"""A voice below this can't be heard as one: what is left in a stem after separation."""
+"""Anything quieter isn't a voice but what separation left in the stem."""
 
 
 def active(power: npt.NDArray[np.floating], spans: Spans) -> Mask:
@@ -164,10 +163,10 @@ def _bridged(mask: Mask, hold: int) -> Mask:
 
 
 ROUNDING = 5
-"""Frames over which the curves' corners are rounded, to each side."""
+"""Frames on each side over which the corners of the curves are rounded."""
 FALL = 40 - 2 * ROUNDING - 1
-"""Frames: with the rounding, the music starts down 400 ms before the word and is there when it starts. A fall that is
-much faster is heard as a gate, and a slower one as another fade."""
+"""Frames: with the rounding, the music starts to fall 400 ms before the word and has arrived when it starts. A much
+faster fall sounds like a gate, a slower one like a fade-out."""
 RISE = 60
 """Frames from the last sound of a phrase until the music is back."""
 
@@ -188,36 +187,36 @@ class Ducking:
 
 
 def _down(speech: Mask) -> Curve:
-    """0 in the open, 1 under speech: down before the word, slowly back after it."""
+    """1 under speech, 0 elsewhere: down before the word, slowly back up after it."""
     # The slopes are made of the music's gain, which is low where somebody speaks: hence the two signs. Limiting the
     # slope finds the highest gain that is down in time, whatever lies between two phrases.
     return -smooth(slew(-_widened(speech).astype(np.float64), 1 / RISE, 1 / FALL), ROUNDING)
 
 
 def _widened(speech: Mask) -> Mask:
-    """Rounding reaches this far: what must hold at the edge of speech has to hold a little before and after."""
+    """Extend speech by the reach of the rounding, so that the rounded curve still covers all of it."""
     return np.convolve(speech, np.ones(2 * ROUNDING + 1), mode="same") > 0
 
 
 BED_LU = 12.0
 """The music lies this far under the voice where nobody speaks, unless it then swings too little or too much."""
 UNDER_SPEECH_LU = 19.0
-"""And this far while somebody does, when the depth is left to us."""
+"""And this far while somebody does, unless a depth is set."""
 MOST_LIFT_DB = 24.0
 """A take may be lifted this much to reach its level; more would only lift noise."""
 VOICE_RANGE_LU = 6.0
-"""How far the voice's level in one placement may lie from its level in the whole, as far as the music follows."""
+"""How far the music follows a voice whose level in one placement differs from its overall level."""
 ENOUGH_SPEECH = 100
-"""Frames of speech in a placement that its levels may be measured by."""
+"""Frames of speech that a placement needs for its own levels to be measured."""
 MOST_CORRECTION_DB = 4.0
-"""Of the depth, for what the placements' levels leave to be desired over the whole."""
+"""Maximum correction of the depth, for what levelling each placement leaves over the whole."""
 SWING_LU = (7.0, 9.0)
-"""Least and most of what the music's loudness may rise from the bed to a gap. Less is no breath, and more makes two
-pieces of one; in between the score's own curve is left alone."""
+"""Least and most that the music may rise from the bed to a gap. With less it doesn't breathe, with more it sounds like
+two pieces; in between the score's own dynamics are left alone."""
 MOST_OPENING_DB = 6.0
-"""A gap whose music is that much too soft has a rest in it; lifting it further would lift noise."""
+"""Music in a gap that is still softer has a rest there; raising it further would raise noise."""
 LONG_GAP = 400
-"""Frames; in a shorter gap the ear is still with the sentence."""
+"""Frames; in a shorter gap the listener is still following the sentence."""
 BELOW_PHRASE_LU = 4.5
 """In a short gap the music's loudest moment stays this far below the phrases beside it."""
 MOMENT = 40
@@ -226,21 +225,21 @@ MOMENT = 40
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What to do with the music, and how strong it will be."""
+    """What to do with the music, and how strong it will be after that."""
 
     gains: tuple[float, ...]
     """One factor for each placement."""
     ducking: Ducking
     factor: Curve
-    """Both together, for each control frame."""
+    """Gains and ducking combined, per control frame."""
     power: Curve
     """The music's K-weighted power after that, before the master's gain."""
     under_speech_lu: float | None
-    """How far it lies under the voice while somebody speaks; None without speech or without music there."""
+    """How far the music lies under the voice during speech; None without speech, or without music there."""
 
 
 def balance(plan: MixPlan, found: Survey) -> Balance:
-    """Without speech the music stays at its own level; with it, each placement is set by what was measured there."""
+    """Without speech the music keeps its own level; otherwise each placement is levelled by what was measured there."""
     speech = active(found.voice, plan.speech)
     # 1. Everything is measured against the voice, which keeps its own level.
     voice_lufs = integrated(found.voice[speech])
@@ -267,7 +266,7 @@ def per_frame(placements: Sequence[Placement], values: npt.NDArray[np.float64], 
 
 
 def _levelling(placement: Placement, found: Survey, speech: Mask, voice_lufs: float) -> float:
-    """dB that bring a placement's music to the bed: measured under speech where there is enough of it."""
+    """The gain in dB that brings a placement's music to the bed, measured under speech if there is enough of it."""
     here = slice(placement.start_frame // FRAME, frames_in(placement.start_frame + placement.frames))
     spoken = speech[here]
     if np.count_nonzero(spoken) < ENOUGH_SPEECH:
@@ -283,7 +282,7 @@ def _levelling(placement: Placement, found: Survey, speech: Mask, voice_lufs: fl
 
 
 def _ducked(found: Survey, speech: Mask, bed: Curve, voice_lufs: float, depth_db: float | None) -> Ducking:
-    """At a given depth, or at the one that leaves the music UNDER_SPEECH_LU below the voice.
+    """Duck by the given depth, or by the one that puts the music UNDER_SPEECH_LU below the voice.
 
     ``bed`` is the placements' gain for each frame.
     """
@@ -307,10 +306,10 @@ def _ducked(found: Survey, speech: Mask, bed: Curve, voice_lufs: float, depth_db
 
 
 def _opened(beds: Sequence[Curve], open_: Curve, down: Curve) -> float:
-    """dB for a gap's music: none where it swings as it should of itself.
+    """The gain in dB for a gap's music: 0 if it already rises by as much as it should.
 
     ``beds`` are its power under each of the phrases beside the gap, ``open_`` its power in it at the placement's level.
-    A phrase whose bed is thin counts as much as the other: the ear hears both ways, into the gap and out of it.
+    Both phrases count alike, even if the bed under one is thin: the music is heard going into the gap and out of it.
     """
     levels = [level for bed in beds if (level := integrated(bed)) is not None]
     # Only where the music is all the way up; a gap too short for that is judged as a whole.
@@ -322,7 +321,7 @@ def _opened(beds: Sequence[Curve], open_: Curve, down: Curve) -> float:
 
 
 def _room(voice: Levels, open_: Curve, voice_lufs: float) -> float:
-    """dB that a gap's music may rise at most: by its loudest moment against the phrases, in long gaps the voice."""
+    """The most, in dB, that a gap's music may rise: its loudest moment stays below the phrases or the voice."""
     window = np.ones(min(MOMENT, len(open_)))
     loudest = integrated(np.full(MOMENT, np.convolve(open_, window / len(window), mode="valid").max()))
     if loudest is None:
@@ -334,7 +333,7 @@ def _room(voice: Levels, open_: Curve, voice_lufs: float) -> float:
 
 
 def _power(found: Survey, factor: Curve, share: Curve) -> Curve:
-    """What is left of the music's power with a ``share`` of it behind the speech filter.
+    """The music's power if a ``share`` of it goes through the speech filter.
 
     Plain and filtered music are in phase, so their amplitudes add up.
     """

@@ -1,7 +1,7 @@
 """The mix: takes and voice in, ``bgm`` stem and master out, in two passes over the sound (a third where it is needed).
 
-The first pass measures voice and music, and from that follow the levels, the ducking and the gain. The second renders,
-limits, measures and writes. Where heavy limiting cost more loudness than was foreseen, it is done once more.
+The first pass measures voice and music, which determines levels, ducking and gain. The second renders, limits, measures
+and writes. If heavy limiting cost more loudness than predicted, it is repeated.
 """
 
 from __future__ import annotations
@@ -41,17 +41,17 @@ from bgm.progress import Progress, part, silent
 BLOCK_FRAMES = 5 * SAMPLE_RATE
 """Measured fastest: two transforms of the filters to a block."""
 CLOSE_ENOUGH_LU = 0.2
-"""Half of what the loudness may be off."""
+"""Half the tolerance."""
 MISSED_LU = 0.5
 """A mix that is further below its target has missed it (EBU R 128 allows as much)."""
 
 
 HIGHEST_GAIN_DB = 24.0
-"""More would only lift noise."""
+"""More would only raise noise."""
 STEPS = 12
 NEAR_ENOUGH_DB = 0.0001
 LEAST_RETURN = 0.2
-"""LU that each further dB must bring; below that the limiter only makes the sound dense."""
+"""LU that each further dB of gain must bring; with less, the limiter only makes the sound denser."""
 
 
 def mix(
@@ -59,9 +59,9 @@ def mix(
 ) -> MixReport:
     """Write both files as FLAC, 48 kHz, stereo, 24 bit, ``plan.frames`` long, and say what was reached.
 
-    ``bgm`` is the music as it lies in the master: voice * gain + bgm = master, all under the same limiter. A loudness
-    that the limiter or the highest gain doesn't allow shows in the report's ``lufs``. Raises BadInput when a file can't
-    be read and ValueError when the placements don't cover the plan; what ``progress`` raises passes through. In all
+    ``bgm`` is the music as it is in the master: voice * gain + bgm = master, all under the same limiter. If the limiter
+    or the maximum gain doesn't allow the target loudness, the report's ``lufs`` shows it. Raises BadInput if a file
+    can't be read and ValueError if the placements don't cover the plan; exceptions of ``progress`` propagate. In all
     these cases neither file is written.
     """
     # 1. Read everything once: how strong voice and music are, every 10 ms.
@@ -90,7 +90,7 @@ def mix(
 
 
 def _shortfall(target: float | None, lufs: float | None, gain_db: float) -> tuple[str, ...]:
-    """Why the loudness is not what was asked for, if so."""
+    """Why the loudness is not the target, if it isn't."""
     if target is None:
         return ()
     if lufs is None:
@@ -107,7 +107,7 @@ def _shortfall(target: float | None, lufs: float | None, gain_db: float) -> tupl
 
 
 def _corrected_gain(forecast: Forecast, gain_db: float, lufs: float | None) -> float | None:
-    """The gain that makes up for what the forecast missed; None when that is little, or as high as it goes."""
+    """The gain that makes up for the forecast's error; None if that is small, or the gain is at its limit."""
     target, foreseen = forecast.settings.lufs, forecast.lufs(gain_db)
     if target is None or lufs is None or foreseen is None or abs(target - lufs) <= CLOSE_ENOUGH_LU:
         return None
@@ -117,7 +117,7 @@ def _corrected_gain(forecast: Forecast, gain_db: float, lufs: float | None) -> f
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """Before gain and limiter, per control frame: the mix's K-weighted power and the highest its samples can be."""
+    """Before gain and limiter, per control frame: the mix's K-weighted power and an upper bound of its peak."""
 
     power: Curve
     peak_db: Curve
@@ -125,7 +125,7 @@ class Forecast:
 
     @classmethod
     def of(cls, settings: MixSettings, found: Survey, levels: Balance) -> Forecast:
-        """Voice and music don't know of each other, so their powers add up."""
+        """Voice and music are uncorrelated, so their powers add up."""
         peak = found.voice_peak + levels.factor * found.music_peak
         return cls(found.voice + levels.power, decibels(peak**2), settings)
 
@@ -138,7 +138,7 @@ class Forecast:
         return integrated(self.power * amplitude(gain_db + limited) ** 2)
 
     def gain_db(self, target_lufs: float | None) -> float:
-        """The static gain that reaches a loudness, as far as HIGHEST_GAIN_DB and the limiter go; 0 for silence.
+        """The static gain that reaches a loudness, as far as HIGHEST_GAIN_DB and the limiter allow; 0 for silence.
 
         It stops rising where the limiter takes back nearly all of each step.
         """
@@ -160,7 +160,7 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """One way through the sound at one gain."""
+    """One pass over the sound at one gain."""
 
     sources: Sources
     levels: Balance
@@ -199,22 +199,22 @@ class Rendering:
 
 
 def _at(curve: Curve, start: int, count: int) -> Curve:
-    """``count`` + 1 values from control frame ``start`` on; the curve goes on level beyond its ends."""
+    """``count`` + 1 values from control frame ``start`` on; beyond its ends the curve stays constant."""
     return curve[np.clip(np.arange(start, start + count + 1), 0, len(curve) - 1)]
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Where the mix goes."""
+    """The files that the mix is written to."""
 
     bgm: Path
     master: Path
     block_frames: int
 
     def write(self, rendering: Rendering, progress: Progress) -> float | None:
-        """Render into both files; the master's loudness, None for silence.
+        """Render into both files; returns the master's loudness, None for silence.
 
-        Encoding and measuring one block go on in a second thread while the next one is rendered.
+        A second thread encodes and measures one block while the next is rendered.
         """
         meter, frames = Meter(), rendering.sources.frames
         with writer(self.bgm) as bgm, writer(self.master) as master, ThreadPoolExecutor(1) as behind:

@@ -1,9 +1,9 @@
-"""The music bus: which take lies where, each at its absolute sample, joined by crossfades, readable from any frame on.
+"""The plan of a mix, and its music bus: takes at their absolute samples, joined by crossfades, readable anywhere.
 
-Takes are as long as their segment, so what sounds beyond a take's edge during a crossfade is made by continuing it. A
+Takes are as long as their segment, so a crossfade needs more sound than a take has: it is continued beyond its edge. A
 longer take goes on with its own sound instead. A shorter one (a file of the creator's own) is repeated, crossfaded at
-the seam; one too short for that (under half a second) is heard once. Fades are functions of the absolute position on
-the timeline: the same whatever block they are computed in.
+the seam; one too short for that (under half a second) is heard once. Fades depend on the absolute position on the
+timeline, not on the block that they are computed in.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Spans = tuple[tuple[float, float], ...]
 class Placement:
     """A take (48 kHz FLAC; None for silence) that fills [start_frame, start_frame + frames) of the timeline.
 
-    Fades are in frames; with one its edge doesn't join the neighbour, without one they are crossfaded.
+    Fades are in frames. An edge with a fade ends there; one without is crossfaded with its neighbour.
     """
 
     start_frame: int
@@ -41,18 +41,18 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class MixSettings:
-    """How loud and how deep. ``lufs`` None leaves the loudness as it comes (true peak is still kept)."""
+    """Loudness and ducking. ``lufs`` None leaves the loudness as it is; the true peak is limited all the same."""
 
     lufs: float | None = -14.0
     true_peak_db: float = -1.0
     duck: bool = True
     depth_db: float | None = None
-    """None: as deep as it takes to lie 18–20 LU under the voice while it speaks; else a fixed depth such as -8."""
+    """None: as much as it takes to be 18–20 LU below the voice during speech; else a fixed depth such as -8."""
 
 
 @dataclass(frozen=True, slots=True)
 class MixPlan:
-    """Placements follow one another without gap and cover ``frames``. ``voice`` is None where there is no sound."""
+    """Placements are contiguous and cover ``frames``. ``voice`` is None if the video has no sound."""
 
     frames: int
     placements: tuple[Placement, ...]
@@ -64,7 +64,7 @@ class MixPlan:
 
 @dataclass(frozen=True, slots=True)
 class MixReport:
-    """What was reached, by our own BS.1770 meter; None where there is nothing to measure (silence)."""
+    """The result by our own BS.1770 meter; None if there is nothing to measure (silence)."""
 
     lufs: float | None
     true_peak_db: float | None
@@ -75,23 +75,23 @@ class MixReport:
 
 
 MATCH = frames_of(0.02)
-"""Frames that are compared and blended."""
+"""Frames that are compared and blended at a splice."""
 SEARCH = frames_of(1.0)
-"""Frames in which a resembling place is looked for: a beat, down to 60 a minute."""
+"""Frames searched for a place that resembles the edge: a beat, down to 60 a minute."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """``frames`` long; a take, a stem or a file of the creator's own."""
+    """An audio file ``frames`` long: a take, a stem or a file of the creator's own."""
 
     path: Path
     frames: int
     written: int = 0
-    """When, in ns: two equal sounds hold the same samples."""
+    """Modification time in ns: two equal sounds have the same samples."""
 
     @classmethod
     def open(cls, path: Path) -> Sound:
-        """Raise BadInput when it can't be read or has another rate than the studio's."""
+        """Raise BadInput if it can't be read or has another sample rate than the studio's."""
         try:
             info, written = soundfile.info(str(path)), path.stat().st_mtime_ns
         except (soundfile.LibsndfileError, OSError) as error:
@@ -101,7 +101,7 @@ class Sound:
         return cls(path, int(info.frames), written)
 
     def read(self, start: int, stop: int) -> Audio:
-        """Frames ``start`` to ``stop``, silent outside the file: (frames, 1 or 2); more channels are left out."""
+        """Frames ``start`` to ``stop``, silent outside the file: (frames, 1 or 2); further channels are ignored."""
         first, last = max(0, start), min(stop, self.frames)
         if first >= last:
             return np.zeros((stop - start, 1), np.float32)
@@ -136,14 +136,14 @@ def stereo(block: Audio) -> Audio:
 
 
 def _lay(out: Audio, piece: Audio, at: int) -> None:
-    """Put what fits of ``piece`` into ``out``, beginning at frame ``at`` (which may be negative)."""
+    """Copy as much of ``piece`` as fits into ``out``, from frame ``at`` on (which may be negative)."""
     first, last = max(0, at), min(len(out), at + len(piece))
     if first < last:
         out[first:last] = piece[first - at : last - at]
 
 
 def edge_length(sound_frames: int, more: int) -> int:
-    """How much of a sound's end ``continued`` wants to see to make ``more`` frames."""
+    """Frames of a sound's end that ``continued`` needs to add ``more`` frames."""
     return min(sound_frames, SEARCH + MATCH + more)
 
 
@@ -153,7 +153,7 @@ def blend_length(edge_frames: int) -> int:
 
 
 def continued(edge: Audio, more: int) -> Audio:
-    """The end of a sound, (frames, channels), with ``more`` frames after it; its last few are blended into them.
+    """The end of a sound, (frames, channels), continued by ``more`` frames; its last few are blended into them.
 
     ``more`` may be up to half of ``edge``. This is the splice of WSOLA time stretching (Verhelst & Roelands, ICASSP
     1993): the sound goes on from the place inside it that resembles its end most.
@@ -194,19 +194,19 @@ LONGEST_REACH = frames_of(0.25)
 """How far a crossfade reaches to each side of a boundary, in frames: a fiftieth of the shorter neighbour within these
 bounds. Sections of 5 s join within a fifth of a second, so the first beat keeps its attack; long ones melt."""
 MICRO = frames_of(0.005)
-"""Out of silence, where the attack should survive, and at the very end of a sound that ends by itself."""
+"""Fade-in from silence, which must keep the attack, and fade-out of a sound that ends by itself."""
 DYING_AWAY = frames_of(0.25)
-"""Into silence, and at the very end of a sound that is cut there."""
+"""Fade-out into silence, and of a sound that is cut at the very end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fade:
-    """A passage from frame ``start`` to ``stop`` of the timeline in which a sound comes or goes."""
+    """Frames ``start`` to ``stop`` of the timeline in which a sound fades in or out."""
 
     start: int
     stop: int
     across: bool = False
-    """Another sound takes over: the squares of the two gains sum to 1 (equal power). Else a soft rise or fall."""
+    """A crossfade: the squares of both gains sum to 1 (equal power). Otherwise a raised cosine."""
 
     def rising(self, start: int, stop: int) -> npt.NDArray[np.float32]:
         """Gain for the frames from ``start`` to ``stop``: 0 before the passage, 1 after it."""
@@ -225,7 +225,7 @@ class Fade:
 
 
 def reach(left_frames: int, right_frames: int) -> int:
-    """Frames that the crossfade between two stretches takes on each side; short stretches keep half for themselves."""
+    """Frames of a crossfade on each side of a boundary; short stretches keep half of themselves unfaded."""
     shorter = min(left_frames, right_frames)
     return min(max(shorter // 50, SHORTEST_REACH), LONGEST_REACH, shorter // 4)
 
@@ -264,10 +264,10 @@ class Clip:
     fade_out: Fade
     placement: int
     own: tuple[Fade, Fade] | None = None
-    """Those that were asked for, of the whole placement: a short sound may be repeated in it."""
+    """The creator's fades of the whole placement, in which a short sound may be repeated."""
 
     def read(self, start: int, stop: int) -> Audio:
-        """The timeline's frames ``start`` to ``stop``, which must lie within what is heard, faded: (frames, 2)."""
+        """Frames ``start`` to ``stop`` of the timeline, which must lie within the clip, faded: (frames, 2)."""
         # The crossfades reach beyond the sound's own ends: as much is continued there, and no more.
         before, after = self.start - self.fade_in.start, self.fade_out.stop - self.start - self.sound.frames
         sound = self.sound.extended(start - self.start, stop - self.start, before, after)
@@ -276,7 +276,7 @@ class Clip:
 
 
 class MusicBus:
-    """All clips of a plan as one stereo sound of endless length, silent outside the placements."""
+    """All clips of a plan as one endless stereo sound, silent outside the placements."""
 
     def __init__(self, placements: Sequence[Placement]) -> None:
         self.placements = len(placements)
@@ -292,7 +292,7 @@ class MusicBus:
 
 
 def summed(clips: Sequence[tuple[Clip, float]], start: int, stop: int) -> Audio:
-    """Clips with a factor each, all of them heard there, as frames ``start`` to ``stop``: (frames, 2)."""
+    """The sum of clips with a factor each, frames ``start`` to ``stop``, in which all of them sound: (frames, 2)."""
     out = np.zeros((stop - start, 2), np.float32)
     for clip, gain in clips:
         first, last = max(start, clip.fade_in.start), min(stop, clip.fade_out.stop)
@@ -301,7 +301,7 @@ def summed(clips: Sequence[tuple[Clip, float]], start: int, stop: int) -> Audio:
 
 
 def clips(placements: Sequence[Placement]) -> list[Clip]:
-    """What sounds, with the fades that neighbours agree on."""
+    """All clips, with fades on which neighbours agree."""
     # 1. Cut the timeline into stretches of one sound or silence.
     stretches = [s for number, placement in enumerate(placements) for s in _stretches(placement, number)]
     # 2. A boundary's fade follows from the two beside it, so both find the same one.
@@ -321,7 +321,7 @@ def clips(placements: Sequence[Placement]) -> list[Clip]:
 
 
 def _parts(placements: Sequence[Placement], left: Stretch | None, right: Stretch | None) -> bool:
-    """Does a fade lie between two stretches?"""
+    """Whether a fade that the creator asked for separates two stretches."""
     if left is None or right is None or left.placement == right.placement:
         return False
     return bool(placements[left.placement].fade_out or placements[right.placement].fade_in)
@@ -335,7 +335,7 @@ def _own(placement: Placement) -> tuple[Fade, Fade] | None:
 
 
 def _stretches(placement: Placement, number: int) -> list[Stretch]:
-    """One stretch; several when the sound is shorter than its place by more than a continuation can cover."""
+    """One stretch; several if the sound is shorter than its placement by more than can be continued."""
     start, stop = placement.start_frame, placement.start_frame + placement.frames
     # 1. Nothing to play.
     sound = Sound.open(placement.take) if placement.take else None
@@ -369,7 +369,7 @@ def _fade_out(here: Stretch, after: Stretch | None) -> Fade:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """``frames`` long; silent outside."""
+    """What a mix is made from, ``frames`` long, silent outside."""
 
     frames: int
     music: MusicBus
@@ -377,12 +377,12 @@ class Sources:
 
     @classmethod
     def of(cls, plan: MixPlan) -> Sources:
-        """Open what a plan names; ValueError when its placements don't cover it, BadInput when a file can't be read."""
+        """Open a plan's files. Raises ValueError if its placements don't cover it, BadInput for an unreadable file."""
         _check(plan)
         return cls(plan.frames, MusicBus(plan.placements), Sound.open(plan.voice) if plan.voice else None)
 
     def read_voice(self, start: int, stop: int) -> Audio:
-        """(frames, 1 or 2), as the stem is; what it has beyond the end is not heard."""
+        """(frames, 1 or 2), as the stem has; anything beyond the end is silenced."""
         return read_until(self.frames, self.voice, start, stop)
 
     def read_music(self, start: int, stop: int, gains: Sequence[float]) -> Audio:
@@ -390,7 +390,7 @@ class Sources:
         return self.music.read(start, stop, gains)
 
     def spans(self, block_frames: int) -> Iterator[tuple[int, int]]:
-        """The whole length in blocks that begin on a control frame."""
+        """The whole length as blocks that begin on a control frame."""
         step = max(1, block_frames // FRAME) * FRAME
         for start in range(0, self.frames, step):
             yield start, min(start + step, self.frames)
