@@ -1,4 +1,4 @@
-"""The engine that is always there: our composer, played by a General MIDI soundfont."""
+"""The engine that is always available: our composer, played with a General MIDI soundfont."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["EmbeddedComposer", "compose", "render"]
 
 _FADE_IN = SAMPLE_RATE // 500
 _MEASURED_BLOCKS = 24
-"""The first minute sets the level; it is held in memory until then."""
+"""Blocks in the first minute, which determines the level and is held in memory until then."""
 
 
 class EmbeddedComposer(Composer):
@@ -45,7 +45,7 @@ class EmbeddedComposer(Composer):
 
     @classmethod
     def missing(cls, options: EngineOptions) -> str | None:
-        """What can't be found here: the synthesiser or a soundfont."""
+        """What is missing: the synthesiser or a soundfont."""
         if find_library() is None:
             return "no FluidSynth library (pip install pygame-ce)"
         try:
@@ -79,12 +79,12 @@ def render(score: Score, target: Path, frames: int, progress: Progress, font: Pa
 
     Memory doesn't grow with the length. Raises EngineUnavailable when there is no synthesiser or no soundfont.
     """
-    # 1. The buses are summed with their tone; the first minute, held until then, tells what the octaves lack.
+    # 1. The buses are equalised and summed; the first minute, held until then, shows what the octaves lack.
     buses = _told(played(score, frames, font or _font(None), mastering.BLOCK), frames, progress)
     spectra = mastering.summed(buses)
     held = list(islice(spectra, _MEASURED_BLOCKS))
     plain = mastering.sounding(chain(held, spectra), mastering.balance(held))
-    # 2. Glue and ceiling, against the level of that minute; then the sections grow as the piece does.
+    # 2. Compressor and limiter, relative to the level of that minute; then the sections' dynamics.
     opening = list(islice(plain, _MEASURED_BLOCKS))
     finished = ridden(mastering.glued(chain(opening, plain), rms_db(opening)), score.curve)
     # 3. One gain brings it to the loudness of all takes.
@@ -99,7 +99,7 @@ def render(score: Score, target: Path, frames: int, progress: Progress, font: Pa
 
 
 def _counted(progress: Progress, count: str) -> Progress:
-    """The same progress, which always says which segment it is about."""
+    """The same progress, with the number of the segment as its note."""
 
     def inner(fraction: float, note: str = "") -> None:
         progress(fraction, count)
@@ -108,7 +108,7 @@ def _counted(progress: Progress, count: str) -> Progress:
 
 
 def _told(blocks: Iterator[Buses], frames: int, progress: Progress) -> Iterator[Buses]:
-    """The blocks, with a word on each as it is ready."""
+    """The blocks, reporting progress after each."""
     done = 0
     for block in blocks:
         done += block.shape[-1]
@@ -117,8 +117,8 @@ def _told(blocks: Iterator[Buses], frames: int, progress: Progress) -> Iterator[
 
 
 def _faded(block: Audio, start: int, frames: int, seconds: float) -> Audio:
-    """The block with its part of the fades (raised cosines): the first 2 ms, for the filters ring a little before a
-    note that starts at once, and the last ``seconds``, which end in silence at the cue's last frame."""
+    """The block with its share of the fades (raised cosines): over the first 2 ms, because the filters ring a little
+    before a note at the very start, and over the last ``seconds``, which end in silence at the cue's last frame."""
     length = round(seconds * SAMPLE_RATE)
     if start >= _FADE_IN and (not length or start + len(block) <= frames - length):
         return block
@@ -153,10 +153,10 @@ log = logging.getLogger("bgm")
 
 
 def find_font(wanted: str | None = None) -> Path | None:
-    """The soundfont: the one named, else that of the setting, else the one that was fetched, one of the system, or
-    pretty_midi's. One that is damaged or has no drums is passed over, and that is logged.
+    """The soundfont: the named one, else that of the setting, else a fetched one, the system's, or pretty_midi's. One
+    that is damaged or has no drums is skipped, and that is logged.
 
-    Raises BadInput when a named one is not there or can't be used.
+    Raises BadInput if a named one doesn't exist or can't be used.
     """
     from bgm import environment, weights
 
@@ -183,7 +183,7 @@ def find_font(wanted: str | None = None) -> Path | None:
 
 @lru_cache(maxsize=32)
 def _fault(font: Path, changed: int) -> str | None:
-    """Why a font can't be played, in a sentence, or None: by its chunks (SoundFont 2.01, section 4)."""
+    """Why a font can't be used, in a sentence, or None; judged by its chunks (SoundFont 2.01, section 4)."""
     try:
         presets = _presets(font)
     except (OSError, ValueError, struct.error):
@@ -194,7 +194,7 @@ def _fault(font: Path, changed: int) -> str | None:
 
 
 def _presets(font: Path) -> bytes:
-    """The records of the chunk ``phdr``. Raises ValueError when it isn't there or the file is shorter than it says."""
+    """The records of the chunk ``phdr``. Raises ValueError if it is missing or the file is truncated."""
     with font.open("rb") as file:
         riff, size, form = struct.unpack("<4sI4s", file.read(12))
         if (riff, form) != (b"RIFF", b"sfbk") or font.stat().st_size < size + 8:

@@ -1,4 +1,4 @@
-"""What is asked of a composer of music (bgm.engines.Composer) and what it writes: cues, scores, their players.
+"""The input and output of a music engine (bgm.engines.Composer): cues, scores and the instruments that play them.
 
 A score is plain values: what the composer hands to the synthesiser, and what tests and features read."""
 
@@ -13,20 +13,20 @@ from bgm.timeline import Emotion, Style
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What all cues of one video share, so that they make one score: key, motif and related tempi follow from it."""
+    """What all cues of a video share, so that they form one score: it determines key, motif and related tempi."""
 
     seed: int
     duration: float
     style: Style = Style.ACOUSTIC
-    """How the whole is played; a segment may have its own."""
+    """The style of the whole; a segment may have its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cue:
     """The brief for one take of one segment. Everything above ``before`` decides the take's id; the rest is context.
 
-    The same deciding fields must give the same audio whatever the context is not asked for: an edit to one segment
-    never makes its neighbours' takes stale.
+    The same deciding fields must give the same audio, whatever the context: an edit to one segment never makes the
+    takes of its neighbours stale.
     """
 
     piece: Piece
@@ -43,15 +43,15 @@ class Cue:
     ending: bool
     """The video ends with this segment: the piece must end."""
     speech: tuple[tuple[float, float], ...] = ()
-    """Where the voice speaks, seconds from the cue's start (music is a bed there, may speak up elsewhere)."""
+    """Speech, seconds from the cue's start: the music is a bed there and may come forward elsewhere."""
     hits: tuple[float, ...] = ()
-    """Picture cuts to land on where it is musical, seconds from the cue's start."""
+    """Picture cuts to land on where the music allows, seconds from the cue's start."""
     start: float = 0.0
-    """Where the cue starts in the video, seconds: the energy of the whole grows to one climax."""
+    """Where the cue starts in the video, seconds: the energy builds to one climax over the whole."""
     style: Style | None = None
-    """Of this segment; None is the piece's."""
+    """Style of this segment; None: that of the piece."""
     whole: str = ""
-    """The creator's words for the whole video; where the segment's speak of the same, those win."""
+    """The creator's words for the whole video; the segment's override them."""
     before: Emotion | None = None
     after: Emotion | None = None
     before_take: Path | None = None
@@ -61,14 +61,14 @@ class Cue:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """The take of cue ``index`` is whole; ``notes`` are sentences for the user's log on how it was made."""
+    """The take of cue ``index`` is complete; ``notes`` are sentences for the user's log on how it was made."""
 
     index: int
     notes: tuple[str, ...] = ()
 
 
 class Role(StrEnum):
-    """What a part does in the piece."""
+    """The function of a part in the piece."""
 
     LEAD = "lead"
     COUNTER = "counter"
@@ -82,7 +82,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A note on the grid of beats, before it is played by a human hand."""
+    """A note on the beat grid, before humanising."""
 
     beat: float
     length: float
@@ -117,7 +117,7 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One instrument on one MIDI channel: General MIDI program and its place in the room (MIDI values 0..127)."""
+    """One instrument on one MIDI channel: General MIDI program and its place in the mix (MIDI values 0..127)."""
 
     role: Role
     program: int
@@ -156,19 +156,19 @@ class Score:
     meter: str = "4/4"
     """4/4, 3/4 or 6/8."""
     level: float = 0.0
-    """LU over (below) the loudness that all takes share: where this cue stands on the video's curve of energy."""
+    """LU above (or below) the loudness that all takes share: this cue's place on the video's energy curve."""
 
     curve: tuple[tuple[float, float | None], ...] = ()
-    """Where sections start, seconds, and how many LU each is to lie over no energy, None where that is left open."""
+    """Start of each section, seconds, and its loudness in LU above zero energy; None if that is left open."""
 
     @property
     def bars(self) -> float:
-        """How many bars that is."""
+        """The length in bars."""
         return self.beats / (4 if self.meter == "4/4" else 3)
 
     @property
     def seconds_of_bar(self) -> float:
-        """How long a bar lasts before any slowing."""
+        """Length of a bar before any slowing."""
         return (4 if self.meter == "4/4" else 3) * 60 / self.tempo
 
 
@@ -249,15 +249,15 @@ GENERAL_MIDI: dict[int, Instrument] = {
 }
 
 DISTORTED = (29, 30)
-"""Guitars that play fifths only."""
+"""Guitars that only play fifths."""
 
 
 PEDALLED = (0, 4, 11, 46)
-"""Keys, vibraphone and harp: they are played with a pedal, or ring as if they were."""
+"""Keyboards, vibraphone and harp: played with a pedal, or ringing as if they were."""
 
 
 def fitted(pitch: int, program: int) -> int:
-    """The pitch, moved by octaves until the instrument can play it well (bands are chosen so that few need it)."""
+    """The pitch, moved by octaves into the instrument's range (bands are chosen so that this is rarely needed)."""
     instrument = GENERAL_MIDI[program]
     while pitch > instrument.high:
         pitch -= 12
@@ -268,13 +268,13 @@ def fitted(pitch: int, program: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Ensemble:
-    """One General MIDI program for each role that plays; the kit is always there, the mood decides if it is used."""
+    """A General MIDI program for each role that plays; the mood decides whether the drum kit is used."""
 
     programs: dict[Role, int]
     drums: bool = True
 
     def program(self, role: Role) -> int | None:
-        """The program of a role, None where it doesn't play."""
+        """The program of a role; None if it doesn't play."""
         return self.programs.get(role)
 
     def without(self, *roles: Role) -> Ensemble:

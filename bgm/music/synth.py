@@ -1,8 +1,8 @@
-"""A score played by FluidSynth (through pyfluidsynth), in blocks of float32: one stereo bus for each layer of the band.
+"""Play a score with FluidSynth (through pyfluidsynth), in blocks of float32: one stereo bus per layer of the band.
 
-Two things that a soundfont should say and most don't are added here: a note struck harder is also brighter (section
-8.4.2 of the SoundFont 2.01 specification has velocity close the filter; FluidSynth leaves that out), and keys that are
-played with the pedal ring on from chord to chord.
+Two things that most soundfonts lack are added here: a note struck harder is also brighter (in section 8.4.2 of the
+SoundFont 2.01 specification velocity opens the filter; FluidSynth leaves that out), and keyboards played with the pedal
+ring on from chord to chord.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from bgm.music.score import Role, Score
 
 
 class Bus(IntEnum):
-    """A layer of the band; FluidSynth adds a channel's sound to the bus of its number modulo how many there are."""
+    """A layer of the band; FluidSynth mixes channel n into bus n modulo the number of buses."""
 
     FOUNDATION = 0
     """Bass and drums."""
@@ -43,8 +43,8 @@ Buses = npt.NDArray[np.float32]
 
 _GAIN = 0.3
 _VOICES = 40
-"""At once; what rings longest ago gives way. Each takes 0.0004 of real time; against 400 of them what is lost lies 20
-dB and more under the rest, but where fast strings ring into one another (12 dB)."""
+"""Polyphony; the oldest voice is stolen. A voice takes 0.0004 of real time. Compared with 400 voices, what is lost is at
+least 20 dB below the rest, or 12 dB where fast string notes overlap."""
 DRUM_BANK, _STANDARD_KIT = 128, 0
 _CHANNELS = {
     Role.BASS: 0,
@@ -56,17 +56,17 @@ _CHANNELS = {
     Role.PAD: 7,
     Role.DRUMS: 9,
 }
-"""General MIDI has the drums on the tenth; each number modulo three is the role's bus."""
+"""General MIDI puts drums on the tenth channel; the channel modulo three is the role's bus."""
 _VOLUME, _PAN, _SUSTAIN, _REVERB, _CHORUS = 7, 10, 64, 91, 93
 _PEDAL_LIFTED = 0.06
-"""Seconds that the pedal is up when the harmony changes: the old chord is damped, and the new one is already struck."""
+"""Seconds that the pedal is up when the harmony changes: it damps the old chord after the new one is struck."""
 _VELOCITY, _NEGATIVE, _FILTER_CUTOFF, _OVERWRITE = 2, 1, 8, 0
 _SOFTEST_CENTS = -3_600.0
-"""What the softest note's filter is closed by; half as much again as specified, so that dull samples follow too."""
+"""How far the softest note's filter is closed: 1.5 times the specified value, to be audible with dull samples too."""
 
 
 class Synth:
-    """One fresh synthesiser for one score: nothing of an earlier piece (reverb, dither) is left in it."""
+    """A fresh synthesiser for each score, so that nothing of an earlier piece (reverb, dither) remains."""
 
     def __init__(self, font: Path) -> None:
         self._fluid = library()
@@ -105,7 +105,7 @@ class Synth:
         self._synth.delete()
 
     def set_up(self, score: Score) -> None:
-        """Give each part its channel, program and place."""
+        """Set each part's channel, program and place in the mix."""
         self._synth.set_reverb(0.3 + 0.6 * score.room, 0.35, 0.9, 0.4 + 0.5 * score.room)
         for part in score.parts:
             channel = _CHANNELS[part.role]
@@ -135,7 +135,7 @@ class Synth:
             self._synth.cc(channel, first, second)
 
     def fill(self, buses: Buses, start: int, stop: int) -> None:
-        """Add the next frames to silent buses, from frame ``start`` of them to ``stop``."""
+        """Render the next frames into silent buses, from their frame ``start`` to ``stop``."""
         size, count = 4 * buses.shape[-1], 2 * len(Bus)
         addresses = range(buses.ctypes.data + 4 * start, buses.ctypes.data + count * size, size)
         # FluidSynth adds the reverb to the buffers it is given for effects: here the bed's own.
@@ -150,7 +150,7 @@ TimedEvent = tuple[int, int, Role, int, int]
 
 
 def events(score: Score) -> list[TimedEvent]:
-    """All that happens in a score, in order of frames."""
+    """All events of a score, in order of frames."""
     result: list[TimedEvent] = []
     for note in score.notes:
         start, end = round(note.start * SAMPLE_RATE), round(note.end * SAMPLE_RATE)
@@ -168,7 +168,7 @@ def events(score: Score) -> list[TimedEvent]:
 
 
 def played(score: Score, frames: int, font: Path, block_frames: int) -> Iterator[Buses]:
-    """The sound of a score as the synthesiser gives it: ``frames`` frames, in blocks of at most ``block_frames``."""
+    """The synthesiser's raw output for a score: ``frames`` frames, in blocks of at most ``block_frames``."""
     synth = Synth(font)
     try:
         synth.set_up(score)
@@ -188,10 +188,10 @@ _open = threading.Lock()
 
 
 def _put_away(synth: Synth, font: Path) -> None:
-    """Close a synthesiser; that of an .sf3 when the next one was played.
+    """Close a synthesiser; one with an .sf3 only after the next one has played.
 
-    FluidSynth shares the samples that any open synthesiser uses, so those that an .sf3 has as Ogg Vorbis are decoded
-    for the first take and not for each: 0.02 instead of 0.46 s.
+    FluidSynth shares samples among open synthesisers, so the Ogg Vorbis samples of an .sf3 are decoded for the first
+    take only: 0.02 instead of 0.46 s for the others.
     """
     if font.suffix != ".sf3":
         synth.close()
@@ -204,7 +204,7 @@ def _put_away(synth: Synth, font: Path) -> None:
 
 
 def _fill(synth: Synth, block: Buses, start: int, timeline: list[TimedEvent], following: int) -> int:
-    """Render one block, playing its events at their frames; gives the number of the first event after it."""
+    """Render one block, playing its events at their frames; returns the index of the first event after it."""
     done, length = 0, block.shape[-1]
     while following < len(timeline) and timeline[following][0] < start + length:
         frame, kind, role, first, second = timeline[following]
@@ -255,7 +255,7 @@ def library() -> ModuleType:
 
 
 def _import_bound_to(path: str) -> ModuleType:
-    """pyfluidsynth asks ``find_library`` once, while it is imported, and has no other way to be told a path."""
+    """pyfluidsynth calls ``find_library`` while it is imported; there is no other way to give it a path."""
     if sys.platform == "win32":
         os.add_dll_directory(str(Path(path).parent))
     original = ctypes.util.find_library
@@ -273,7 +273,7 @@ def _import_bound_to(path: str) -> ModuleType:
 
 
 def _silence(fluid: Any) -> None:
-    """FluidSynth writes its troubles to stderr; ours are exceptions."""
+    """Keep FluidSynth from writing to stderr; errors are raised as exceptions."""
     arguments = (("level", ctypes.c_int, 1), ("function", ctypes.c_void_p, 1), ("data", ctypes.c_void_p, 1))
     set_log_function = fluid.cfunc("fluid_set_log_function", ctypes.c_void_p, *arguments)
     for level in range(_LOG_LEVELS):
