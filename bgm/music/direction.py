@@ -1,7 +1,7 @@
-"""What the creator's own words ask of the music, as one value that every music engine reads.
+"""What the creator's own words ask of the music, as one value for all music engines.
 
-The words are those of :mod:`bgm.music.vocabulary`, read by :mod:`bgm.music.grammar`. Whatever no rule reads is kept in
-``unread``, to be said.
+The words are those of :mod:`bgm.music.vocabulary`, parsed by :mod:`bgm.music.grammar`. Whatever no rule covers is kept
+in ``unread``, to be reported.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from bgm.music.vocabulary import Meter, Mode, Word
 from bgm.timeline import Emotion, Style
 
 _TURNED = -0.5
-"""What "not" makes of a lean: "not fast" is half of "slow"."""
+"""The factor of "not": "not fast" is half of "slow"."""
 _CONTRASTING = (Role.LEAD, Role.COUNTER, Role.ARP, Role.DRUMS, Role.BOOM)
-"""What is left out where "calm under speech" is asked for."""
+"""What "calm under speech" leaves out."""
 _UNDER_DIRECTION = (Role.DRUMS, Role.BOOM, Role.BASS)
-"""Sections that "soft" or "heavy" before them speaks of, and not of the whole piece."""
+"""Sections to which a preceding "soft" or "heavy" applies, instead of to the whole piece."""
 
 
 @dataclass(frozen=True, slots=True)
 class Direction:
-    """What was asked for; the empty one changes nothing. Leans: 1 more, 1.5 much more, 0.5 a bit, negative less."""
+    """What was asked for; an empty one changes nothing. Leans: 1 more, 1.5 much more, 0.5 a bit, negative less."""
 
     style: Style | None = None
     tempo: float | None = None
@@ -40,9 +40,9 @@ class Direction:
     meter: Meter | None = None
     """One of :data:`bgm.music.composer.form.METERS`."""
     instruments: tuple[tuple[Role, int], ...] = ()
-    """Who plays what: role and General MIDI program; no role comes twice, the dearest instrument first."""
+    """Role and General MIDI program of each instrument; each role once, the most wanted instrument first."""
     wanted: tuple[Role, ...] = ()
-    """Sections that were asked for by name ("with drums"): they play even where the mood has none."""
+    """Sections asked for by name ("with drums"): they play even if the mood has none."""
     without: tuple[Role, ...] = ()
     without_programs: tuple[int, ...] = ()
     without_keys: tuple[int, ...] = ()
@@ -51,7 +51,7 @@ class Direction:
     without_styles: tuple[Style, ...] = ()
     without_emotions: tuple[Emotion, ...] = ()
     balance: tuple[tuple[Role, float], ...] = ()
-    """Roles that shall stand out (1) or step back (-1)."""
+    """Roles that should stand out (1) or step back (-1)."""
     density: float = 0.0
     loudness: float = 0.0
     register: float = 0.0
@@ -62,16 +62,16 @@ class Direction:
     """True ends softly, False ends big, None as the composer likes."""
     emotion: Emotion | None = None
     solo: bool = False
-    """Only the wished instruments play."""
+    """Only the requested instruments play."""
     understood: tuple[str, ...] = ()
-    """The words that count, as they stand in the text and in its order."""
+    """The words that have an effect, as written, in the order of the text."""
     unread: tuple[str, ...] = ()
-    """The words that nothing was made of."""
+    """The words without an effect."""
     instead: tuple[tuple[str, str], ...] = ()
-    """What can't be played as asked, and what is played in its place: ("7/8", "4/4")."""
+    """What can't be played as asked, and what is played instead: ("7/8", "4/4")."""
 
     def feeling(self, emotion: Emotion) -> Emotion:
-        """The mood to play where the video's is ``emotion``: the wished one, or neutral where that one is refused."""
+        """The mood to play where the video's is ``emotion``: the requested one, or neutral if that one is refused."""
         felt = self.emotion or emotion
         return Emotion.NEUTRAL if felt in self.without_emotions else felt
 
@@ -112,7 +112,7 @@ _SUBJECTS = (
     ("build_up",),
     ("soft_ending",),
 )
-"""Fields of a word that speak of one thing."""
+"""Fields of a word that are about the same thing."""
 _SILENT = Word()
 
 
@@ -130,7 +130,7 @@ def beneath(said: Sequence[Phrase], whole: str) -> list[Phrase]:
 
 
 def _left_of_leans(word: Word, own: Sequence[Phrase]) -> Word:
-    """What a genre usually has gives way to a number, so it takes none."""
+    """What a genre merely implies doesn't override anything explicit."""
     taken: set[str] = set()
     for subject in _SUBJECTS:
         speaking = [p.word for p in own if any(getattr(p.word, f) != getattr(_SILENT, f) for f in subject)]
@@ -140,7 +140,7 @@ def _left_of_leans(word: Word, own: Sequence[Phrase]) -> Word:
 
 
 def _left_of_noun(word: Word, phrase: Phrase, own: Sequence[Phrase]) -> Word:
-    """A section, drum or instrument that the segment asks for or refuses is the segment's affair alone."""
+    """A section, drum or instrument that the segment asks for or refuses overrides the whole video's."""
     if phrase.word.style:
         return word
     sections = {role for p in own if p.word.program is None for role in p.word.roles}
@@ -160,7 +160,7 @@ def _left_of_noun(word: Word, phrase: Phrase, own: Sequence[Phrase]) -> Word:
 
 
 def notes(prompt: str) -> tuple[str, ...]:
-    """Sentences of what the composer makes nothing of, or something else."""
+    """Sentences about what the composer doesn't understand, or plays differently."""
     asked = read(prompt)
     unread = ", ".join(f"“{words}”" for words in asked.unread)
     said = [f"not understood: {unread}"] if unread else []
@@ -168,7 +168,7 @@ def notes(prompt: str) -> tuple[str, ...]:
 
 
 def _directed(said: Sequence[Phrase], found: Sequence[Token]) -> Direction:
-    """All but what is asked for under speech only."""
+    """Everything except what is asked for under speech only."""
     kept = [p for p in said if not p.negated and p.factor > 0]
     refused = [p for p in said if (p.negated or (p.factor < 0 and p.word.style)) and not _spared(p)]
     without = _once(role for p in refused if p.word.program is None for role in p.word.roles)
@@ -208,14 +208,14 @@ def _spared(phrase: Phrase) -> bool:
 
 
 def _style(kept: Sequence[Phrase]) -> Style | None:
-    """The first style that is named, or else the first that a word usually goes with."""
+    """The first style that is named, else the first that a word implies."""
     # False sorts first: a style by name before one that a word only goes with.
     by_weight = sorted((p.word for p in kept if p.word.style), key=lambda word: word.usual)
     return by_weight[0].style if by_weight else None
 
 
 def _named(kept: Sequence[Phrase], field: str) -> Any:
-    """What is said of ``field``: as a number or name of its own first, then what a genre usually has."""
+    """The value of ``field``: an explicit one first, then one that a genre implies."""
     words = [p.word for p in kept if getattr(p.word, field) is not None]
     # A stable sort: of several numbers the first that was written wins.
     words.sort(key=lambda word: word.style is not None)
@@ -227,7 +227,7 @@ def _lean(said: Sequence[Phrase], field: str) -> float:
 
 
 def _weight(phrase: Phrase) -> float:
-    """How far and which way a lean goes."""
+    """The sign and strength of a lean."""
     if phrase.negated:
         return _TURNED
     return phrase.factor
@@ -244,7 +244,7 @@ def _felt(said: Sequence[Phrase]) -> float:
 
 
 def _of_sections(said: Sequence[Phrase]) -> list[tuple[Phrase, Phrase]]:
-    """Pairs of a word for soft or loud and the drums or bass right behind it: "heavy bass", "soft drums"."""
+    """Pairs of a word for soft or loud and the drums or bass right after it: "heavy bass", "soft drums"."""
     return [
         (adjective, noun)
         for adjective, noun in pairwise(said)
@@ -254,7 +254,7 @@ def _of_sections(said: Sequence[Phrase]) -> list[tuple[Phrase, Phrase]]:
 
 
 def _balance(said: Sequence[Phrase]) -> tuple[tuple[Role, float], ...]:
-    """Which parts stand out or step back: of "less drums", "more piano", "soft drums"."""
+    """Which parts stand out or step back, from "less drums", "more piano", "soft drums"."""
     asked: dict[Role, float] = {}
     for p in said:
         if p.word.is_noun and p.graded and not p.negated:
@@ -270,7 +270,7 @@ def _refused_programs(refused: Iterable[Phrase]) -> set[int]:
 
 
 def _cast(asked: Sequence[Phrase], without: Sequence[Role], refused: set[int]) -> tuple[tuple[Role, int], ...]:
-    """Every instrument gets a role of its own, in the order of the words; what is left goes to whoever likes it."""
+    """Each instrument gets its own role, in the order of the words; remaining roles go to those that prefer them."""
     players = list({p.word.program: p for p in asked if p.word.program not in refused}.values())
     cast: dict[Role, int] = {}
     for p in players:
@@ -302,7 +302,7 @@ def _quiet_under_speech(said: Sequence[Phrase], found: Sequence[Token]) -> tuple
 
 
 def _instead(text: str, said: Sequence[Phrase]) -> tuple[tuple[str, str], ...]:
-    """What was asked for and is not ours to play."""
+    """What was asked for and can't be played, with what is played instead."""
     found = []
     for p in (p for p in said if not p.negated):
         asked = text[p.token.start : p.token.end]
@@ -314,7 +314,7 @@ def _instead(text: str, said: Sequence[Phrase]) -> tuple[tuple[str, str], ...]:
 
 
 def _counts(phrase: Phrase, direction: Direction) -> bool:
-    """Does anything come of the word?"""
+    """Whether the word has an effect."""
     word = phrase.word
     if phrase.under_speech:
         return bool(direction.without_under_speech)
@@ -328,7 +328,7 @@ def _counts(phrase: Phrase, direction: Direction) -> bool:
 
 
 def _understood(text: str, said: Sequence[Phrase], found: Sequence[Token]) -> tuple[str, ...]:
-    """Each word with its refusal and degree, up to its last letter; what one refusal takes is said with it."""
+    """Each word with its refusal and degree, up to its last letter; words of one refusal are joined."""
     scopes = [t for t in found if t.kind is Kind.SPEECH and any(p.under_speech for p in said)]
     scopes += [t for t in found if t.kind is Kind.ONLY and any(p.word.is_noun and not p.negated for p in said)]
     spans: list[tuple[int, int]] = []
@@ -348,7 +348,7 @@ def _rest_of_word(text: str, end: int) -> str:
 
 
 def _unread(text: str, found: Sequence[Token], idle: Sequence[Phrase], said: Sequence[Phrase]) -> tuple[str, ...]:
-    """What nothing was made of: unknown words in a row, with the small words between them, are one."""
+    """What has no effect; consecutive unknown words, with small words between them, are joined."""
     lost = {(p.token.start, p.token.end) for p in idle}
     if not any(p.under_speech for p in said if p not in idle):
         lost |= {(t.start, t.end) for t in found if t.kind is Kind.SPEECH}

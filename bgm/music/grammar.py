@@ -1,8 +1,8 @@
-"""From the creator's words to phrases: each known word with the refusal, degree and scope that apply to it.
+"""Parse the creator's words into phrases: each known word with the refusal, degree and scope that apply to it.
 
-Phrases end at commas, "but", "and", "with". A refusal ("no", "without", "not", and behind its word "없이") takes the
-nouns of its phrase; it goes on over "or", and over "and" before a bare noun. A degree ("very", "less") takes the next
-word. "Under speech" takes the whole phrase.
+Phrases end at commas, "but", "and", "with". A refusal ("no", "without", "not", or "없이" after its word) applies to the
+nouns of its phrase; it continues past "or", and past "and" before a bare noun. A degree ("very", "less") applies to the
+next word, "under speech" to the whole phrase.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from bgm.music.score import Role
 from bgm.music.vocabulary import Meter, Mode, Word
 
 TEMPI = (40.0, 220.0)
-"""Beats per minute that can be asked for; what lies beyond is taken as the nearest."""
+"""Range of the beats per minute that can be asked for; values beyond are clamped."""
 _PLAYED_AS: dict[Meter, Meter] = {
     (2, 4): (4, 4), (2, 2): (4, 4), (8, 8): (4, 4), (12, 8): (6, 8), (9, 8): (6, 8), (3, 8): (3, 4), (6, 4): (3, 4),
     (5, 4): (4, 4), (5, 8): (3, 4), (7, 8): (4, 4), (7, 4): (4, 4), (11, 8): (4, 4), (3, 2): (3, 4), (4, 8): (4, 4),
 }  # fmt: skip
-"""Meters that are written on the page and not played: which of the three that are is taken."""
+"""Meters that are understood but not played, and the one of our three that is played instead."""
 
 
 class Kind(Enum):
@@ -58,7 +58,7 @@ class Token:
 
 @dataclass(slots=True)
 class Phrase:
-    """A word with what stands around it."""
+    """A word with what its context adds."""
 
     token: Token
     word: Word
@@ -72,7 +72,7 @@ class Phrase:
     adjective_before: bool = False
     """Within a refusal: "no loud drums" refuses the loudness alone."""
     section: tuple[Role, ...] = ()
-    """The melodic section that is named right behind an instrument: the melody of "violin melody"."""
+    """The melodic section named right after an instrument: the melody of "violin melody"."""
     is_of_instrument: bool = False
     """It is that section."""
 
@@ -105,7 +105,7 @@ _UNKNOWN = re.compile(r"[가-힣]+|[^\W가-힣]+(?:[’'-][^\W가-힣]+)*|\S")
 
 
 def tokens(text: str) -> Iterator[Token]:
-    """All of ``text`` but spaces, in order; the longest reading of each place wins."""
+    """All of ``text`` except spaces, in order; the longest match at each place wins."""
     plain = text.replace("’", "'")
     at = 0
     while at < len(plain):
@@ -179,7 +179,7 @@ def _unlisted(text: str, at: int) -> Token:
 
 
 def _endings(text: str, token: Token) -> list[Token]:
-    """What a word goes on with: "-less" and "-free", and in Korean a refusal ("-없이"), a second word or a particle."""
+    """The endings of a word: "-less" and "-free", and in Korean a refusal ("-없이"), a second word or a particle."""
     if (free := _FREE.match(text, token.end)) and token.kind is Kind.WORD:
         return [Token(Kind.NOT_AFTER, token.end, free.end())]
     rest = _HANGUL.match(text, token.end)
@@ -244,14 +244,14 @@ def _plain(phrase: str) -> str:
 
 @dataclass(slots=True)
 class _State:
-    """Where the reader stands in a phrase."""
+    """The state of the parser within a phrase."""
 
     group: int = 0
     refusal: int | None = None
-    """Where the refusal that is at work starts."""
+    """Start of the refusal in effect."""
     noun: bool = False
     adjective: bool = False
-    """What the refusal has taken so far."""
+    """What the refusal has applied to so far."""
     degree: Token | None = None
     spoken: set[int] = field(default_factory=set)
 
@@ -309,7 +309,7 @@ def _start_refusal(state: _State, token: Token) -> None:
 
 
 def _goes_on(state: _State, tokens: Sequence[Token], at: int) -> bool:
-    """Does a refusal go on past this "and" or comma? "No drums and bass", "no drums, bass or brass": yes."""
+    """Whether a refusal continues past this "and" or comma, as in "no drums and bass", "no drums, bass or brass"."""
     here, after = tokens[at].kind, tokens[at + 1 :]
     if state.refusal is None or not state.noun or here is Kind.BREAK:
         return False
@@ -333,7 +333,7 @@ def _ends_phrase(tokens: Sequence[Token], at: int) -> bool:
 
 
 def _refuse_before(found: list[Phrase], before: Sequence[Token], group: int, token: Token) -> None:
-    """A refusal that stands behind: of the word before it, and of those that are joined to that."""
+    """Apply a refusal that follows its word, and those joined to it."""
     if not found or found[-1].group != group:
         return
     # Backwards from the refusal, as long as words are joined: "drums and bass without" refuses both.

@@ -1,13 +1,12 @@
 """From the synthesiser's buses to a finished take: tone and width of each bus, one balance of octaves, glue, a ceiling.
 
-1. Each bus gets its equaliser, level and width, in the frequency domain: chords make room for the melody and lie wide,
-   the bass is clean and in the middle.
-2. The opening's octaves are measured and drawn towards a common profile: samples of a small font are dull, and each
-   ensemble is dull in another way. What is within a few dB is the piece's own colour and stays. Where the samples have
-   next to nothing above 6 kHz, an equaliser would only lift their noise: the octave below is copied there.
-3. A bus compressor with slow times takes the loud bars down a little, and a limiter the strokes that stick out.
-4. Sections are brought to where they stand against each other, and one static gain brings the take to the loudness that
-   all takes share.
+1. Each bus gets its equaliser, level and width, in the frequency domain: chords make room for the melody and are wide,
+   the bass is clean and central.
+2. The octaves of the opening are measured and moved towards a common profile: the samples of a small font are dull, and
+   each ensemble differently. A deviation within a few dB is the piece's own colour and stays. Where the samples have
+   almost nothing above 6 kHz, an equaliser would only raise noise: the octave below is copied there.
+3. A slow bus compressor lowers the loud bars a little, and a limiter the transients that stick out.
+4. Sections are set relative to each other, and one static gain brings the take to the loudness that all takes share.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ from bgm.media.signal import (
 from bgm.music.synth import Bus, Buses
 
 BLOCK = HOP // FRAME * FRAME
-"""Frames of a block that one transform of the filters covers."""
+"""Frames per block: as many as one transform of the filters covers."""
 
 _TONE: dict[Bus, dict[float, float]] = {
     Bus.FOUNDATION: {25: -12, 40: 0, 90: 1, 350: -3, 1_000: 0, 4_000: 2, 9_000: 4},
@@ -52,20 +51,20 @@ _TONE: dict[Bus, dict[float, float]] = {
 }
 """dB at these frequencies, level included; straight lines over the logarithm between them."""
 _WIDTH: dict[Bus, float] = {Bus.FOUNDATION: 0.9, Bus.BED: 1.8, Bus.MELODY: 1.3}
-"""Factor of the difference of left and right."""
+"""Factor for the side (the difference of left and right)."""
 _MIDDLE_BELOW_HZ = 150.0
-"""What is lower comes from the middle, as small speakers and vinyl have it."""
+"""Anything lower is mono, as small speakers and vinyl require."""
 
 _OCTAVES = 125.0 * 2.0 ** np.arange(7)
 _PROFILE = np.array([0.0, 0.5, 0.5, 0.0, 0.0, 1.0, 2.0])
-"""dB from pink noise that octaves from 125 Hz to 8 kHz are drawn towards. Compressor and limiter hold back the strokes,
-and with them 1 to 4 dB of 4 and 8 kHz: what they leave is a little warmer than pink, as mixes of most genres are
+"""dB from pink noise that octaves from 125 Hz to 8 kHz are drawn towards. Compressor and limiter reduce transients,
+and with them 4 and 8 kHz by 1 to 4 dB: the result is a little warmer than pink, like mixes of most genres
 (Pestana et al., "Spectral characteristics of popular commercial recordings 1950-2010", AES 135, 2013)."""
 _OWN_COLOUR_DB = 2.0
 """An octave may lie this far from the profile."""
 _LEAST_DB, _MOST_DB = -20.0, np.array([28.0] * 6 + [45.0])
 _MOST_AT_TOP_DB = 22.0
-"""The equaliser lifts the topmost octave by no more; the rest is copied."""
+"""Most that the equaliser raises the top octave; the rest is copied."""
 _COPIED_HZ = (3_000.0, 6_000.0)
 _COPIES = {3_000.0: 1.0, 6_000.0: 0.7}
 """Hz upwards (multiples of 1.5 kHz turn by whole circles from block to block), a factor. No pitch is heard so high, but
@@ -75,7 +74,7 @@ _PARTS = 6
 _BANDS = (_OCTAVES[:, None] * 2.0 ** ((np.arange(_PARTS) - (_PARTS - 1) / 2) / _PARTS)).ravel()
 _STEPS = 12
 _FLAT = 0.3
-"""Octaves to each side of an octave's middle over which its change holds."""
+"""Octaves on each side of an octave's centre over which its change is constant."""
 
 _THRESHOLD_DB = -3.0
 """Against the RMS of the opening."""
@@ -88,7 +87,7 @@ _CREST_DB = 9.8
 
 @dataclass(frozen=True, slots=True)
 class Spectrum:
-    """``frames`` of the summed buses with their context, transformed: a take needs one transform there and one back."""
+    """``frames`` of the summed buses with context, transformed once: a take needs one transform there and one back."""
 
     middle: npt.NDArray[np.complex64]
     side: npt.NDArray[np.complex64]
@@ -97,19 +96,19 @@ class Spectrum:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What brings the octaves of a piece to the profile."""
+    """The correction that brings the octaves of a piece to the profile."""
 
     response: Response
     air: float
-    """Factor of the copies, taken behind the response."""
+    """Factor of the copies, which are taken after the response."""
 
 
 _TAPER = np.asarray(rising((np.arange(FILTER_CONTEXT // 2) + 0.5) / (FILTER_CONTEXT // 2)), np.float32)
-"""Over the outer half of the context: a block cut off sharply has more at 8 kHz from its edges than from the music."""
+"""Over the outer half of the context: the edges of a sharply cut block have more energy at 8 kHz than the music."""
 
 
 def summed(blocks: Iterable[Buses]) -> Iterator[Spectrum]:
-    """The buses with their tone and width as one stereo sound, in the same blocks (BLOCK frames, the last one less)."""
+    """The equalised buses summed to one stereo sound, in the same blocks (BLOCK frames, the last one shorter)."""
     responses = _bus_responses()
     for padded in _in_context(blocks, FILTER_CONTEXT, carried_on=True):
         # 1. Softened ends, for the copies of the treble; the taper lies in the context, and is gone with it.
@@ -124,7 +123,7 @@ def summed(blocks: Iterable[Buses]) -> Iterator[Spectrum]:
 
 
 def sounding(spectra: Iterable[Spectrum], found: Balance) -> Iterator[Audio]:
-    """The blocks, through what ``balance`` found."""
+    """The blocks as samples, with the correction from ``balance``."""
     for block in spectra:
         middle, side = block.middle * found.response, block.side * found.response
         if found.air:
@@ -145,7 +144,7 @@ def _copied(spectrum: Response) -> Response:
 
 @lru_cache(maxsize=1)
 def _copied_band() -> tuple[int, npt.NDArray[np.float32]]:
-    """The number of its first frequency, and a factor for each."""
+    """The index of the copied band's first frequency, and a factor for each."""
     hz, half = frequencies(), _COPY_EDGE_HZ / 2
     low, high = (hz - _COPIED_HZ[0] + half) / _COPY_EDGE_HZ, (_COPIED_HZ[1] + half - hz) / _COPY_EDGE_HZ
     # Power-complementary: where one copy gives way to the next their powers sum to 1.
@@ -166,13 +165,13 @@ def _bus_responses() -> npt.NDArray[np.float32]:
 
 
 def _drawn(hz: Sequence[float], decibel: Sequence[float]) -> npt.NDArray[np.float64]:
-    """The factor at each frequency of a line drawn through points of dB."""
+    """The factor at each frequency, interpolated between points in dB."""
     line = np.interp(np.log2(np.maximum(frequencies(), 1.0)), np.log2(hz), decibel)
     return np.asarray(10.0 ** (line / 20.0))
 
 
 def balance(opening: Sequence[Spectrum]) -> Balance:
-    """Found by the opening of a piece."""
+    """Determine the correction from the opening of a piece."""
     # 1. The power of narrow bands: a line that rises within an octave lifts its upper half more than its lower.
     power = sum((_band_power(block.middle, block.side) for block in opening), np.zeros(len(_BANDS)))
     if power.max(initial=0.0) <= 0:
@@ -192,19 +191,19 @@ def balance(opening: Sequence[Spectrum]) -> Balance:
 
 
 def _octaves(power: npt.NDArray[np.float64], change: Curve) -> npt.NDArray[np.float64]:
-    """The power of octaves, by that of bands and by dB that octaves are changed."""
+    """The power of each octave, from that of its bands and the change of the octaves in dB."""
     return np.asarray((power * 10.0 ** (_line(_BANDS, change) / 10.0)).reshape(len(_OCTAVES), -1).sum(axis=1))
 
 
 def _air(opening: Sequence[Spectrum], response: Response, lacking: float) -> float:
-    """The factor at which the copies have the power that the topmost octave lacks."""
+    """The factor that gives the copies the power that the top octave lacks."""
     copied = ([_copied(part * response) for part in (block.middle, block.side)] for block in opening)
     there = sum(float(_band_power(*parts)[-_PARTS:].sum()) for parts in copied)
     return float(np.sqrt(lacking / there)) if there > 0 else 0.0
 
 
 def _line(hz: npt.NDArray[np.float64], change: Curve) -> Curve:
-    """dB at some frequencies; beyond the outer octaves it goes back, for rumble and hiss are no music."""
+    """The change in dB at some frequencies; beyond the outer octaves it returns to 0, to spare rumble and hiss."""
     edges = (_OCTAVES[:, None] * 2.0 ** np.array([-_FLAT, _FLAT])).ravel()
     points = np.log2([30.0, *edges, 13_000.0, 18_000.0])
     values = [min(change[0], 0.0), *np.repeat(change, 2), 0.8 * change[-1], min(change[-1], 0.0)]
@@ -219,7 +218,7 @@ def _band_power(middle: Response, side: Response) -> npt.NDArray[np.float64]:
 
 
 def glued(blocks: Iterable[Audio], rms_db: float) -> Iterator[Audio]:
-    """Compressed and limited, both against the opening's RMS in dB of full scale; the last block in whole cells."""
+    """Compress and limit, both relative to the opening's RMS (dBFS); the last block is filled up to whole cells."""
     yield from _limited(_compressed(blocks, rms_db + _THRESHOLD_DB), rms_db + _CREST_DB)
 
 
@@ -239,7 +238,7 @@ def _compressed(blocks: Iterable[Audio], threshold_db: float) -> Iterator[Audio]
 
 
 def _reductions(block: Audio, threshold_db: float) -> Curve:
-    """dB for each 10 ms by the gain computer."""
+    """The gain computer's reduction in dB for each 10 ms."""
     whole = np.zeros((frames_in(len(block)) * FRAME, 2), np.float32)
     whole[: len(block)] = block
     over = decibels(np.square(whole.reshape(-1, 2 * FRAME)).mean(axis=1)) - threshold_db
@@ -260,8 +259,9 @@ def _in_context(
 ) -> Iterator[npt.NDArray[np.float32]]:
     """Each block (…, frames) with ``context`` frames of its neighbours, or silence, on both sides.
 
-    Only the last block may be shorter than ``context``; it is filled up to whole cells. ``carried_on``: behind it lies
-    the sound mirrored at its end instead; a filter that lifts the treble would make a click of a sudden one.
+    Only the last block may be shorter than ``context``; it is filled up to whole cells. ``carried_on``: after it comes
+    the sound mirrored at its end instead of silence; a filter that raises the treble would turn a sudden end into a
+    click.
     """
     past: npt.NDArray[np.float32] | None = None
     held: npt.NDArray[np.float32] | None = None
@@ -280,7 +280,7 @@ def _in_context(
 
 
 def _filled(block: npt.NDArray[np.float32], length: int, carried_on: bool) -> npt.NDArray[np.float32]:
-    """The block up to ``length``: turned by half a circle about its last sample, or silence."""
+    """The block extended to ``length``: point-reflected at its last sample, or with silence."""
     room = [(0, 0)] * (block.ndim - 1) + [(0, length - block.shape[-1])]
     return np.pad(block, room, "reflect", reflect_type="odd") if carried_on else np.pad(block, room)
 
@@ -289,11 +289,11 @@ TARGET_LUFS = -20.0
 _LEVEL_WINDOW = 2 * SAMPLE_RATE // 5
 """400 ms, the gating block of ITU-R BS.1770."""
 _LOUDEST = 0.8
-"""The gain leaves the loudest sample that was measured below this."""
+"""The gain keeps the highest measured sample below this."""
 _SOFT_KNEE = 0.85
-"""Samples above it are bent so that none reaches 1."""
+"""Samples above this are compressed smoothly, so that none reaches 1."""
 _STEP_DB = 0.1
-"""Gains are rounded to it, so that the last bit of a sum can't change a take."""
+"""Gains are rounded to this, so that the last bit of a sum can't change a take."""
 
 
 def k_weights(size: int = _LEVEL_WINDOW, rate: int = SAMPLE_RATE) -> npt.NDArray[np.float64]:
@@ -317,7 +317,7 @@ def loudness(blocks: Iterable[Audio]) -> float | None:
 
 
 def gain_for(blocks: Sequence[Audio], above: float = 0.0) -> float:
-    """The factor that brings them ``above`` LU over TARGET_LUFS, less where their peak forbids it; 1 for silence."""
+    """The gain that brings the blocks ``above`` LU over TARGET_LUFS, or less if their peak requires; 1 for silence."""
     measured = loudness(blocks)
     if measured is None:
         return 1.0
@@ -328,16 +328,16 @@ def gain_for(blocks: Sequence[Audio], above: float = 0.0) -> float:
 
 
 _LEFT_ALONE_LU, _MOST_RIDDEN_DB = 0.3, 4.0
-"""How far a section may miss its place, and how far it is moved at most."""
+"""Tolerance for a section's level, and the most that it is corrected by."""
 _RAMP = SAMPLE_RATE // 2
 _LEAST_MEASURED = 2 * SAMPLE_RATE
 
 
 def ridden(blocks: Iterable[Audio], curve: Sequence[tuple[float, float | None]]) -> Iterator[Audio]:
-    """The sections of a piece brought to where they stand against each other (``Score.curve``), as by a fader.
+    """Set the sections of a piece relative to each other (``Score.curve``), like a fader.
 
-    Layers and velocities make most of it; the compressor takes some of that back, and each ensemble grows in its own
-    way. One section is held at a time.
+    Layers and velocities do most of this; the compressor undoes some of it, and ensembles differ. One section at a time
+    is held in memory.
     """
     if not curve:
         yield from blocks
@@ -361,7 +361,7 @@ def ridden(blocks: Iterable[Audio], curve: Sequence[tuple[float, float | None]])
 
 
 def _parted(blocks: Iterable[Audio], starts: Sequence[int]) -> Iterator[tuple[int, Audio]]:
-    """The blocks, cut where sections start, each with its section's number."""
+    """The blocks, cut where sections start, each with the index of its section."""
     done = 0
     for block in blocks:
         cuts = [0, *(start - done for start in starts if done < start < done + len(block)), len(block)]
@@ -371,7 +371,7 @@ def _parted(blocks: Iterable[Audio], starts: Sequence[int]) -> Iterator[tuple[in
 
 
 def _ramped(blocks: Iterable[Audio], before: float, after: float) -> Iterator[Audio]:
-    """The blocks at a gain of ``after`` dB, come to from ``before`` in half a second."""
+    """The blocks at a gain of ``after`` dB, reached from ``before`` within half a second."""
     done = 0
     for block in blocks:
         share = np.minimum(np.arange(done, done + len(block)) / _RAMP, 1.0) if done < _RAMP else 1.0
@@ -381,13 +381,13 @@ def _ramped(blocks: Iterable[Audio], before: float, after: float) -> Iterator[Au
 
 
 def rms_db(blocks: Sequence[Audio]) -> float:
-    """Of the blocks together, dB of full scale."""
+    """The RMS of all blocks together, in dBFS."""
     power = sum(float(np.square(block, dtype=np.float64).sum()) for block in blocks)
     return float(10 * np.log10(power / sum(block.size for block in blocks) + 1e-12))
 
 
 def softened(block: Audio) -> Audio:
-    """The block with samples over the knee bent towards 1; below it nothing changes."""
+    """The block with samples above the knee compressed towards 1; below it nothing changes."""
     size = np.abs(block)
     if size.max(initial=0.0) <= _SOFT_KNEE:
         return block

@@ -1,8 +1,8 @@
 """Play a score with FluidSynth (through pyfluidsynth), in blocks of float32: one stereo bus per layer of the band.
 
-Two things that most soundfonts lack are added here: a note struck harder is also brighter (in section 8.4.2 of the
-SoundFont 2.01 specification velocity opens the filter; FluidSynth leaves that out), and keyboards played with the pedal
-ring on from chord to chord.
+Two things that most soundfonts lack are added here: a note struck harder is also brighter (section 8.4.2 of the
+SoundFont 2.01 specification closes the filter for soft notes; FluidSynth leaves that out), and keyboards played with
+the pedal ring on from chord to chord.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ Buses = npt.NDArray[np.float32]
 
 _GAIN = 0.3
 _VOICES = 40
-"""Polyphony; the oldest voice is stolen. A voice takes 0.0004 of real time. Compared with 400 voices, what is lost is at
-least 20 dB below the rest, or 12 dB where fast string notes overlap."""
+"""Polyphony; the oldest voice is stolen. A voice takes 0.0004 of real time. Compared with 400 voices, what is lost is
+at least 20 dB below the rest, or 12 dB where fast string notes overlap."""
 DRUM_BANK, _STANDARD_KIT = 128, 0
 _CHANNELS = {
     Role.BASS: 0,

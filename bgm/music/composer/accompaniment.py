@@ -36,7 +36,7 @@ Voicings = dict[Chord, tuple[int, ...]]
 
 
 def arrange(sketch: Sketch) -> list[Event]:
-    """All notes up to the boundary or up to the final chord."""
+    """All events up to the boundary or the final chord."""
     events: list[Event] = []
     voice = Voice(sketch)
     for section in sketch.sections:
@@ -46,7 +46,7 @@ def arrange(sketch: Sketch) -> list[Event]:
 
 
 def roles(sketch: Sketch, section: Section) -> frozenset[Role]:
-    """Who plays in a section: the energy grows by layers, each style in its own order."""
+    """The roles that play in a section: energy adds layers, in an order of each style's own."""
     # A busy mood brings its players in earlier, a sparse one later.
     energy = sketch.energy(section) + 0.4 * (sketch.character.density - 0.4)
     enters = {**ENTERS, **sketch.card.enters}
@@ -85,7 +85,7 @@ def _section(sketch: Sketch, section: Section) -> Iterator[Event]:
 
 
 def choose(sketch: Sketch, section: Section, role: Role, what: str) -> str:
-    """A pattern for a role in a section: of those that it has, from calm to busy, the one for the mood's density."""
+    """A role's pattern in a section: of its patterns, from calm to busy, the one that suits the mood's density."""
     names = _patterns(sketch, role)
     # The mood decides more than the section, so that a cue keeps its character; a little chance keeps two cues apart.
     busy = 0.75 * sketch.character.density + 0.25 * sketch.energy(section)
@@ -94,14 +94,14 @@ def choose(sketch: Sketch, section: Section, role: Role, what: str) -> str:
 
 
 def _patterns(sketch: Sketch, role: Role) -> tuple[str, ...]:
-    """The mood's where it is clearly felt and has its own, else the style's."""
+    """The mood's own patterns if it has any and is clearly felt, else the style's."""
     moods = sketch.grid.meter is COMMON and sketch.strength >= FULLY_FELT and role not in sketch.card.keeps
     own = sketch.mood.motion.get(role, ()) if moods else ()
     return own or sketch.card.pattern(sketch.grid.meter).of(role)
 
 
 def band(wanted: Band, program: int) -> Band:
-    """A band as far as an instrument reaches, and at least an octave of it."""
+    """The part of a band that an instrument can play, at least an octave."""
     instrument = GENERAL_MIDI[program]
     low = max(wanted[0], instrument.low)
     high = max(min(wanted[1], instrument.high), low + 12)
@@ -130,11 +130,11 @@ _THINNED: tuple[tuple[_Thinned, _Thinned], ...] = (
     (lambda notes: (notes[0], notes[-1]), _whole),
     (lambda notes: notes[1:] if len(notes) > 2 else notes, _whole),
 )
-"""What the held chords of a piece have of a chord's notes, and what the struck ones; one of them has all."""
+"""Which of a chord's notes a piece's held chords have, and which its struck ones; one of the two has all."""
 
 
 def thinned(sketch: Sketch, role: Role, notes: tuple[int, ...]) -> tuple[int, ...]:
-    """What the pad (or who strikes the chords) has of a chord's notes."""
+    """The notes of a chord that the pad, or whoever strikes the chords, plays."""
     held, struck = stream(sketch.names[0], "thinned").choice(_THINNED)
     return held(notes) if role is Role.PAD else struck(notes)
 
@@ -153,7 +153,7 @@ def _pad(sketch: Sketch, chords: Sequence[Chord]) -> Iterator[Event]:
 
 
 def _held(before: Event | None, pitch: int, chord: Chord) -> Event:
-    """A pad's note in a chord; one that already sounds is held on and not struck again."""
+    """A pad's note in a chord; one that already sounds is held, not struck again."""
     if before is None:
         return Event(chord.beat, chord.length, pitch, 0.66, Role.PAD)
     return replace(before, length=chord.end - before.beat)
@@ -183,7 +183,7 @@ def _comp(sketch: Sketch, section: Section, chords: Sequence[Chord]) -> Iterator
 
 
 def _struck(sketch: Sketch, bar: int, name: str, chords: Sequence[Chord]) -> list[tuple[float, float, float]]:
-    """The strikes of a bar; a chord that comes where the pattern has none is struck too."""
+    """The strikes of a bar; a chord that enters where the pattern has none is struck too."""
     start = sketch.bar * bar
     strikes = [(start + beat, length, accent) for beat, length, accent in COMP[name]]
     for chord in chords:
@@ -223,7 +223,7 @@ def _arp(sketch: Sketch, section: Section, chords: Sequence[Chord]) -> Iterator[
 
 
 def _bass(sketch: Sketch, section: Section, chords: Sequence[Chord]) -> Iterator[Event]:
-    """A line round the roots, each near the one before; the whole line lies where the instrument plays well."""
+    """A line around the roots, each near the previous one, within the range of the instrument."""
     program = sketch.ensemble.program(Role.BASS)
     if program is None:
         return
@@ -304,7 +304,7 @@ def _drums(sketch: Sketch, section: Section) -> Iterator[Event]:
 
 
 def _fill(sketch: Sketch, section: Section) -> Groove:
-    """The turn into what follows, in the last bar of a section."""
+    """The drum fill in the last bar of a section."""
     loud = sketch.character.drums > 0.6
     choices = ROLLS if sketch.card.kit == ORCHESTRA else FILLS if loud else SOFT_FILLS
     fill = sketch.chance("drums", section.number).choice(choices)
@@ -326,17 +326,17 @@ def _bar_of_drums(sketch: Sketch, bar: int, pattern: Groove, until: float) -> It
 
 
 _FADE = 0.7
-"""Share of the last chord's time over which it fades, once, to nothing."""
+"""Share of the last chord's duration over which it fades to silence."""
 _CHORDAL = (Role.PAD, Role.COMP)
 
 
 def fade_seconds(sketch: Sketch) -> float:
-    """The fade at the end of the piece, the only one."""
+    """Length of the fade at the end of the piece, the only one."""
     return _FADE * (sketch.seconds - sketch.grid.seconds(sketch.grid.beats))
 
 
 def final_chord(sketch: Sketch) -> list[Event]:
-    """The tonic on the beat after the last, held by all who play until the end, rolled a little."""
+    """The tonic on the beat after the last, slightly rolled, held by everyone to the end."""
     beat = float(sketch.grid.beats)
     held = (sketch.seconds - sketch.grid.seconds(beat)) / sketch.grid.seconds_per_beat
     soft, big = sketch.direction.soft_ending is True, sketch.direction.soft_ending is False
@@ -372,7 +372,7 @@ def _single(sketch: Sketch, role: Role, pitch: int, span: tuple[float, float], v
 
 
 def sting(sketch: Sketch) -> list[Note]:
-    """One chord of the mood, for cues too short for a bar, with a run up to it where there is time."""
+    """One chord in the mood for cues shorter than a bar, with a run up to it if there is time."""
     seconds, key = sketch.seconds, sketch.key
     velocity = round(40 + 70 * sketch.character.loudness)
     run = 0.09 if seconds >= 0.8 else 0.0

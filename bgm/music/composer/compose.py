@@ -1,7 +1,7 @@
 """``compose(cue)``: the whole score of a cue, from its deciding fields alone (see ``bgm.music.score``).
 
-The arrangement makes room for the voice, and its events become a performance: swing, accents, arches, and the small
-deviations of human hands.
+The arrangement makes room for the voice, and its events become a performance: swing, accents, phrasing, and small
+human deviations.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _PLACE = {
 _EXPRESSION = 11
 """MIDI controller."""
 _HIT_TOLERANCE = 0.06
-"""Seconds by which a cut may miss an eighth of the music and still be taken as one."""
+"""Seconds by which a cut may miss an eighth of the music and still count as being on it."""
 _HIT_DISTANCE = 3.0
 """Accents on cuts are at least this far apart, seconds."""
 _USUAL_ENERGY, _LU_OF_ENERGY = 0.6, 10.5
-"""Takes share a loudness at this energy; how many LU full energy lies over none."""
+"""The energy at which all takes share a loudness, and the LU between no and full energy."""
 
 
 def compose(cue: Cue) -> Score:
@@ -69,7 +69,7 @@ def compose(cue: Cue) -> Score:
 
 
 def _curve(plan: Sketch) -> Iterator[tuple[float, float | None]]:
-    """The piece grows with its energy where nobody speaks; a bed stays where the mix lays it."""
+    """The loudness follows the energy where nobody speaks; a bed stays where the mix puts it."""
     for section in plan.sections:
         wanted = None if section.hints else _LU_OF_ENERGY * plan.energy(section)
         yield plan.grid.seconds(plan.bar * section.first), wanted
@@ -107,7 +107,7 @@ def _parts(plan: Sketch, playing: set[Role]) -> tuple[Part, ...]:
 
 
 def _swells(plan: Sketch, playing: set[Role]) -> Iterator[Control]:
-    """Sustained parts breathe in waves of two bars; the more dissonant and distant the mood, the deeper."""
+    """Sustained parts swell in waves of two bars, deeper for a dissonant and distant mood."""
     depth = 10 + 50 * plan.character.room * plan.character.dissonance
     for role in sorted(playing & {Role.PAD, Role.COMP}):
         # Twice a beat: MIDI's expression moves in steps, and coarser ones would be heard on held notes.
@@ -139,11 +139,11 @@ def _hits(plan: Sketch, hits: Sequence[float]) -> list[Note]:
 _SPREAD = 0.006
 """Standard deviation of a note's time, seconds; never more than three of them."""
 _LAG = {Role.BASS: 0.003, Role.LEAD: 0.006, Role.COUNTER: 0.006, Role.PAD: -0.01}
-"""Who plays behind the beat (or, like slow strings, must start before it), seconds; the style adds its own."""
+"""Seconds by which a role plays behind the beat (or, like slow strings, ahead of it); the style adds its own."""
 SHORTEST = 0.085
-"""No instrument speaks in less, seconds."""
+"""Seconds; no instrument speaks in less."""
 _FLOOR = 0.30
-"""Struck softly is still struck: the velocity at loudness 0, as a share of 127."""
+"""The velocity at loudness 0, as a share of 127: even a soft note is struck."""
 _QUIETEST, _GROWTH = 0.66, 0.5
 """The velocity at no energy, and what full energy adds to it: with the layers that enter it makes 4 to 6 LU."""
 
@@ -171,7 +171,7 @@ def _played(event: Event, sketch: Sketch, rng: Random) -> Note | None:
 
 
 def _swung(beat: float, sketch: Sketch) -> float:
-    """The second half of each swung note moved to ``swing``."""
+    """The beat with swing: the second half of each unit starts at ``swing``."""
     swing, unit = sketch.swing, sketch.card.swung
     whole = math.floor(beat / unit)
     # Swing stretches the first half of each unit and squeezes the second, so notes between are moved in proportion.
@@ -199,23 +199,23 @@ def _accent(beat: float, sketch: Sketch) -> float:
 
 
 def _arch(beat: float, sketch: Sketch) -> float:
-    """Phrases of four bars swell to their middle and give way."""
+    """Phrases of four bars swell towards their middle and recede."""
     return 0.95 + 0.1 * math.sin(math.pi * (beat / (4 * sketch.bar) % 1))
 
 
 Spans = tuple[tuple[float, float], ...]
 
 _BEFORE, _AFTER = 0.15, 0.10
-"""The music steps back a little before the voice and waits a little after it, seconds."""
+"""Seconds by which the music steps back before the voice and waits after it."""
 _CEILING = 69
 """A4, 440 Hz."""
 _LONG_GAP_BEATS = 8
-"""In a gap this long the theme itself is heard; in shorter ones a call of the motif."""
+"""In a gap of this length the theme itself is heard; in a shorter one a call of the motif."""
 _SUNG = (Role.LEAD, Role.COUNTER)
 _FALL = {Role.COMP: 0.86, Role.ARP: 0.8, Role.PAD: 0.92, Role.BASS: 0.92, Role.BOOM: 0.75, Role.DRUMS: 0.82}
-"""What is left of the velocity under speech."""
+"""Factor of the velocity under speech,"""
 _SOFTER = 0.6
-"""And of a back beat's."""
+"""and an additional one for the back beat."""
 
 
 def make_room(events: Sequence[Event], sketch: Sketch, speech: Spans) -> list[Event]:
@@ -239,7 +239,7 @@ def make_room(events: Sequence[Event], sketch: Sketch, speech: Spans) -> list[Ev
 
 
 def covered(speech: Spans) -> list[tuple[float, float]]:
-    """Where the voice is, with its margins; spans nearer than a gap are one (seconds)."""
+    """Speech with its margins, in seconds; spans closer than a gap are joined."""
     result: list[tuple[float, float]] = []
     for start, end in sorted(speech):
         # Shorter pauses are breath: no music could come and go in them
@@ -263,7 +263,7 @@ def _gaps(spoken: Sequence[tuple[float, float]], sketch: Sketch) -> list[tuple[f
 
 
 def _under(event: Event, sketch: Sketch, spoken: Sequence[tuple[float, float]]) -> Event | None:
-    """What is left of an accompanying event; None if it would be in the voice's way."""
+    """An accompanying event as it is under speech; None if it would be in the voice's way."""
     if not _inside(sketch.grid.seconds(event.beat), spoken):
         return event
     silent = (*sketch.card.silent_under_speech, *sketch.direction.without_under_speech)
@@ -280,7 +280,7 @@ def _under(event: Event, sketch: Sketch, spoken: Sequence[tuple[float, float]]) 
 
 
 def _highest(event: Event, sketch: Sketch) -> int:
-    """What decides by how many octaves a note is moved: its whole band, so that lines stay lines."""
+    """The pitch that decides by how many octaves a note is moved: that of its whole band, so that lines stay intact."""
     if event.role is Role.ARP:
         return max(event.pitch, sketch.bands.arp[1])
     return event.pitch
@@ -292,7 +292,7 @@ def _inside(time: float, spans: Sequence[tuple[float, float]]) -> bool:
 
 
 def _ended_by_speech(events: Iterable[Event], gaps: Sequence[tuple[float, float]]) -> list[Event]:
-    """Melody notes that began in a gap are over when the voice returns."""
+    """End melody notes that began in a gap when the voice returns."""
     result = []
     for event in events:
         length = event.length

@@ -1,4 +1,4 @@
-"""Time: meters, how bars fit a segment, the sections that they form, and landing on what happens in the video."""
+"""Time: meters, fitting bars to a segment, its sections, and landing on what happens in the video."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from enum import StrEnum
 from random import Random
 
 NUDGE = 1.03
-"""The tempo may leave the piece's by this factor so that whole bars, half bars or beats fill a segment."""
+"""The tempo may differ from the piece's by this factor so that whole bars, half bars or beats fill a segment."""
 HIT_NUDGE = 1.08
-"""The same where the music is to land on the picture's cuts."""
+"""The same if the music is to land on picture cuts."""
 STING_SECONDS = 2.0
 """Shorter cues are one chord."""
 SHORTEST_SECTION, SHORTEST_INTRO = 4, 2
 """Bars; only a cue that is shorter itself has a shorter section."""
 GAP_SECONDS = 1.5
-"""Pauses in the speech at least this long are the music's."""
+"""Pauses in the speech of at least this length belong to the music."""
 _TAIL_SHARE, _TAIL_SECONDS, _SHORTEST_TAIL = 0.25, 3.6, 1.0
 _AFTER_WORD = 0.25
 """The final chord waits this long after the last word, seconds."""
 _REACH = 2
-"""Bars by which a section may start earlier or later than its form says, to land on something."""
+"""Bars by which a section's start may be moved to land on something."""
 
 Spans = Sequence[tuple[float, float]]
 
@@ -36,11 +36,11 @@ class Meter:
     bar: int
     """Quarters of a bar."""
     beat: float
-    """What one taps to: a quarter, or in 6/8 a dotted one."""
+    """What one taps to: a quarter, or a dotted quarter in 6/8."""
     strong: tuple[float, ...]
-    """The heavy places of a bar, in quarters."""
+    """The strong beats of a bar, in quarters."""
     units: tuple[float, ...]
-    """What a segment may be filled with, the best first."""
+    """Units that a segment may be filled with, best first, in quarters."""
 
     @property
     def name(self) -> str:
@@ -52,12 +52,12 @@ COMMON = Meter((4, 4), 4, 1.0, (0.0, 2.0), (4.0, 2.0, 1.0))
 WALTZ = Meter((3, 4), 3, 1.0, (0.0,), (3.0, 1.0))
 COMPOUND = Meter((6, 8), 3, 1.5, (0.0, 1.5), (3.0, 1.5))
 METERS = {meter.signature: meter for meter in (COMMON, WALTZ, COMPOUND)}
-"""All that can be played, by how they are written."""
+"""All meters that can be played, by their signature."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Beats (quarters) of a cue and their times. The last ``slowing`` beats before a final chord broaden."""
+    """The beats (quarters) of a cue and their times. The last ``slowing`` beats before a final chord slow down."""
 
     meter: Meter
     beats: float
@@ -68,7 +68,7 @@ class Grid:
 
     @property
     def bars(self) -> int:
-        """Bars begun, the last perhaps a part of one."""
+        """Bars, including a partial last one."""
         return math.ceil(self.beats / self.meter.bar)
 
     @property
@@ -84,11 +84,11 @@ class Grid:
         return self.seconds_per_beat * (beat + extra)
 
     def beat(self, seconds: float) -> float:
-        """The beat at a time, exact but for the slowing beats, where it is at most a fraction of a beat late."""
+        """The beat at a time; exact, except in the slowing beats, where it is a fraction of a beat late."""
         return seconds / self.seconds_per_beat
 
     def nearest_bar(self, seconds: float) -> int:
-        """The bar whose start is nearest to a time; that of the bar after the last is the end of all beats."""
+        """The bar whose start is nearest to a time; the end of the last bar counts as the start of another."""
         return round(min(self.beat(seconds), self.beats) / self.meter.bar)
 
     def from_bar_line(self, seconds: float) -> float:
@@ -97,7 +97,7 @@ class Grid:
 
 
 def fit(seconds: float, tempo: float, meter: Meter) -> tuple[float, float]:
-    """How many beats fill ``seconds``, and of which unit: whole bars where that nudges the tempo little, else less."""
+    """How many beats fill ``seconds``, and their unit: whole bars if the tempo changes little, else smaller ones."""
     # 1. Whole bars if they fit within the nudge, 2. else half bars, 3. else beats: a cue never ends inside a beat.
     for unit in meter.units:
         count = max(1, round(seconds * tempo / 60 / unit))
@@ -108,12 +108,12 @@ def fit(seconds: float, tempo: float, meter: Meter) -> tuple[float, float]:
 
 
 def tail_seconds(seconds: float) -> float:
-    """How long the last chord of an ending rings where nothing else is asked."""
+    """How long the final chord rings by default."""
     return min(_TAIL_SECONDS, _TAIL_SHARE * seconds)
 
 
 def final_chord_at(seconds: float, speech: Spans) -> float:
-    """When the last chord of the piece is struck: with time to ring, and after the last word where there is room."""
+    """When the final chord is struck: with time to ring, and after the last word if there is room."""
     usual = seconds - tail_seconds(seconds)
     after = max((end for _, end in speech), default=0.0) + _AFTER_WORD
     return after if usual < after <= seconds - _SHORTEST_TAIL else usual
@@ -147,7 +147,7 @@ def _divided(body: float, beats: float, meter: Meter, *, ending: bool) -> Grid:
 
 
 class Kind(StrEnum):
-    """What a section does for the form."""
+    """The function of a section in the form."""
 
     INTRO = "intro"
     STATEMENT = "statement"
@@ -196,12 +196,12 @@ class Section:
 
     @property
     def hints(self) -> bool:
-        """Only the beginning of the theme is heard."""
+        """Whether only the beginning of the theme is heard."""
         return self.kind in (Kind.INTRO, Kind.INTERLUDE)
 
 
 def sections(bars: int, rng: Random, *, opening: bool) -> tuple[Section, ...]:
-    """Divide ``bars`` into an intro (where the video opens), a statement of the theme, its development and return."""
+    """Divide ``bars`` into an intro (if the video starts here), a statement of the theme, development and return."""
     result: list[Section] = []
     first = _intro_bars(bars) if opening else 0
     if first:
@@ -227,7 +227,7 @@ def _intro_bars(bars: int) -> int:
 
 
 def _lengths(bars: int) -> list[int]:
-    """Sections of eight bars; a rest of four bars or more is a section of its own, a smaller one stretches the last."""
+    """Sections of eight bars; four or more remaining bars form their own section, fewer extend the last one."""
     lengths = [_SECTION_BARS] * (bars // _SECTION_BARS)
     rest = bars % _SECTION_BARS
     if rest and lengths and rest < SHORTEST_SECTION:
@@ -238,7 +238,7 @@ def _lengths(bars: int) -> list[int]:
 
 
 def landmarks(hits: Sequence[float], speech: Spans, seconds: float) -> tuple[float, ...]:
-    """What sections should start with: the picture's cuts, or without any the starts of the speech's pauses.
+    """Where sections should start: at picture cuts or, if there are none, at pauses in the speech.
 
     All in seconds; ``seconds`` is the cue's length, which ends the last pause.
     """
@@ -255,7 +255,7 @@ def _pauses(speech: Spans, seconds: float) -> Iterator[float]:
 
 
 def aligned(form: Sequence[Section], grid: Grid, times: Sequence[float]) -> tuple[Section, ...]:
-    """The form with its sections starting on the bars nearest to ``times`` (seconds), where one is within reach.
+    """The form with its sections moved to the bars nearest to ``times`` (seconds), if those are within reach.
 
     Sections keep their order and kind; none becomes shorter than a form may have it.
     """
@@ -284,5 +284,5 @@ def _landings(grid: Grid, times: Sequence[float]) -> dict[int, float]:
 
 
 def _shortest(section: Section) -> int:
-    """A section that is shorter already (a short cue's) is never shortened further."""
+    """A section that is already shorter (in a short cue) is never shortened further."""
     return min(section.bars, SHORTEST_INTRO if section.kind is Kind.INTRO else SHORTEST_SECTION)

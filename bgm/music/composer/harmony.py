@@ -1,8 +1,8 @@
-"""Keys and chords: the collection that a piece shares, which chords follow which, and how their voices move.
+"""Keys and chords: the scale that a piece shares, progressions, and voice leading.
 
-One collection of seven tones for the whole piece is seen from a different tonic by each mood: D dorian, A minor and
-C major share all their tones (harmonic minor all but one), so two neighbouring segments always have common chords,
-whatever an edit puts side by side: the modulation is in the plan and not in the neighbour.
+The whole piece has one collection of seven tones, and each mood its own tonic in it: D dorian, A minor and C major
+share all their tones (harmonic minor all but one). So neighbouring segments always have chords in common, whatever an
+edit puts side by side: the modulation depends on the plan, not on the neighbour.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bgm.digest import stream
 
 MAJOR = (0, 2, 4, 5, 7, 9, 11)
 MODES = ("ionian", "dorian", "phrygian", "lydian", "mixolydian", "aeolian", "locrian")
-"""In the order of the degrees of the major scale that are their tonics."""
+"""In the order of the degrees of the major scale on which they start."""
 BRIGHT = ("ionian", "lydian", "mixolydian")
 """Modes with a major third."""
 _MINOR_TWIN = {"ionian": "aeolian", "lydian": "harmonic minor", "mixolydian": "dorian"}
@@ -39,7 +39,7 @@ class Key:
 
     @property
     def deep_tonic(self) -> int:
-        """MIDI pitch of the tonic from C2 on, where basses and deep drums lie."""
+        """MIDI pitch of the tonic in the octave from C2, the range of basses and deep drums."""
         return 36 + (self.tonic - 36) % 12
 
     def semitones(self, degree: int) -> int:
@@ -68,7 +68,7 @@ def home(piece_seed: int) -> int:
 
 
 def key_for(piece_seed: int, mode: str, *, tonic: int | None = None, major: bool | None = None) -> Key:
-    """The key of a mode within the piece, or on the tonic and in the gender that the creator names."""
+    """The key of a mode within the piece, or with the tonic and the mode (major or minor) that the creator names."""
     if major is not None and major != (mode in BRIGHT):
         mode = "ionian" if major else _MINOR_TWIN.get(mode, "aeolian")
     # An altered mode is the aeolian of the same collection with tones raised, so it still shares all others.
@@ -91,7 +91,7 @@ Span = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Colour:
-    """What is stacked on a root: steps of the scale above it."""
+    """The structure of a chord: scale steps above its root."""
 
     steps: tuple[int, ...]
     flat_fifth: bool = False
@@ -105,7 +105,7 @@ SEVENTH_NINTH = Colour((0, 2, 6, 8))
 SIXTH = Colour((0, 2, 4, 5))
 SUSPENDED = Colour((0, 3, 4))
 OPEN = Colour((0, 1, 4))
-"""A second in place of the third."""
+"""A second instead of the third."""
 FIFTH = Colour((0, 4))
 DIMINISHED = Colour((0, 2, 4), flat_fifth=True)
 
@@ -136,7 +136,7 @@ def chord(key: Key, root: int, colour: Colour, span: Span, *, leading: bool = Fa
 
 
 def tonic_chord(key: Key, span: Span) -> Chord:
-    """The chord on which a piece can rest: the fifth is perfect even in locrian."""
+    """A chord on which a piece can end: the fifth is perfect, even in locrian."""
     return Chord(*span, (key.tonic, key.pitch_class(2), (key.tonic + 7) % 12))
 
 
@@ -150,10 +150,10 @@ _MIDDLE_C = 60
 
 @lru_cache(maxsize=4096)
 def voiced(pcs: tuple[int, ...], previous: tuple[int, ...], low: int, high: int) -> tuple[int, ...]:
-    """A chord's notes within ``low``..``high`` (an octave at least), low to high, as near to the previous as can be.
+    """A chord's notes within ``low``..``high`` (at least an octave), ascending, as close to the previous as possible.
 
-    Nothing nearer than a minor third is set below middle C, and the root of four notes is the bass's alone where that
-    helps. Parallel fifths and octaves are avoided where there is a choice.
+    Below middle C no interval is smaller than a minor third, and of four notes the root may be left to the bass.
+    Parallel fifths and octaves are avoided where there is a choice.
     """
     # A few dozen settings in an octave and a half: all are tried, and what was found is remembered.
     choices = list(_positions(pcs, low, high))
@@ -162,7 +162,7 @@ def voiced(pcs: tuple[int, ...], previous: tuple[int, ...], low: int, high: int)
 
 
 def _positions(pcs: tuple[int, ...], low: int, high: int) -> Iterator[tuple[int, ...]]:
-    """Every way to set the chord, or three or two of its notes where all would rub."""
+    """All voicings of the chord, or of three or two of its notes if all together would clash."""
     where = {pc: [pitch for pitch in range(low, high + 1) if pitch % 12 == pc] for pc in pcs}
     # All notes, and three of four beside them (the cost decides); fewer only where nothing else is clear.
     for size in range(len(pcs), 0, -1):
@@ -209,11 +209,11 @@ def _parallels(notes: Sequence[int], previous: Sequence[int]) -> int:
 
 
 _SUBSTITUTED = 0.35
-"""How often an inner chord of a progression gives way to one a third away, which shares two of its tones."""
+"""How often an inner chord is replaced by one a third away, which shares two of its tones."""
 
 
 def _substituted(roots: Progression, rng: Random) -> Progression:
-    """The progression from any of its chords on, with relatives in the place of some: few pieces share one then."""
+    """The progression rotated, with some chords replaced by relatives, so that few pieces share one."""
     turn = rng.choice((0, 0, 1, 2, 3))
     roots = (*roots[turn:], *roots[:turn])
     relatives = [(root + rng.choice((-2, 2))) % 7 if rng.random() < _SUBSTITUTED else root for root in roots[1:-1]]
@@ -221,7 +221,7 @@ def _substituted(roots: Progression, rng: Random) -> Progression:
 
 
 def phrase_roots(pool: Sequence[Progression], phrases: int, rng: Random) -> list[Progression]:
-    """Progressions for four-bar phrases: the second of a pair answers the first with another ending."""
+    """Progressions for four-bar phrases: the second of a pair answers the first with a different ending."""
     chosen = rng.choice(pool)
     others = [candidate for candidate in pool if candidate != chosen] or [chosen]
     first, second = (_substituted(roots, rng) for roots in (chosen, rng.choice(others)))

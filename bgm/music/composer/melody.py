@@ -1,4 +1,4 @@
-"""The melody: periods of eight bars, each with one planned peak, rests, an open and a closed cadence."""
+"""The melody: periods of eight bars, each with one planned peak, rests, a half and a full cadence."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from bgm.music.score import Event, Role, fitted
 PERIOD, PHRASE = 8, 4
 """Bars."""
 _UNRESOLVED = 0.35
-"""From this dissonance on, strong tones inside a motif may stay outside the chord."""
+"""From this dissonance on, strong tones of a motif may be outside the chord."""
 _OUTLINE = (2, 3, 5, 3, 3, 5, 5, 1)
 _SHORT_OUTLINE = (2, 4, 3, 1)
-"""Where each bar of a period, or of a lone phrase, aims: scale steps over the lowest of the melody's band."""
+"""The target of each bar of a period, or of a single phrase: scale steps above the bottom of the melody's band."""
 _PEAK, _SHORT_PEAK = 9, 7
-"""The highest note of a period, in the same steps; every other one stays below it."""
+"""The peak of a period, in the same steps; all other notes stay below it."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Bar:
-    """A bar as planned: its tones (``step`` counts only in a motif), and where it aims, in steps over the floor."""
+    """A planned bar: its tones (``step`` matters only in a motif), and its target in steps above the floor."""
 
     tones: Line
     aim: int
@@ -35,7 +35,7 @@ class _Bar:
 
 
 def theme(voice: Voice, section: Section) -> list[Event]:
-    """The melody of one section (events on the cue's grid); an intro and an interlude only hint at it."""
+    """The melody of a section (events on the cue's grid); intros and interludes only hint at it."""
     sketch, sung = voice.sketch, len(voice.events)
     if section.hints:
         start = sketch.bar * (section.end - 1)
@@ -57,12 +57,12 @@ def answer(sketch: Sketch, beat: float, beats: float) -> list[Event]:
 
 
 def _told(sketch: Sketch) -> Line:
-    """The piece's motif in this cue's mood; always told the same way within a cue, so that it is recognised."""
+    """The piece's motif in this cue's mood; the same throughout a cue, so that it is recognised."""
     return sketch.mood.tell(sketch.motif, sketch.chance("telling")) if sketch.strength >= TOLD else sketch.motif
 
 
 def _planned(sketch: Sketch, section: Section) -> list[_Bar]:
-    """The bars of a section. A return sings what the statement sang; a contrast turns the motif upside down."""
+    """The bars of a section. A return repeats the statement; a contrast inverts the motif."""
     # The stream of chance is named by what must be alike: a return draws what the statement drew.
     group = "contrast" if section.kind is Kind.CONTRAST else "home"
     if section.kind is Kind.VARIATION:
@@ -81,7 +81,7 @@ def _planned(sketch: Sketch, section: Section) -> list[_Bar]:
 
 
 def _bar(sketch: Sketch, section: Section, where: tuple[int, int, int], used: list[Cell], rng: Random) -> _Bar:
-    """One bar of a period: motif, answer, motif changed, open end; motif, on to the peak, and home."""
+    """One bar of a period: motif, answer, varied motif, half cadence; motif, up to the peak, full cadence."""
     place, length, peak = where
     aim = (_OUTLINE if length > PHRASE else _SHORT_OUTLINE)[min(place, 7 if length > PHRASE else 3)]
     last = place == length - 1
@@ -108,7 +108,7 @@ def _bar(sketch: Sketch, section: Section, where: tuple[int, int, int], used: li
 
 
 def _fresh(sketch: Sketch, used: list[Cell], rng: Random) -> Cell:
-    """A rhythm that was not heard in the last period; now and then it ends in a rest."""
+    """A rhythm that the last period didn't have; sometimes it ends with a rest."""
     meter = sketch.grid.meter
     notes = (1.5 + 4.0 * sketch.character.density) * meter.bar / 4
     drawn = rhythm(meter, notes, rng)
@@ -129,7 +129,7 @@ def _rhythm_of(tones: Line) -> Cell:
 
 
 class Voice:
-    """Who sings a cue, bar after bar: it knows its last note and how it stood over the bass."""
+    """The melody's voice, bar by bar: it remembers its last note and the interval to the bass."""
 
     def __init__(self, sketch: Sketch) -> None:
         self.events: list[Event] = []
@@ -147,7 +147,7 @@ class Voice:
         """Root in the bass, and the melody's degree over it, at the last bar line."""
 
     def sing(self, start: float, bar: _Bar) -> None:
-        """Give the bar's tones their pitches, and keep them."""
+        """Choose pitches for the bar's tones and append them."""
         if self._silent or not bar.tones:
             return
         degrees = self._motif(start, bar) if bar.is_motif else self._free(start, bar)
@@ -161,7 +161,7 @@ class Voice:
         self._last = degrees[-1]
 
     def _motif(self, start: float, bar: _Bar) -> list[int]:
-        """The contour of the motif from a tone of the chord; strong tones of calm moods belong to the chord too."""
+        """The motif's contour, starting on a chord tone; in calm moods strong tones are chord tones too."""
         # The first tone finds a chord tone, and the contour is laid from there: its steps are what is recognised.
         anchor = self._downbeat(start + bar.tones[0].beat, self._floor + bar.aim)
         result = [anchor]
@@ -173,7 +173,7 @@ class Voice:
         return result
 
     def _free(self, start: float, bar: _Bar) -> list[int]:
-        """Chord tones on the strong places, and steps between them."""
+        """Chord tones on the strong beats, and steps between them."""
         aim, ceiling = self._floor + bar.aim, self._floor + _PEAK - 1
         if bar.closes and len(bar.tones) == 1:
             return [self._home(start + bar.tones[0].beat, aim, begins=True)]
@@ -194,11 +194,11 @@ class Voice:
         return self._filled(result)
 
     def _towards(self, aim: int) -> int:
-        """Halfway from the last note to where the bar aims: no bar begins with a great leap."""
+        """Halfway between the last note and the bar's target, so that no bar begins with a large leap."""
         return round((self._last + aim) / 2)
 
     def _filled(self, planned: list[int | None]) -> list[int]:
-        """Steps from each planned degree to the next; where both are the same, its neighbour."""
+        """Steps between planned degrees; a neighbour note between equal ones."""
         fixed = [i for i, degree in enumerate(planned) if degree is not None]
         result = [degree or 0 for degree in planned]
         for a, b in itertools.pairwise(fixed):
@@ -210,7 +210,7 @@ class Voice:
         return [max(self._floor, degree) for degree in result]
 
     def _downbeat(self, beat: float, wanted: int) -> int:
-        """A chord tone near ``wanted`` that is not in parallel octaves or fifths with the bass since the last bar."""
+        """A chord tone near ``wanted``, without parallel octaves or fifths with the bass since the last bar."""
 
         def cost(degree: int) -> tuple[float, int]:
             parallel = self._is_parallel(beat, degree)
@@ -226,17 +226,17 @@ class Voice:
         return before is not None and before[0] != root and over == before[1] and over in (0, 7)
 
     def _begun(self, beat: float, degree: int) -> int:
-        """The degree that a bar begins with, remembered for the next bar."""
+        """Remember the first degree of a bar for the next one, and return it."""
         root = self.sketch.chord_at(beat).pcs[0]
         self._over_bass = (root, (self._key.pitch_class(degree) - root) % 12)
         return degree
 
     def _near(self, beat: float, wanted: int, reach: int = 4) -> int:
-        """The chord tone nearest to a degree, if possible not the last note again."""
+        """The chord tone nearest to a degree."""
         return min(self._choices(beat, wanted, reach), key=lambda d: (abs(d - wanted), d), default=wanted)
 
     def _home(self, beat: float, wanted: int, *, begins: bool = False) -> int:
-        """Where a period comes to rest: the tonic where the chord has it; ``begins``: the bar has no other tone."""
+        """The final note of a period: the tonic if the chord has it; ``begins``: the bar has no other tone."""
 
         def cost(degree: int) -> tuple[bool, bool, int, int]:
             # In this order: no parallels, the tonic, near where the bar aims, the lower of two.
@@ -256,7 +256,7 @@ class Voice:
 
 
 def countermelody(sketch: Sketch, section: Section) -> list[Event]:
-    """Long guide tones below the theme, moving by the smallest step from chord to chord."""
+    """Long guide tones below the theme, moving by the smallest possible step from chord to chord."""
     program = sketch.ensemble.program(Role.COUNTER)
     if program is None:
         return []

@@ -23,11 +23,11 @@ class Character:
     """The musical character of a mood; everything but the mode is a number, so that moods can be blended."""
 
     pulse: float
-    """How fast it would like to be, as a multiple of the piece's tempo; played is the nearest of RATIOS that fits."""
+    """Ideal tempo as a multiple of the piece's; the nearest of RATIOS that fits is played."""
     density: float
     """How busy the accompaniment and the melody are, 0..1."""
     register: float
-    """MIDI pitch round which the melody lies."""
+    """MIDI pitch around which the melody lies."""
     loudness: float
     """How hard the notes are struck, 0..1."""
     dissonance: float
@@ -37,14 +37,14 @@ class Character:
     drums: float
     """Weight of the percussion, 0..1; none below 0.15."""
     low: float
-    """How far bass and chords lie below middle register, 0..1."""
+    """How far bass and chords are below the middle register, 0..1."""
     room: float
     """Size of the reverb's room, 0..1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Words that ask for a mood, as in :mod:`bgm.music.vocabulary`, and where some of them lean to besides."""
+    """Words that ask for a mood, as in :mod:`bgm.music.vocabulary`, and what else some of them imply."""
 
     english: str
     korean: str
@@ -54,24 +54,24 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Mood:
-    """An emotion in music; a mode, chord or pattern that it doesn't name is the style's."""
+    """An emotion in music; anything that it leaves open is the style's."""
 
     full: Character
-    """Fully felt; between it and neutral's lies how a weaker one is played."""
+    """The character at full strength; a weaker one is interpolated between it and neutral."""
     modes: tuple[str, str]
-    """Weakly and fully felt, by names of :mod:`bgm.music.composer.harmony`."""
+    """Modes at weak and full strength, by their names in :mod:`bgm.music.composer.harmony`."""
     styles: tuple[Style, ...]
-    """That suit a video in which the emotion dominates."""
+    """Styles that suit a video in which the emotion dominates."""
     mood: str
-    """For the diffusion model: how it feels, and who usually plays."""
+    """For the diffusion model: the mood in words, and typical instruments."""
     players: str
     names: tuple[Names, ...]
     dark: bool = False
     """Of low valence."""
     tell: Teller = plain
-    """What becomes of the piece's motif."""
+    """How the piece's motif is varied."""
     motion: Mapping[Role, tuple[str, ...]] = field(default_factory=dict)
-    """How it moves in 4/4 in every style, by names of :mod:`bgm.music.composer.patterns`, each from calm to busy."""
+    """Patterns of its own in 4/4, for every style: names of :mod:`bgm.music.composer.patterns`, from calm to busy."""
     progressions: tuple[Progression, ...] = ()
     """Its own in every style."""
     rough: tuple[Colour, ...] = ()
@@ -222,18 +222,18 @@ NEUTRAL = MOODS[Emotion.NEUTRAL].full
 FELT, TOLD, FULLY_FELT = 0.3, 0.4, 0.6
 """Strengths from which on a mood has its own progressions, tells the motif, and has its full mode and motion."""
 RATIOS = (0.5, 1.0, 1.5, 2.0)
-"""Tempi of one piece are these multiples of its own, so that it keeps one pulse."""
+"""The tempi within a piece, as multiples of its own, so that it keeps one pulse."""
 
 
 def strength(confidence: float) -> float:
-    """How fully a mood is played, 0..1. Half of the probability among seven emotions is already a clear one: 0.75."""
+    """The strength of a mood, 0..1. Among seven emotions a probability of one half is already clear: 0.75."""
     # Squared: the first doubts cost little, as seven classes share the rest
     kept = 1.0 - min(1.0, max(0.0, confidence))
     return 1.0 - kept * kept
 
 
 def character(emotion: Emotion, felt: float) -> Character:
-    """The character of an emotion felt with a strength of 0..1: between neutral and the full mood, in a line."""
+    """The character of an emotion at a strength of 0..1: linear between neutral and the full mood."""
     full = MOODS[emotion].full
     return Character(
         *((1 - felt) * getattr(NEUTRAL, field.name) + felt * getattr(full, field.name) for field in fields(Character))

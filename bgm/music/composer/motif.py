@@ -1,4 +1,4 @@
-"""The motif: the bar that all segments of a piece share, what each mood makes of it, and the rhythms of other bars."""
+"""The motif, a bar that all segments of a piece share: its variants for each mood, and the rhythms of other bars."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from bgm.music.composer.form import COMMON, COMPOUND, WALTZ, Meter
 
 @dataclass(frozen=True, slots=True)
 class Tone:
-    """One note of a motif: when it comes in its bar (quarters) and how far it lies from the first, in scale steps."""
+    """One note of a motif: its time in the bar (quarters) and its distance from the first note in scale steps."""
 
     beat: float
     length: float
     step: int = 0
     colour: int = 0
-    """Semitones by which it leaves the scale."""
+    """Chromatic alteration in semitones."""
 
 
 Line = tuple[Tone, ...]
 Cell = tuple[tuple[float, float], ...]
-"""Starts and lengths in quarters; what lies between is a rest."""
+"""Starts and lengths in quarters; gaps are rests."""
 
 _MOTIFS: dict[Meter, tuple[tuple[float, ...], ...]] = {
     COMMON: (
@@ -102,7 +102,7 @@ _LEAPS = (-4, -3, 3, 4, 5)
 
 
 def motif_for(piece_seed: int, meter: Meter) -> Line:
-    """The motif of a piece, one bar long: mostly steps, one leap, turned back after it."""
+    """The motif of a piece, one bar long: mostly steps, and one leap followed by a step back."""
     rng = stream(piece_seed, "motif", meter.name)
     lengths = rng.choice(_MOTIFS[meter])
     leap = rng.randrange(1, len(lengths))
@@ -122,12 +122,12 @@ def _back(leap: int, rng: Random) -> int:
 
 
 def inverted(tones: Line) -> Line:
-    """Up becomes down."""
+    """The inversion."""
     return tuple(replace(tone, step=-tone.step) for tone in tones)
 
 
 def ornamented(tones: Line, rng: Random) -> Line:
-    """One of the long tones becomes a tone and its neighbour."""
+    """Split one of the long tones into the tone and a neighbour."""
     long = [tone for tone in tones if tone.length >= 1.0]
     if not long:
         return tones
@@ -140,7 +140,7 @@ def ornamented(tones: Line, rng: Random) -> Line:
 
 
 def joined(tones: Line) -> Line:
-    """Two of the short tones become one: the rhythm changes, the outline stays."""
+    """Join the two shortest adjacent tones: the rhythm changes, the contour stays."""
     i = min(range(1, len(tones)), key=lambda i: (tones[i].length + tones[i - 1].length, i), default=0)
     if not i:
         return tones
@@ -149,7 +149,7 @@ def joined(tones: Line) -> Line:
 
 
 def sad(tones: Line, rng: Random) -> Line:
-    """Falling, and slower: three tones at most."""
+    """Falling, and slower: at most three tones."""
     falling = tones if sum(tone.step for tone in tones) < 0 else inverted(tones)
     while len(falling) > 3:
         falling = joined(falling)
@@ -157,7 +157,7 @@ def sad(tones: Line, rng: Random) -> Line:
 
 
 def angry(tones: Line, rng: Random) -> Line:
-    """Hammered: long tones are struck twice."""
+    """Hammered: long tones are repeated."""
     hammered: list[Tone] = []
     for tone in tones:
         count = 2 if tone.length >= 1 else 1
@@ -167,12 +167,12 @@ def angry(tones: Line, rng: Random) -> Line:
 
 
 def fearful(tones: Line, rng: Random) -> Line:
-    """It does not dare to leave its first tone by more than a step."""
+    """Timid: never more than a step from its first tone."""
     return tuple(replace(tone, step=max(-1, min(1, tone.step))) for tone in tones)
 
 
 def disgusted(tones: Line, rng: Random) -> Line:
-    """Upside down, clipped, and one tone is off the scale."""
+    """Inverted, clipped, with one tone outside the scale."""
     chosen = rng.randrange(1, len(tones))
     return tuple(
         replace(tone, colour=rng.choice((-1, 1)) if i == chosen and tone.length <= 1 else 0, length=0.6 * tone.length)
@@ -192,11 +192,11 @@ def plain(tones: Line, rng: Random) -> Line:
 
 
 Teller = Callable[[Line, Random], Line]
-"""What a mood makes of a motif."""
+"""A mood's variation of the motif."""
 
 
 def rhythm(meter: Meter, notes: float, rng: Random) -> Cell:
-    """A bar of about ``notes`` notes, drawn from the cells of its meter; over a cell's end a note may be held on."""
+    """A bar of about ``notes`` notes, drawn from the cells of its meter; a note may be tied over the end of a cell."""
     # Five draws and the nearest in number: cells don't add up to any count of notes by themselves.
     drawn = [_drawn(meter, rng) for _ in range(5)]
     return min(drawn, key=lambda cell: (abs(len(cell) - notes), cell))
@@ -217,7 +217,7 @@ def _drawn(meter: Meter, rng: Random) -> Cell:
 
 
 def cadence(meter: Meter, rng: Random) -> Cell:
-    """The last bar of a phrase: it arrives, and then it breathes."""
+    """The last bar of a phrase: it arrives, then rests."""
     if meter is COMMON:
         return rng.choice(
             (((0, 1.0), (1, 2.0)), ((0, 0.5), (0.5, 0.5), (1, 1.5)), ((0, 2.5),), ((0, 1.5), (1.5, 1.5)), ((0, 3.0),))

@@ -1,6 +1,6 @@
-"""Patterns of one bar, in quarters: how chords are struck, broken chords run, basses walk and drums groove.
+"""One-bar patterns, in quarters, for chords, broken chords, basses and drums.
 
-Names that start with ``3`` are of a bar of 3/4, with ``6`` of 6/8; the others of 4/4.
+Names starting with ``3`` are in 3/4, with ``6`` in 6/8, the others in 4/4.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ CRASH, RIDE, TAMBOURINE, CYMBAL, SHAKER, WOOD_HIGH, WOOD_LOW, TRIANGLE = 49, 51,
 """General MIDI percussion keys; CYMBAL is where an orchestra kit has its crash (and the drum kits a ride)."""
 CYMBALS = (CRASH, CYMBAL)
 ORCHESTRA = 48
-"""The kit that has timpani in place of toms, and its cymbals elsewhere."""
+"""The kit with timpani instead of toms, and its cymbals on other keys."""
 BACKBEAT = (SNARE, CLAP)
 """Struck softer under speech."""
 
@@ -339,7 +339,7 @@ ROLLS: tuple[Groove, ...] = (
     {SNARE: "........------oo", KICK: "o..............."},
     {SNARE: "........-.-.---o", TRIANGLE: "............o..."},
 )
-"""Fills of an orchestra: its kit has timpani where the others have toms."""
+"""Fills of an orchestra, whose kit has timpani instead of toms."""
 
 
 @dataclass(frozen=True, slots=True)

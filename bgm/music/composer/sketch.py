@@ -1,4 +1,4 @@
-"""What is decided before the first note is written: the piece, and key, tempo, form, harmony and players of one cue."""
+"""The decisions before the first note of a cue: key, tempo, form, harmony and players, within the piece."""
 
 from __future__ import annotations
 
@@ -48,28 +48,28 @@ _CLIMAX = 0.8
 _PHRASE = 4
 """Bars."""
 _SPACINGS = ((0, 0), (2, 4), (-5, 5), (-2, 7), (5, 0))
-"""Semitones by which the band of held chords goes below and above that of the struck ones; drawn for the piece."""
+"""Semitones by which the band of held chords extends below and above that of struck ones; drawn per piece."""
 Band = tuple[int, int]
 """Lowest and highest MIDI pitch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bands:
-    """Where each layer lies, so that none covers another; the bass lies below them all."""
+    """The range of each layer, so that none covers another; the bass is below them all."""
 
     chords: Band
     pad: Band
-    """Held chords are set closer or wider than those that are struck, and in some pieces higher."""
+    """Held chords are voiced closer or wider than struck ones, and in some pieces higher."""
     arp: Band
     lead: Band
 
 
 @dataclass(frozen=True, slots=True)
 class Sketch:
-    """The decisions for one cue; every part of the arrangement reads them and none changes them."""
+    """The decisions for a cue, read by every part of the arrangement and changed by none."""
 
     names: tuple[object, ...]
-    """Root of all chance in this cue."""
+    """Root of all random streams in this cue."""
     card: Card
     emotion: Emotion
     strength: float
@@ -99,7 +99,7 @@ class Sketch:
         return self.grid.meter.bar
 
     def chance(self, *names: object) -> Random:
-        """The stream of chance for one decision in this cue."""
+        """The random stream for one decision in this cue."""
         return stream(*self.names, *names)
 
     def chord_at(self, beat: float) -> Chord:
@@ -175,7 +175,7 @@ def _major(said: Direction) -> bool | None:
 
 
 def _directed(mood: Character, card: Card, said: Direction) -> Character:
-    """The mood inside the style, and then as the creator's words lean."""
+    """The mood as modified by the style, then by the creator's words."""
     leans = dict(said.balance)
     return replace(
         mood,
@@ -197,7 +197,7 @@ def _meter(piece: Piece, card: Card, said: Direction) -> Meter:
 
 
 def _tempo(piece: Piece, card: Card, mood: Character, said: Direction) -> float:
-    """The piece's tempo in the ratio that suits the mood, or what the creator asks for."""
+    """The piece's tempo times the ratio that suits the mood, or the tempo that the creator asks for."""
     if said.tempo is not None:
         return said.tempo * said.tempo_factor
     pulse, (slowest, fastest) = tempo_of(piece), card.limits
@@ -207,7 +207,7 @@ def _tempo(piece: Piece, card: Card, mood: Character, said: Direction) -> float:
 
 
 def ensemble_for(piece: Piece, style: Style, emotion: Emotion, said: Direction) -> Ensemble:
-    """The piece's players; in a dark mood another may take the melody. The creator's words have the last."""
+    """The piece's players; in a dark mood another may take the melody. The creator's words override both."""
     card = CARDS[style]
     programs = {role: stream(piece.seed, "player", style, role).choice(card.players[role]) for role in card.players}
     if card.dark_leads and MOODS[emotion].dark:
@@ -229,16 +229,16 @@ def ensemble_for(piece: Piece, style: Style, emotion: Emotion, said: Direction) 
 
 
 def _instead(players: Ensemble, card: Card, role: Role, refused: tuple[int, ...]) -> Ensemble:
-    """Another of the style's instruments in the place of one that was refused, or nobody."""
+    """Replace a refused instrument with another of the style's, or with none."""
     # Of the role's own players first, then of those that can carry a tune or a chord.
     others = [p for r in (role, Role.LEAD, Role.PAD) for p in card.players[r] if p not in refused]
     return players.having(role, others[0]) if others else players.without(role)
 
 
 def _bands(mood: Character, players: Ensemble, rng: Random) -> Bands:
-    """The melody at the mood's height as far as its instrument goes, the broken chords below it, then the chords.
+    """The melody in the mood's register as far as its instrument allows, broken chords below it, then the chords.
 
-    ``rng``: of the piece, so that not every one has its chords at one height.
+    ``rng`` is the piece's, so that pieces differ in the register of their chords.
     """
     program = players.program(Role.LEAD)
     lead = GENERAL_MIDI[program] if program is not None else GENERAL_MIDI[0]
@@ -251,7 +251,7 @@ def _bands(mood: Character, players: Ensemble, rng: Random) -> Bands:
 
 
 def _energy(cue: Cue, said: Direction, beats: Grid, section: Section) -> float:
-    """From the section's part in the form and from the place in the video: the whole grows to one climax."""
+    """A section's energy, from its function in the form and its place in the video, which builds to one climax."""
     middle = beats.seconds(beats.meter.bar * (section.first + section.bars / 2))
     if said.build_up:
         return min(1.0, 0.15 + 0.85 * middle / max(1e-6, cue.frames / SAMPLE_RATE))
@@ -262,7 +262,7 @@ def _energy(cue: Cue, said: Direction, beats: Grid, section: Section) -> float:
 
 
 def _chords(bare: Sketch) -> tuple[Chord, ...]:
-    """The chords of all sections, and the close in place of the last ones."""
+    """The chords of all sections, the last of them replaced by the close."""
     result = [found for section in bare.sections for found in _section_chords(bare, section)]
     close = _cadence(bare) if bare.ending else _turn(bare)
     if not close:
@@ -274,7 +274,7 @@ def _chords(bare: Sketch) -> tuple[Chord, ...]:
 
 
 def _section_chords(bare: Sketch, section: Section) -> Iterator[Chord]:
-    """Phrases of four bars in the style's rhythms of harmony; a return has the progression of its statement."""
+    """Four-bar phrases in the style's harmonic rhythms; a return has the progression of its statement."""
     contrast = section.kind is Kind.CONTRAST
     # The same stream for all of a cycle but its contrast: the return so has the statement's progression.
     rng = bare.chance("harmony", section.cycle if contrast else 0, contrast)
@@ -305,7 +305,7 @@ def _pool(bare: Sketch) -> tuple[Progression, ...]:
 
 
 def _rhythms(bare: Sketch, section: Section) -> tuple[tuple[float, ...], ...]:
-    """Those of the style; in 3/4 only whole bars, and neither a busy mood nor a whole section stands on one chord."""
+    """The style's harmonic rhythms; in 3/4 whole bars only; a busy mood or short section never stays on one chord."""
     # In 3/4 a change in mid-bar falls on no beat that the patterns stress.
     whole = tuple(r for r in bare.card.harmony if all(bars % 1 == 0 for bars in r)) if bare.bar == 3 else ()
     rhythms = whole or bare.card.harmony
@@ -322,7 +322,7 @@ def _coloured(bare: Sketch, root: int, span: tuple[float, float], rng: Random) -
 
 
 def _turn(bare: Sketch) -> list[Chord]:
-    """The last beats lead into whatever comes: the dominant that all moods share."""
+    """The last beats lead into whatever follows: the dominant that all moods share."""
     length = 2 * bare.grid.meter.beat if bare.bar == 4 else bare.grid.meter.beat
     if bare.grid.beats < bare.bar:
         return []
@@ -330,7 +330,7 @@ def _turn(bare: Sketch) -> list[Chord]:
 
 
 def _cadence(bare: Sketch) -> list[Chord]:
-    """The close of the piece: two chords that lead home, and the tonic that rings."""
+    """The close of the piece: two chords that lead to the tonic, which rings."""
     closes = BRIGHT_CLOSES if bare.key.mode in BRIGHT else DARK_CLOSES
     # Named by the piece, not the cue: an edit elsewhere must not change how the video ends.
     before, last = stream(bare.names[0], "close").choice(bare.mood.closes or closes)

@@ -1,4 +1,4 @@
-"""The ten styles, one card each: how the music is played, whatever it feels (:mod:`bgm.music.composer.moods`)."""
+"""The ten styles, one card each: how the music is played, whatever its mood (:mod:`bgm.music.composer.moods`)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from bgm.music.score import Role
 from bgm.timeline import Style
 
 Timing = Mapping[Role | int, float]
-"""Who plays late (or, below 0, early), in seconds: roles, or drums by their key."""
+"""Seconds by which roles, or drums by their key, play late (negative: early)."""
 
 EVEN = (1.0, 1.0, 1.0, 1.0)
 BROAD = (2.0, 2.0)
@@ -49,12 +49,12 @@ STILL = (4.0,)
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A style. Where a mood says otherwise (its mode, its tense chords) the mood is followed inside the style."""
+    """A style. A mood's own choices (its mode, its tense chords) take precedence within it."""
 
     meters: tuple[Meter, ...]
     """One is drawn for the piece."""
     tempo: tuple[int, int]
-    """Quarters a minute of the piece."""
+    """Range of the piece's tempo, in quarters per minute."""
     limits: tuple[int, int]
     """No mood is played slower or faster."""
     kit: int
@@ -69,13 +69,13 @@ class Card:
     bright: tuple[Progression, ...]
     dark: tuple[Progression, ...]
     enters: Mapping[Role, float] = field(default_factory=dict)
-    """From which energy (0..1) on a role plays, where it differs from ENTERS."""
+    """The energy (0..1) from which a role plays, if it differs from ENTERS."""
     dark_leads: tuple[int, ...] = ()
     """Who takes the melody in a mood of low valence."""
     in_three: Patterns = IN_THREE
     in_six: Patterns = IN_SIX
     keeps: tuple[Role, ...] = ()
-    """Roles whose patterns no mood changes (:data:`bgm.music.composer.moods.MOTION`)."""
+    """Roles whose patterns no mood changes (``Mood.motion``)."""
     swing: tuple[float, float] = (0.5, 0.5)
     """Where the second half of a ``swung`` note falls: 0.5 is straight, 0.66 a shuffle; drawn for the piece."""
     swung: float = 1.0
@@ -84,12 +84,12 @@ class Card:
     busy: float = 0.0
     """Added to the mood's density."""
     rests: float = 0.0
-    """Added to the melody's readiness to breathe."""
+    """Added to the probability that the melody rests."""
     legato: float = 1.0
     room: float = 0.0
     """Added to the mood's room."""
     silent_under_speech: tuple[Role | int, ...] = ()
-    """Roles, and drums by their key, that wait while somebody speaks; lead and counter always do."""
+    """Roles, and drums by their key, that rest while somebody speaks; lead and counter always do."""
 
     @property
     def crash(self) -> int:

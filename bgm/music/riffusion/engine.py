@@ -1,7 +1,7 @@
-"""The pretrained engine: riffusion-model-v1 with the emotion LoRA paints the music, our composer sketches it.
+"""The pretrained engine: our composer sketches the music, and riffusion-model-v1 with the emotion LoRA repaints it.
 
-The composer's piece, at full length, is drawn as a spectrogram; diffusion (img2img) repaints it after the emotion's
-prompt; the picture is played with the sketch's phase, stereo field and highs. Segments that touch are one picture.
+The composer's piece, at full length, becomes a spectrogram; diffusion (img2img) repaints it with the emotion's prompt;
+the picture becomes sound with the sketch's phase, stereo field and highs. Adjacent segments are one picture.
 """
 
 from __future__ import annotations
@@ -96,9 +96,9 @@ class Riffusion(Composer):
         return model.why_missing(key)
 
     def compose(self, cues: Sequence[Cue], targets: Sequence[Path], progress: Progress) -> Iterator[Made]:
-        """Write cue ``i`` to ``targets[i]`` (FLAC, 48 kHz, stereo, 24 bit, exactly its length), and tell of each.
+        """Write cue ``i`` to ``targets[i]`` (FLAC, 48 kHz, stereo, 24 bit, exactly its length), yielding each.
 
-        Cues that touch become one seamless piece; a cue whose neighbour isn't among them joins to the neighbour's take.
+        Adjacent cues become one seamless piece; a cue whose neighbour isn't among them joins to the neighbour's take.
         """
         notes, device = painting.ready(self._key, share(progress, 0.0, _LOADED))
         total = sum(cue.frames for cue in cues)
@@ -113,7 +113,7 @@ class Riffusion(Composer):
     def _strand(
         self, strand: Strand, cues: Sequence[Cue], targets: Sequence[Path], device: str, progress: Progress
     ) -> Iterator[int]:
-        """Part after part; a cue is there when the part that it ends in is done. Sound is computed on ``device``."""
+        """Part by part; a cue is complete when the part in which it ends is. Sound is computed on ``device``."""
         around = neighbours(strand, cues, targets)
         with ExitStack() as open_things:
             layers, recorders = [], []
@@ -170,7 +170,7 @@ ENDING = 2 * SAMPLE_RATE
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """(512, frames) pixels and the mel amplitude that is black in them."""
+    """(512, frames) pixels, and the mel amplitude of a black one."""
 
     pixels: Pixels
     maximum: float
@@ -191,7 +191,7 @@ def to_picture(sound: Audio, progress: Progress) -> Picture:
 def to_sound(painted: Picture, sound: Audio, part: Part, device: str, progress: Progress) -> Audio:
     """The body of the part (frames, 2) as painted; ``sound`` lends its phase, stereo field and highs.
 
-    Where the part has held neighbours, its first and last sample go on from theirs; else it has the takes' usual level.
+    If neighbours are held, its ends continue from theirs; otherwise it has the usual level of takes.
     """
 
     def mel(first: int, last: int) -> Audio:
@@ -217,7 +217,7 @@ def faded_out(body: Audio, cue_frames: int) -> Audio:
 
 
 class Recorder:
-    """Cuts one stream of sound into the files of one take; a file appears when it is whole."""
+    """Cuts a stream of audio into the files of one take; a file appears when it is complete."""
 
     def __init__(self, pieces: Sequence[tuple[int, Path, int]]) -> None:
         """``pieces``: the cue's index, its target and its length in frames, in order."""
@@ -236,7 +236,7 @@ class Recorder:
         self._open.__exit__(kind, error, trace)
 
     def write(self, sound: Audio) -> Iterator[int]:
-        """Append; yield the index of every cue whose file is now whole."""
+        """Append audio; yield the index of every cue whose file is now complete."""
         while len(sound):
             file = self._file or self._next()
             count = min(len(sound), self._left)
@@ -255,7 +255,7 @@ class Recorder:
 
 
 def _joined(wave: Audio, sound: Audio, part: Part) -> Audio:
-    """What the wave lacks just outside its body is mirrored into the body and faded away."""
+    """Mirror the error just outside the body into it, faded out, so that it joins its neighbours."""
     fade = falling(np.arange(JOIN) / JOIN).astype(np.float32)[:, None]
     if part.lead:
         # Griffin-Lim comes near the held sound and not to it: what differs at the seam is mirrored and faded out. A
@@ -270,7 +270,7 @@ def _joined(wave: Audio, sound: Audio, part: Part) -> Audio:
 
 
 def _gain(settled: float, length: int, part: Part) -> Audio:
-    """(length,): the gain that brings the take to the level of all takes, reached within a second from a neighbour."""
+    """(length,): the gain that brings the take to the usual level, reached within a second of a neighbour."""
     gain = np.full(length, settled, np.float32)
     ramp = min(LEVELLING, length // 2)
     towards = 1 + (settled - 1) * rising(np.arange(ramp) / max(1, ramp))

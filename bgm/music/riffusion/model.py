@@ -45,7 +45,7 @@ class LoraChoice:
 
     @classmethod
     def parse(cls, wanted: str | None) -> LoraChoice:
-        """``HUB_ID|FILE|none``, with ``@WEIGHT`` behind it if need be; None is the default adapter."""
+        """Parse ``HUB_ID|FILE|none``, optionally with ``@WEIGHT``; None is the default adapter."""
         if wanted is None:
             return cls()
         if wanted.lower() == NO_LORA:
@@ -59,14 +59,14 @@ class LoraChoice:
 
 @dataclass(frozen=True, slots=True)
 class ModelKey:
-    """All that makes one loaded pipeline differ from another. Travels to ZeroGPU's worker in place of the pipeline."""
+    """Everything that distinguishes loaded pipelines. Sent to ZeroGPU's worker instead of the pipeline."""
 
     source: str | None = None
     """Hub id or folder; None is the published checkpoint."""
     lora: LoraChoice = field(default_factory=LoraChoice)
     device: str = "auto"
     offline: bool = field(default=False, compare=False)
-    """Decides whether it can be loaded, not what it is then."""
+    """Affects whether it can be loaded, not the result."""
 
     @classmethod
     def of(cls, options: EngineOptions) -> ModelKey:
@@ -94,12 +94,12 @@ class Model(Loaded[Any]):
 
     @property
     def sound_device(self) -> str:
-        """Where spectrograms become sound: beside the model on CUDA, unless the GPU is only lent for painting."""
+        """Where spectrograms become sound: with the model on CUDA, unless the GPU is only lent for painting."""
         return "cuda" if self.device == "cuda" and not _zero_gpu() else "cpu"
 
 
 _shelf: Shelf[Model] = Shelf(most=2)
-"""Pipelines of several GB each: anybody may ask for another LoRA or weight."""
+"""Limited, because pipelines take several GB each and anybody may ask for another LoRA or weight."""
 _gpu = threading.Lock()
 
 
@@ -162,7 +162,7 @@ def _wants_compiling(place: str) -> bool:
 
 
 def _adapt(pipeline: Any, file: Path, choice: LoraChoice) -> str:
-    """Load the adapter; what to tell the user of it."""
+    """Load the adapter; returns a note for the user."""
     other = other_base(pipeline, file)
     try:
         count = apply_lora(pipeline, file, choice.weight)
@@ -214,9 +214,9 @@ def quiet() -> Iterator[None]:
 
 
 def freeze(pipeline: Any, device: str, *, compiled: bool = False) -> None:
-    """No gradients, half precision for CUDA, channels last, which its convolutions prefer; attention is torch's SDPA.
+    """No gradients, half precision on CUDA, channels last, which its convolutions prefer; attention is torch's SDPA.
 
-    Compiling is left to find out by itself that the batch's size varies: a fixed one would be compiled each time anew.
+    torch.compile finds out by itself that the batch size varies; with a fixed one it would compile each size anew.
     """
     import torch
 
@@ -231,7 +231,7 @@ def freeze(pipeline: Any, device: str, *, compiled: bool = False) -> None:
 
 
 def networks(pipeline: Any) -> tuple[Any, ...]:
-    """What has weights."""
+    """The modules that have weights."""
     return pipeline.unet, pipeline.vae, pipeline.text_encoder
 
 
@@ -252,9 +252,9 @@ def locate_lora(choice: LoraChoice, offline: bool, progress: Progress) -> tuple[
 
 
 def apply_lora(pipeline: Any, file: Path, weight: float = 1.0) -> int:
-    """Load the adapter into ``pipeline``, melt it into the weights, and return how many tensors it had.
+    """Load the adapter into ``pipeline``, fuse it with the weights, and return how many tensors it had.
 
-    Raises NoWeights when there is nothing in the file, and BadInput when it is damaged or not all of it fits.
+    Raises NoWeights if the file has none, and BadInput if it is damaged or not all of it fits.
     """
     tensors = read_lora(file)
     expected = sum("lora" in name and not name.endswith(".alpha") for name in tensors)
@@ -268,14 +268,14 @@ def apply_lora(pipeline: Any, file: Path, weight: float = 1.0) -> int:
     arrived = count_arrived(pipeline)
     if arrived != expected:
         raise BadInput(f"the LoRA {file.name} doesn't fit this model: {arrived} of its {expected} tensors arrived")
-    # Melted in: an adapter beside the weights would cost at every step.
+    # Fused: an adapter beside the weights would cost at every step.
     pipeline.fuse_lora(lora_scale=weight)
     pipeline.unload_lora_weights()
     return expected
 
 
 def sample_of(unet: Any) -> list[float]:
-    """A few weights of each attention, to know a network by: half precision moves them by less than a hundredth."""
+    """A few weights of each attention, to identify a network; half precision changes them by less than a hundredth."""
     # The projections of self-attention: every network of this kind has them, and training an adapter leaves them be.
     queries = sorted((name, weight) for name, weight in unet.named_parameters() if name.endswith("attn1.to_q.weight"))
     return [
@@ -286,7 +286,7 @@ def sample_of(unet: Any) -> list[float]:
 
 
 def other_base(pipeline: Any, file: Path) -> str | None:
-    """What is to be said of a file that was trained on another network of the same shapes, where it tells its own."""
+    """A warning if the file was trained on another network of the same shapes, as far as its metadata tells."""
     import numpy as np
     from safetensors import SafetensorError, safe_open
 

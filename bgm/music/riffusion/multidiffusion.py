@@ -33,12 +33,12 @@ WINDOW = 64
 STRIDE = 32
 """Columns from one window to the next: every column is seen by two."""
 REACH = 8
-"""Columns behind the edge of a held stretch, 0.64 s, that are told how wrong the model is in it."""
+"""Columns beyond the edge of a held stretch, 0.64 s, that are corrected by the model's error inside it."""
 
 
 @dataclass(frozen=True, slots=True)
 class DenoiseSettings:
-    """The seed project's strength and guidance; 20 steps of DPM-Solver++ (Lu et al., 2022) in place of 50 of PNDM."""
+    """The seed project's strength and guidance; 20 steps of DPM-Solver++ (Lu et al., 2022) instead of 50 of PNDM."""
 
     steps: int = 20
     strength: float = 0.75
@@ -49,7 +49,7 @@ class DenoiseSettings:
 
 @dataclass(frozen=True, slots=True)
 class Canvas:
-    """What is to be denoised. ``start`` and ``noise`` are (takes, 4, 64, columns), in float32 whatever the model uses.
+    """The input of denoising. ``start`` and ``noise`` are (takes, 4, 64, columns), in float32 whatever the model uses.
 
     ``positive`` is (windows, tokens, width): one text embedding for each window of :func:`window_starts`, shared by
     the takes; ``negative`` is the same, or (1, tokens, width) for all windows; ``held`` is (columns,), True for columns
@@ -66,7 +66,7 @@ class Canvas:
 class Batches:
     """``size`` items at once, halved for the rest of the work whenever CUDA runs out of memory.
 
-    What an item gives must not depend on the others of its batch; then the result is the same whatever fits.
+    An item's result must not depend on the others in its batch, so that it is the same whatever fits.
     """
 
     def __init__(self, size: int) -> None:
@@ -75,7 +75,7 @@ class Batches:
     def of(
         self, items: Sequence[Item], compute: Callable[[Sequence[Item]], Result]
     ) -> Iterator[tuple[Sequence[Item], Result]]:
-        """``compute`` of all items in order: each batch with its result. Raises BgmError when not even one fits."""
+        """Apply ``compute`` to all items in order: each batch with its result. Raises BgmError if not even one fits."""
         first = 0
         while first < len(items):
             some = items[first : first + self.size]
@@ -85,7 +85,7 @@ class Batches:
             first += len(some) * len(results)
 
     def _attempt(self, some: Sequence[Item], compute: Callable[[Sequence[Item]], Result]) -> list[Result]:
-        """The result, or nothing where it didn't fit and less has to be tried."""
+        """The result, or none if it didn't fit and a smaller batch has to be tried."""
         import torch
 
         try:
@@ -122,7 +122,7 @@ class Overlap:
         self._norm: torch.Tensor | None = None
 
     def add(self, start: int, window: torch.Tensor) -> None:
-        """Lay a window (…, length) over columns ``start`` to ``start + length``."""
+        """Add a window (…, length) at columns ``start`` to ``start + length``."""
         if self._total is None or self._norm is None:
             self._total = window.new_zeros((*window.shape[:-1], self._width))
             self._norm = window.new_zeros(self._width)
@@ -140,10 +140,10 @@ class Overlap:
 
 @dataclass(frozen=True, slots=True)
 class Carry:
-    """What the model got wrong in held columns is mirrored across their edge and fades away behind it.
+    """The model's error in held columns, mirrored across their edge and faded out beyond it.
 
-    Without it the model spreads its doubt over both sides of the edge; the held side is then put right, the free one
-    not, and a step remains. (Replacing the known part alone is known not to harmonise: Lugmayr et al., RePaint, 2022.)
+    Without it the error is on both sides of the edge; the held side is then corrected, the free one isn't, and a step
+    remains. (Replacing the known part alone is known not to harmonise: Lugmayr et al., RePaint, 2022.)
     Index tensors (n,): free columns, the held ones that they mirror, and how much counts.
     """
 
@@ -171,7 +171,7 @@ class Carry:
         return cls(*(tensor.to(held.device) for tensor in (free, mirrored, share)))
 
     def correct(self, predicted: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        """The predicted noise (…, columns), set right by the true one where that is known."""
+        """The predicted noise (…, columns), corrected by the true one where that is known."""
         error = (noise - predicted)[..., self.mirrored]
         return predicted.index_add(-1, self.free, error * self.share)
 
@@ -179,7 +179,7 @@ class Carry:
 def scheduler_for(pipeline: Any) -> Any:
     """A fresh DPM-Solver++ with the model's own noise schedule; schedulers remember, so each run has its own.
 
-    Raises BgmError for a model that predicts something else than the noise.
+    Raises BgmError for a model that predicts something other than the noise.
     """
     from diffusers import DPMSolverMultistepScheduler
 

@@ -77,7 +77,7 @@ class Region:
     prompt: prompts.WeightedPrompt
     seeds: tuple[int, ...]
     negative: str = ""
-    """What guidance leads away from; the model was trained with an empty text."""
+    """The negative prompt; the model was trained with an empty one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ def painted(job: PaintJob) -> Iterator[float | Pixels]:
     with model.at_work() as pipeline:
         # 1. The picture of the sketch becomes a latent, tile by tile.
         start = yield from _stretch(encoded(pipeline, job.pixels), 0.0, _ENCODED)
-        # 2. Each window hears the prompts of the regions that it shows; each region brings its own noise.
+        # 2. Each window gets the prompts of the regions that it shows; each region has its own noise.
         positive, negative = _embeddings(pipeline, job.regions)
         shares = torch.from_numpy(window_shares(job.regions, start.shape[-1])).to(positive)
         canvas = Canvas(
@@ -141,10 +141,9 @@ def painted(job: PaintJob) -> Iterator[float | Pixels]:
 
 
 def window_shares(regions: tuple[Region, ...], columns: int) -> npt.NDArray[np.float32]:
-    """(windows, regions): how much of each region's prompt a window hears.
+    """(windows, regions): the share of each region's prompt in a window.
 
-    A region counts by the columns that it has in the window, the middle ones most, so prompts pass over into each
-    other around a boundary as the windows do.
+    A region counts by its columns in the window, the middle ones most, so prompts blend around a boundary.
     """
     weights = np.array(ramp(WINDOW))
     shares = [
@@ -156,7 +155,7 @@ def window_shares(regions: tuple[Region, ...], columns: int) -> npt.NDArray[np.f
 
 
 def noise(regions: tuple[Region, ...], takes: int, columns: int) -> npt.NDArray[np.float32]:
-    """(takes, 4, 64, columns) of normal noise: each region's from its own seed, the same on every machine."""
+    """(takes, 4, 64, columns) of normal noise, for each region from its own seed, the same on every machine."""
     out = np.zeros((takes, 4, 64, columns), np.float32)
     for region in regions:
         for take in range(takes):
@@ -169,7 +168,7 @@ def noise(regions: tuple[Region, ...], takes: int, columns: int) -> npt.NDArray[
 
 
 def _embeddings(pipeline: Any, regions: tuple[Region, ...]) -> tuple[torch.Tensor, torch.Tensor]:
-    """What is wished, (regions, tokens, width), and what is refused: the same, or (1, tokens, width) for all regions.
+    """Positive embeddings (regions, tokens, width), and negative ones: the same, or (1, tokens, width) for all regions.
 
     Every text is encoded once. CLIP reads 77 tokens: of a longer prompt the creator's words, which come first, count.
     """
@@ -267,17 +266,17 @@ def _batch(device: str) -> int:
 
 
 ELSEWHERE_SOUND = "cpu"
-"""Where pictures become sound when the GPU is somebody else's."""
+"""Where pictures become sound if the GPU is remote."""
 
 
 class Painter(Protocol):
-    """Somebody else's GPU. Both calls tell how far they are, and stop the work there when that raises."""
+    """A remote GPU. Both calls report progress, and stop the remote work if that raises."""
 
     def ready(self, key: ModelKey, progress: Progress) -> tuple[str, ...]:
         """Load the model; sentences for the log. Raises BgmError, in one sentence, when it can't be."""
 
     def paint(self, job: PaintJob, progress: Progress) -> Pixels:
-        """The painted pixels, shaped as the job's. Raises BgmError, in one sentence, where the painter was lost."""
+        """The painted pixels, shaped as the job's. Raises BgmError, in one sentence, if the painter is lost."""
 
 
 _employed: list[Painter] = []
@@ -290,7 +289,7 @@ def employ(painter: Painter | None) -> None:
 
 
 def is_elsewhere() -> bool:
-    """Whether somebody else's GPU paints."""
+    """Whether a remote GPU paints."""
     return bool(_employed)
 
 
@@ -304,7 +303,7 @@ def ready(key: ModelKey, progress: Progress) -> tuple[tuple[str, ...], str]:
 
 
 def paint(job: PaintJob, progress: Progress) -> Pixels:
-    """Every step tells how far it is; an exception from ``progress`` stops it."""
+    """Paint, here or remotely; an exception from ``progress`` stops it."""
     return _employed[0].paint(job, progress) if _employed else here(job, progress)
 
 

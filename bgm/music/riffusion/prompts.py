@@ -1,7 +1,7 @@
-"""What the diffusion model is told: the creator's own words, and what the sketch that it repaints really plays.
+"""Prompts for the diffusion model: the creator's own words, and what the sketch that it repaints really plays.
 
-A text encoder reads no refusals: to it "no piano" is about a piano. So the words are read by the composer's grammar
-first; what is refused becomes the negative prompt, and style, mood, players and tempo are those of the sketch.
+A text encoder doesn't understand refusals: to it "no piano" is about a piano. So the composer's grammar reads the words
+first; what they refuse becomes the negative prompt, and style, mood, players and tempo are those of the sketch.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ _SECTIONS = {
     Role.ARP: "arpeggio",
 }
 _MINUS = "~"
-"""Where words were taken out, until what they leave is tidied."""
+"""Marks removed words until the rest is tidied."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """``wished`` is mixed from weighted texts; ``refused`` is what guidance leads away from, empty for nothing."""
+    """``wished`` is a mix of weighted texts; ``refused`` is the negative prompt, empty for none."""
 
     wished: WeightedPrompt
     refused: str = ""
@@ -73,7 +73,7 @@ def prompt_for(cue: Cue, score: Score) -> Prompt:
 
 
 def neighbour(emotion: Emotion) -> Prompt:
-    """For the music beside a cue, of which only the mood is known."""
+    """The prompt for the music next to a cue, of which only the mood is known."""
     return Prompt(((_joined(_felt(emotion), MOODS[emotion].players, BACKGROUND), 1.0),))
 
 

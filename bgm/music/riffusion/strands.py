@@ -1,4 +1,4 @@
-"""Which cues are painted together: neighbours in time become one strand, their takes its layers.
+"""Which cues are painted together: adjacent ones form a strand, their takes its layers.
 
 All counts are samples at 48 kHz. A latent column is 80 ms, 3840 samples; held context begins and ends on columns.
 """
@@ -28,14 +28,14 @@ from bgm.timeline import Emotion
 PARAMS = SpectrogramParams(sample_rate=SAMPLE_RATE)
 COLUMN = PIXELS_PER_COLUMN * PARAMS.hop
 CONTEXT = 32 * COLUMN
-"""How much of a neighbour is looked at: 2.56 s, half a window."""
+"""Context taken from a neighbour: 2.56 s, half a window."""
 JOIN = SAMPLE_RATE // 100
-"""Over 10 ms a sound leaves the exact wave of its neighbour for its own."""
+"""10 ms, over which a sound goes over from its neighbour's exact wave to its own."""
 PART = 1875 * COLUMN
 """A strand is painted 150 s at a time, which bounds memory and lets finished cues be heard."""
 WHOLE_TAKES = 2
-"""So many takes are painted 150 s at a time; the parts of more are shorter, so that the sound in memory isn't more, nor
-the time for which ZeroGPU has to lend its GPU."""
+"""Up to this many takes are painted 150 s at a time; parts of more are shorter, to bound memory and the time for which
+ZeroGPU has to lend its GPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Strand:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The stretch ``first`` to ``last`` of a strand, as it lies in its sound: lead, body, trail, padding.
+    """The stretch ``first`` to ``last`` of a strand, and its layout in the sound: lead, body, trail, padding.
 
     ``lead`` is a whole number of columns and always held; the trail is held where it is a neighbour's.
     """
@@ -77,13 +77,13 @@ class Part:
         return max(WINDOW, -(-max(self.end + PARAMS.hop, self.end + self.trail) // COLUMN))
 
     def held_columns(self) -> npt.NDArray[np.bool_]:
-        """(columns,): those that only show neighbours."""
+        """(columns,): whether a column shows only neighbours."""
         column = np.arange(self.columns)
         trail = (column * COLUMN >= self.end) & ((column + 1) * COLUMN <= self.end + self.trail)
         return (column < self.lead // COLUMN) | (trail & self.trail_held)
 
     def held_frames(self, first: int, last: int) -> npt.NDArray[np.bool_]:
-        """(last - first,): spectrogram frames whose window only hears neighbours."""
+        """(last - first,): whether a spectrogram frame's window contains only neighbours."""
         centre = np.arange(first, last) * PARAMS.hop
         half = PARAMS.window // 2
         trail = (centre - half >= self.end) & (centre + half <= self.end + self.trail)
@@ -189,7 +189,7 @@ def _column(sample: int, part: Part) -> int:
 
 
 def _other(seeds: tuple[int, ...]) -> tuple[int, ...]:
-    """Noise for what is not the cue's own."""
+    """Seeds for the noise of what isn't the cue's own."""
     # Any constant would do: other noise than the cue's, and the same each time.
     return tuple(seed ^ 0x5BD1E995 for seed in seeds)
 
@@ -240,7 +240,7 @@ class Layer:
         return stereo(read(self._after, 0, CONTEXT + COLUMN))
 
     def follow(self, body: Audio) -> None:
-        """What was just made is what the next part goes on from."""
+        """The next part continues from what was just made."""
         self.lead = np.concatenate([self.lead, body[-CONTEXT:]])[-CONTEXT:].copy()
 
     def sketch(self, first: int, last: int, progress: Progress) -> Audio:
@@ -265,7 +265,7 @@ class Layer:
 
 
 def plan_of(layers: Sequence[Layer], first: int, last: int, progress: Progress) -> tuple[Part, list[Audio]]:
-    """How the stretch lies in its sound, the same for all takes, and each take's sound: lead, body, trail, padding."""
+    """The layout of a stretch, the same for all takes, and each take's sound: lead, body, trail, padding."""
     shares = [share(progress, i / len(layers), (i + 1) / len(layers)) for i in range(len(layers))]
     # 1. Each take's own sketch of the stretch, 2. what follows it, 3. as much of both neighbours as every take has,
     bodies = [layer.sketch(first, last, own) for layer, own in zip(layers, shares, strict=True)]
@@ -286,7 +286,7 @@ def plan_of(layers: Sequence[Layer], first: int, last: int, progress: Progress) 
 def splice(left: Audio, right: Audio) -> Audio:
     """``left`` unchanged, then ``right``, which over its first 10 ms takes over from the mirror image of ``left``.
 
-    Two sounds that were cut anywhere so go on into each other without a click.
+    So two sounds that were cut anywhere join without a click.
     """
     length = min(JOIN, len(left), len(right))
     fade = falling(np.arange(length) / max(1, length)).astype(np.float32)[:, None]
