@@ -81,6 +81,15 @@ def test_the_architecture_names_what_is_there() -> None:
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
 
 
+def test_the_table_of_packages_names_every_module() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(bgm/[a-z/]+)` \| (.*) \|$", text, re.MULTILINE)
+    assert len(rows) >= 8
+    for package, described in rows:
+        there = {file.stem for file in (ROOT / package).glob("*.py")} - {"__init__"}
+        assert set(re.findall(r"`([a-z_]+)`", described)) == there, package
+
+
 def test_the_timeline_imports_nothing_of_ours() -> None:
     assert not [n for n in imports(ROOT / "bgm" / "timeline.py") if n.startswith("bgm")]
 
