@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bgm.music.score import Note, Role, Score
+from testing.scores import bars_of, quarters_of_bar, seconds_of_bar
 
 Vector = npt.NDArray[np.float64]
 
@@ -126,7 +127,7 @@ def repeats(score: Score, bars: int = 8) -> int:
         if step < len(steps):
             steps[step].append((note.pitch, note.role.value))
     content = [tuple(sorted(step)) for step in steps]
-    one = round(4 * score.beats / score.bars)
+    one = 4 * quarters_of_bar(score)
     size = one * bars
     windows = Counter(tuple(content[start : start + size]) for start in range(0, len(content) - size + 1, one))
     return max(windows.values(), default=0)
@@ -135,13 +136,13 @@ def repeats(score: Score, bars: int = 8) -> int:
 def bar_rhythms(score: Score, role: Role = Role.LEAD) -> list[tuple[int, ...]]:
     """The onsets of a part in each bar, in sixteenths from the bar line; of bars as they come, also empty ones."""
     sixteenth = 60 / score.tempo / 4
-    one = round(4 * score.beats / score.bars)
+    one = 4 * quarters_of_bar(score)
     bars: dict[int, set[int]] = {}
     for note in score.notes:
         step = round(note.start / sixteenth)
         if note.role is role:
             bars.setdefault(step // one, set()).add(step % one)
-    return [tuple(sorted(bars.get(bar, ()))) for bar in range(math.ceil(score.bars))]
+    return [tuple(sorted(bars.get(bar, ()))) for bar in range(math.ceil(bars_of(score)))]
 
 
 def repeated_rhythms(score: Score) -> float:
@@ -171,9 +172,9 @@ def lead_above(score: Score) -> float:
 
 def parallels(score: Score) -> tuple[int, int]:
     """Downbeats on which melody and bass both moved, and those of them in parallel octaves or fifths."""
-    bar = score.seconds_of_bar
+    bar = seconds_of_bar(score)
     places = []
-    for number in range(math.ceil(score.bars)):
+    for number in range(math.ceil(bars_of(score))):
         near = [note for note in score.notes if abs(note.start - number * bar) < 0.06]
         lead = next((note.pitch for note in near if note.role is Role.LEAD), None)
         bass = next((note.pitch for note in near if note.role is Role.BASS), None)

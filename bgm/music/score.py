@@ -161,16 +161,6 @@ class Score:
     curve: tuple[tuple[float, float | None], ...] = ()
     """Start of each section, seconds, and its loudness in LU above zero energy; None if that is left open."""
 
-    @property
-    def bars(self) -> float:
-        """The length in bars."""
-        return self.beats / (4 if self.meter == "4/4" else 3)
-
-    @property
-    def seconds_of_bar(self) -> float:
-        """Length of a bar before any slowing."""
-        return (4 if self.meter == "4/4" else 3) * 60 / self.tempo
-
 
 @dataclass(frozen=True, slots=True)
 class Instrument:

@@ -20,6 +20,7 @@ from bgm.music.composer.sketch import sketch, tempo_of
 from bgm.music.embedded import EmbeddedComposer
 from bgm.music.score import GENERAL_MIDI, Role, Score
 from bgm.timeline import EMOTIONS, Emotion
+from testing.scores import seconds_of_bar
 from tests.music.composing import cue
 
 LENGTHS = (0.1, 0.3, 1.0, 1.99, 2.0, 2.7, 4.0, 7.3, 21.7, 60.0, 600.0)
@@ -71,7 +72,7 @@ def contour(score: Score, start: float, end: float) -> list[int]:
 def test_the_theme_comes_back() -> None:
     drawing = cue(Emotion.NEUTRAL, 60)
     score, form = compose(drawing), sketch(drawing).sections
-    bar = score.seconds_of_bar
+    bar = seconds_of_bar(score)
     opening = contour(score, -0.1, 0.9 * bar)
     assert opening, "the theme starts at once in a cue that doesn't open the video"
     phrases = [contour(score, b * bar - 0.1, (b + 0.9) * bar) for b in range(4 * len(form), form[-1].end)]
@@ -91,7 +92,7 @@ def test_the_piece_ends_on_its_tonic_and_an_inner_cue_does_not_stop() -> None:
 def test_drums_fill_before_a_section_changes() -> None:
     drawing = cue(Emotion.JOY, 60)
     score, form = compose(drawing), sketch(drawing).sections
-    bar = score.seconds_of_bar
+    bar = seconds_of_bar(score)
 
     def drums(number: int) -> set[tuple[int, int]]:
         hits = [n for n in score.notes if n.role is Role.DRUMS and number <= (n.start + 0.03) / bar < number + 1]

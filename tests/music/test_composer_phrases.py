@@ -18,6 +18,7 @@ from bgm.music.composer.compose import compose
 from bgm.music.composer.sketch import sketch
 from bgm.music.score import Role, Score
 from bgm.timeline import EMOTIONS, Emotion, Style
+from testing.scores import seconds_of_bar
 from tests.music.composing import cue
 
 
@@ -52,7 +53,7 @@ def test_melody_and_bass_do_not_run_in_octaves_or_fifths(scores: Scores) -> None
 def test_a_mood_moves_in_its_own_way_in_every_style_and_a_walking_bass_walks_on() -> None:
     def bass(style: Style, emotion: Emotion) -> set[float]:
         score = compose(cue(emotion, 30, style=style))
-        starts = (4 * n.start / score.seconds_of_bar % 4 for n in score.notes if n.role is Role.BASS)
+        starts = (4 * n.start / seconds_of_bar(score) % 4 for n in score.notes if n.role is Role.BASS)
         return {round(2 * start) / 2 % 4 for start in starts}
 
     for style in (Style.LOFI, Style.CORPORATE, Style.ELECTRONIC, Style.TRAILER):
