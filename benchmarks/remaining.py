@@ -51,6 +51,7 @@ def five_minutes(folder: Path) -> Path:
 
 def measure(video: Path, folder: Path) -> None:
     """Print a line for the analysis, and one for the first music after it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
     project = studio.open_video(video, folder, SETTINGS)
     for kind, work in (("analysis", steps.analyze), ("first music", steps.compose)):
         told, seconds, project = heard(kind, work, project)

@@ -81,7 +81,7 @@ class Remaining:
     """
 
     INERTIA = 6.0
-    """Seconds."""
+    """Seconds; a quarter of the cost where that is less."""
     LEAST, LEAST_KNOWN = 0.04, 0.01
     """Share of the call that must be done before there is an estimate: of unknown and of known cost."""
     CREDIT = 8.0
@@ -109,7 +109,8 @@ class Remaining:
         if overall == self._done:  # a long piece of work says nothing until its end
             self._told = max(due, reading / 2)
             return self._told
-        self._told = due + (reading - due) * -math.expm1((self._read - now) / self.INERTIA)
+        inertia = min(self.INERTIA, cost / 4) if cost else self.INERTIA
+        self._told = due + (reading - due) * -math.expm1((self._read - now) / inertia)
         self._done, self._read = overall, now
         return self._told
 

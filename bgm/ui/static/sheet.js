@@ -5,7 +5,10 @@ import { t } from './texts.js';
 export function sheet(name, title, ...children) {
   const dialog = h('dialog', { class: `sheet ${name}`, 'aria-label': title });
   dialog.append(h('header', {}, h('h2', {}, title), h('span', { class: 'grow' }), button('close', t('close'), () => dialog.close())), ...children);
-  dialog.addEventListener('keydown', (event) => event.key === 'Escape' && dialog.close());
+  document.addEventListener('keydown', ({ key, target }) => {
+    const isNobodys = dialog.contains(target) || target === document.body; // a button that was greyed has lost the focus
+    if (key === 'Escape' && dialog.open && isNobodys) dialog.close();
+  });
   dialog.addEventListener('close', () => opener(name)?.focus());
   return dialog;
 }
