@@ -1,4 +1,5 @@
 // The selected segment: the seven scores of what is said in it, its music, its takes.
+import { isHalted } from './current.js';
 import { button, clock, h, setText } from './dom.js';
 import { now } from './playback.js';
 import { chosenSegments, commit, EMOTIONS, currentRun, follow, isBusy, isSpoken, selectedSegment, store, subscribe } from './store.js';
@@ -18,7 +19,7 @@ export function segmentRoom() {
   const own = button('upload', t('own_audio'), pickOwnSound, { text: t('own_audio') });
   const head = h('header', {}, button('play', t('play_segment'), playSegment), title, when, h('span', { class: 'grow' }), switches());
   const room = h('div', { class: 'segment' }, head,
-    h('div', { class: 'halves' }, scores(), fields()), h('div', { class: 'row' }, h('h3', {}, t('takes')), make, more, own), stale, takesList(),
+    h('div', { class: 'halves' }, scores(), fields()), h('div', { class: 'row' }, h('h3', {}, t('takes')), more, own, make), takesList(), stale,
     h('div', { 'data-problems': 'segment' }));
   subscribe(['view', 'selected', 'picked', 'job'], () => {
     const segment = selectedSegment();
@@ -30,7 +31,7 @@ export function segmentRoom() {
     setText(when, count > 1 ? length : `${clock(segment.start)} – ${clock(segment.end)} · ${length}`);
     setText(stale, note(segment));
     const frozen = isBusy() || segment.locked;
-    make.hidden = !segment.stale || segment.silent;
+    make.hidden = !segment.stale || segment.silent || (store.view.preview.composes && !isHalted()); // else it is made by itself
     make.disabled = frozen;
     more.hidden = segment.silent || !segment.takes.length;
     more.disabled = frozen;
