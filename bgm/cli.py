@@ -53,8 +53,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(console.as_json(result) if arguments.json else text)
         if isinstance(result, list) and any(one["status"] == "failed" for one in result):
             return 1
+    # ``… | head``: whoever read the output has left, which is no failure to explain.
     except BrokenPipeError:
         return 1
+    # BaseException: Ctrl-C ends in the same sentence and status as every other stop.
     except BaseException as error:
         if arguments.debug:
             traceback.print_exc()
@@ -95,6 +97,8 @@ def guard_dashes(argv: Sequence[str]) -> list[str]:
     out: list[str] = []
     for i, word in enumerate(argv):
         named = i > 0 and argv[i - 1] in _PATH_OPTIONS
+        # argparse takes a word with a dash for an option wherever it stands; "./-x.mp4" is the same file, and no
+        # option.
         is_file = word.startswith("-") and word not in _PATH_OPTIONS and Path(word).exists()
         out.append(f"./{word}" if word.startswith("-") and word != "--" and (named or is_file) else word)
     return out
@@ -152,6 +156,7 @@ def _settings_options(p: argparse.ArgumentParser, command: Command) -> None:
         card = setting.card
         if card.group not in command.settings or setting.name in command.without:
             continue
+        # SUPPRESS: an option that was not given must not overwrite what an earlier run stored in the project.
         how: dict[str, Any] = {"dest": setting.name, "default": argparse.SUPPRESS}
         if setting.is_switch:
             told = f"{card.help} (default: {_word(setting.default)})"
@@ -348,6 +353,7 @@ def _changed(settings: Settings, arguments: argparse.Namespace) -> Settings:
     given = {name: getattr(arguments, name) for name in SETTINGS if hasattr(arguments, name)}
     read = {n: SETTINGS[n].read(value) if isinstance(value, str) else value for n, value in given.items()}
     if read.get("subtitles"):
+        # The project may be opened from another folder tomorrow.
         read["subtitles"] = str(Path(read["subtitles"]).resolve())
     return replace(settings, **read)
 

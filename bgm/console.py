@@ -53,6 +53,7 @@ class Lines:
     def __call__(self, step: Step) -> None:
         stage, when = self._last.get(step.of, ("", 0.0))
         now = time.monotonic()
+        # A log file (CI, systemd) wants few lines: a stage's first and last word, and one every two seconds.
         soon = step.of or (now - when < _LINE_EVERY_S and step.fraction < 1)  # in a batch: each stage once
         if step.stage == stage and soon:
             return
@@ -108,7 +109,9 @@ def stoppable() -> Iterator[None]:
     the socket wakes a thread that can end the process. Files are renamed only when complete, so nothing finished is
     lost.
     """
+    # A pair of sockets, as asyncio has it: on Windows a pipe can't be made non-blocking.
     ours, theirs = socket.socketpair()
+    # set_wakeup_fd asks for it: a handler must never wait.
     theirs.setblocking(False)
     previous = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
     old = signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -124,6 +127,8 @@ def stoppable() -> Iterator[None]:
 def _end_after_signal(wakes: socket.socket) -> None:
     while data := wakes.recv(1):
         if data[0] in {signal.SIGINT, signal.SIGTERM}:
+            # Time for Python's own way: KeyboardInterrupt, finally blocks, the one sentence. If it was enough, the
+            # process is gone by now.
             time.sleep(STOP_WITHIN_S)
             drop_open_parts()
             print("stopped; the same command resumes", file=sys.stderr, flush=True)
@@ -136,6 +141,8 @@ def explain(error: BaseException, folders: list[Path]) -> tuple[str, int]:
         return "stopped; the same command resumes", INTERRUPTED
     if isinstance(error, BgmError):
         return str(error), error.exit_code
+    # The disk before the error's text: a full disk shows as whatever the library makes of it, "Error writing" or a
+    # broken file.
     full = next((folder for folder in folders if is_full(folder)), None)
     if full is not None or (isinstance(error, OSError) and error.errno == errno.ENOSPC):
         where = full or getattr(error, "filename", None)
@@ -144,6 +151,7 @@ def explain(error: BaseException, folders: list[Path]) -> tuple[str, int]:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror, 1
     if isinstance(error, MemoryError):
         return "there is not enough memory", 1
+    # What nobody foresaw is said in one line as well; --debug has the traceback.
     first_line = (str(error).splitlines() or ["no message"])[0][:200]
     return f"an unexpected failure ({type(error).__name__}: {first_line}); --debug shows where", 1
 

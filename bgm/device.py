@@ -34,6 +34,7 @@ class Movable(Protocol):
 def pick(wanted: str) -> str:
     """Resolve ``auto`` or a device name to ``cuda``, ``mps`` or ``cpu``. Raises EngineUnavailable for a missing
     device."""
+    # Without asking torch where the answer is known: its import takes seconds.
     if wanted == "cpu" or (wanted == "auto" and not _may_have_gpu()):
         return "cpu"
     import torch
@@ -93,8 +94,10 @@ class Residents:
         with self._lock:
             others = [other for other in self._residents if other is not model]
             for other in list(others):
+                # Asked again after each eviction: only then is it known what a model really gave back.
                 if self._free() >= needed + SPARE_BYTES:
                     break
+                # One that is at work answers False and stays: it will not be waited for, its user came first.
                 if other.leave():
                     others.remove(other)
             self._residents = [*others, model]
@@ -146,12 +149,14 @@ class Loaded(Generic[M]):
             try:
                 self._place()
                 yield self.model
+            # The weights leave the GPU: the next user tries again with all that is free by then.
             except torch.OutOfMemoryError as error:
                 self._move("cpu")
                 raise BgmError(self._no_room()) from error
 
     def leave(self) -> bool:
         """Move to the CPU to make room for another model, unless at work; :meth:`at_work` moves it back."""
+        # Never blocking: the caller holds the GPU's own lock, and the model at work may wait for that.
         if not self._busy.acquire(blocking=False):
             return False
         try:
@@ -199,6 +204,7 @@ class Shelf(Generic[S]):
         if known:
             return known
         with taken(self._loading, tick):
+            # Again, under the lock: another caller may have loaded it while this one waited.
             if key not in self._there:
                 self._forget_oldest()
                 self._there[key] = load()
@@ -207,6 +213,7 @@ class Shelf(Generic[S]):
     def _forget_oldest(self) -> None:
         while len(self._there) >= self._most:
             oldest = self._there.pop(next(iter(self._there)))
+            # Off the GPU first: an engine that still holds a reference to it would keep the memory taken.
             oldest.leave()
             gpu.forget(oldest)
 

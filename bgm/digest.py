@@ -29,12 +29,14 @@ def stream(*names: object) -> random.Random:
     One for each decision, so that a change in how the drums are chosen never changes the melody. ``random.Random``
     is used because its sequence for a seed is part of Python's documentation; numpy's generators may change.
     """
+    # A separator that stands in no name: ("a", "bc") and ("ab", "c") are other streams.
     text = "\x1f".join(str(name) for name in names)
     return random.Random(int.from_bytes(hashlib.sha256(text.encode("utf-8")).digest()[:8], "big"))
 
 
 def sha256_of(path: Path) -> str:
     """Of a file's content; kept in this process until the file's size or modification time changes."""
+    # The inode too: a file that was replaced by a rename within one tick of the clock has another.
     state = path.stat()
     return _sha256_of(path, state.st_ino, state.st_size, state.st_mtime_ns)
 

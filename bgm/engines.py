@@ -192,6 +192,8 @@ class Choice:
     @classmethod
     def of(cls, listed: EngineSpec, reason: str, options: EngineOptions) -> Choice:
         """The choice of an engine from the catalogue."""
+        # What an engine does not read must not be in its options: they are a part of the key under which it is loaded,
+        # and of the digest of what it made.
         own = ("model", "offline", "device", *listed.load_class().heeds)
         heeded = EngineOptions(**{name: getattr(options, name) for name in own})
         return cls(listed.stage, listed.name, reason, heeded)
@@ -274,6 +276,7 @@ def _load(stage: Stage, name: str, options: EngineOptions) -> Any:
 
 def spec(stage: Stage, name: str) -> EngineSpec:
     """The engine of that name. Raises BadInput, listing the known names, if there is none."""
+    # "embedded" names what works everywhere, whatever the stage calls it: one word for a whole offline project.
     wanted = _EMBEDDED.get(stage, name) if name == "embedded" else name
     for listed in specs(stage):
         if listed.name == wanted:

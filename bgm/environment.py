@@ -35,6 +35,7 @@ def _engine(stage: Stage) -> AfterValidator:
 
     def check(wanted: str) -> str:
         name = wanted.partition(":")[0]
+        # Only whether the name exists. Whether it can run here may take seconds to find out, and a server should start.
         if name != "auto":
             try:
                 engines.spec(stage, name)
@@ -173,6 +174,7 @@ class Environment(BaseSettings):
         cls, settings_cls: type[BaseSettings], *sources: PydanticBaseSettingsSource, **named: Any
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, then variables; no file in the working directory is read."""
+        # No .env: a file in the folder where somebody happens to start the server must not change it.
         return (named["init_settings"], named["env_settings"])
 
 
@@ -181,6 +183,7 @@ def read() -> Environment:
     try:
         return Environment()
     except ValidationError as error:
+        # One at a time: whoever sets variables mends them one by one, and pydantic's list is a page long.
         first = error.errors(include_url=False)[0]
         variable = PREFIX + str(first["loc"][0]).upper()
         raise BadInput(f"{variable}: {first['msg'].removeprefix('Value error, ')}") from error

@@ -151,6 +151,9 @@ class Timecode:
 
     def name(self, frame: int) -> str:
         """``HH:MM:SS:FF`` of a frame; with ``;`` before the frames for drop-frame."""
+        # 1. Ten minutes hold the same number of frames each, as the tenth minute drops none. 2. Within them the first
+        # minute is whole, the nine others lack the dropped numbers. 3. Counted with them, a frame's number divides as a
+        # clock does. (SMPTE ST 12-1, the usual inverse of number() below.)
         tens, rest = divmod(frame, self.base * 600 - 9 * self._dropped)
         minutes = max(0, (rest - self._dropped) // (self.base * 60 - self._dropped))
         counted = frame + self._dropped * (9 * tens + minutes)
@@ -164,6 +167,7 @@ class Timecode:
         if match is None:
             raise ValueError(f"{name!r} is no timecode")
         hours, minutes, seconds, frames = map(int, match.groups())
+        # Numbers, not frames, are dropped: two (of 30) at the start of every minute that is no tenth.
         minutes += 60 * hours
         return (minutes * 60 + seconds) * self.base + frames - self._dropped * (minutes - minutes // 10)
 
@@ -185,12 +189,16 @@ def _standard(fps: float) -> Fraction:
     if not 1 <= fps <= 99:  # a timecode has two digits for frames
         return DEFAULT_RATE
     whole = round(fps)
+    # 29.97 and 23.976 are names of 30000/1001 and 24000/1001; a frame rate that FFmpeg averaged over a file is near one
+    # of them, or near a whole number.
     near = min((Fraction(whole), Fraction(math.ceil(fps)) * _NTSC), key=lambda rate: abs(float(rate) - fps))
     return near if abs(float(near) - fps) <= _SAME_RATE * fps else DEFAULT_RATE
 
 
 def edl_lines(project: Project, timecode: Timecode) -> Iterator[str]:
     """An edit decision list (CMX 3600): one event per segment; the clip is its take, whose own time starts at 0."""
+    # The clip's own time starts at 0, the record side at the video's first frame: editors lay the take where the
+    # segment is.
     clip = Timecode(timecode.rate, timecode.drop)
     yield "TITLE: " + Path(project.video).stem[:60]
     yield f"FCM: {'DROP FRAME' if timecode.drop else 'NON-DROP FRAME'}"
@@ -198,6 +206,7 @@ def edl_lines(project: Project, timecode: Timecode) -> Iterator[str]:
     for number, segment in enumerate(project.segments, 1):
         start, end = timecode.frame(segment.start), timecode.frame(segment.end)
         times = clip.name(0), clip.name(end - start), timecode.name(start), timecode.name(end)
+        # AX: an auxiliary source, which needs no reel. A: audio only. C: a cut. The columns are fixed by CMX 3600.
         yield f"{number:03d}  AX       A     C        {' '.join(times)}"
         take = segment.chosen_take
         yield f"* FROM CLIP NAME: {Path(take.file).name if take else segment.id}"

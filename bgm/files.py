@@ -38,8 +38,10 @@ def beside(target: Path) -> Iterator[Path]:
     _open_parts.add(part)
     try:
         yield part
+        # 1. The bytes reach the disk before the name does, or a power cut leaves an empty file of the right name.
         with part.open("rb") as file:
             os.fsync(file.fileno())
+        # 2. A rename is atomic within one file system: that is why the part lies beside its target.
         part.replace(target)
     except BaseException:
         part.unlink(missing_ok=True)
@@ -66,6 +68,7 @@ def full_disk_told() -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        # EDQUOT too: on shared servers it is the quota that ends first.
         if error.errno not in DISK_FULL:
             raise
         log.error("the disk is full")
@@ -81,6 +84,7 @@ def free_bytes(folder: Path) -> int:
 
 def is_full(folder: Path) -> bool:
     """Whether less than a megabyte is free."""
+    # By what is free, not by the error: libraries (libsndfile, FFmpeg) say only that a write failed.
     return free_bytes(folder) < 1 << 20
 
 
@@ -117,6 +121,7 @@ def user_cache() -> Path:
 def sweep(folder: Path) -> None:
     """Delete the parts that a killed run left in ``folder`` (not below it), except what this process is writing."""
     for stale in folder.glob(f"{PART_PREFIX}*"):
+        # Another thread of this process may be writing one: the page's jobs share the process.
         if stale not in _open_parts:
             stale.unlink(missing_ok=True)
 

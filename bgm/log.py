@@ -17,6 +17,8 @@ from typing import Any
 job_id: ContextVar[str | None] = ContextVar("job_id", default=None)
 """The job of the current context; every line logged in it carries the id."""
 
+# An id is 32 characters of URL-safe base64 (bgm.ui.workspace); what follows it up to a quote or the line's end is a
+# name of the user's.
 _IN_PROJECT = re.compile(r"""(?<=projects[/\\])[\w-]{32}(?![\w-])[^'"\n]*""")
 _PLAIN = re.compile(r'[^\s"=\\]+')
 
@@ -26,6 +28,7 @@ def configure(level: str, form: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(Lines(as_json if form == "json" else as_text))
     ours = logging.getLevelNamesMapping()[level.upper()]
+    # Libraries at warning and above even under debug: theirs may log texts and paths of users.
     logging.basicConfig(level=max(ours, logging.WARNING), handlers=[handler], force=True)
     logging.getLogger("bgm").setLevel(ours)
     logging.captureWarnings(True)
@@ -77,4 +80,6 @@ def without_projects(text: str) -> str:
 def _quoted(value: str) -> str:
     if value.isprintable():
         return value if _PLAIN.fullmatch(value) else json.dumps(value, ensure_ascii=False)
+    # With control characters (a line break in a file's name, say) all is escaped, so that nobody can forge a line of
+    # the log.
     return json.dumps(value)

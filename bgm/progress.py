@@ -170,6 +170,7 @@ class Stages:
 
     def _step(self, stage: str, fraction: float, note: str) -> Step:
         weight = self._weights[stage]
+        # Skipped stages weigh nothing, so the others' shares grow: the bar reaches its end whatever was cached.
         total = self._done + sum(self._weights.values())
         overall = (self._done + weight * fraction) / total if total else 1.0
         self._overall = max(self._overall, overall)  # it doesn't go back where more is expected than before
@@ -207,6 +208,7 @@ def attended(work: Callable[[Tick], T], tick: Tick) -> T:
             tick()
     except BaseException:
         left.set()
+        # Not joined here: the caller wants to stop now, and the library returns when it returns.
         _left_behind.append(thread)
         raise
     return result.result()
@@ -216,6 +218,8 @@ def leave(status: int) -> NoReturn:
     """End the process without waiting for abandoned threads: Python's normal exit would crash them."""
     if any(thread.is_alive() for thread in _left_behind):
         _left_behind.clear()
+        # By hand, in their order, since os._exit skips them; the list is cleared before, or the last of them would join
+        # the thread that we leave behind.
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()

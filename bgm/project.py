@@ -124,6 +124,7 @@ class Project:
             state = json.loads((self.folder / "state.json").read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError, RecursionError):
             return {}
+        # A damaged state.json costs time, not work: every step runs again and finds its takes by their names.
         return {step: key for step, key in state.items() if isinstance(key, str)} if isinstance(state, dict) else {}
 
     def mark(self, step: str, digest: str) -> None:
@@ -136,9 +137,12 @@ class Project:
         from filelock import FileLock, Timeout
 
         try:
+            # Two locks: this one is held for minutes by a step and refuses a second run at once; .edit-lock (see
+            # update) is held for milliseconds, so that the page can edit while a step runs.
             with FileLock(self.folder / ".lock", timeout=0):
                 for folder in (self.folder, self.audio.parent, self.voice.parent, self.folder / "takes"):
                     folder.mkdir(exist_ok=True)
+                    # Only the holder of the lock may sweep: another run's parts would be deleted under its hands.
                     sweep(folder)
                 yield
         except Timeout as error:
@@ -171,6 +175,8 @@ def with_video(project: Project) -> Project:
         return project
     known = project.state().get("video", "")
     places = (project.folder, project.folder.resolve().parent)
+    # Folders are moved together with their video or the project alone is moved beside it: these two places cover both.
+    # has_fingerprint() reads a file only if its size is right.
     nearby = (file for place in places for file in sorted(place.iterdir()) if file.is_file())
     found = next((file for file in nearby if has_fingerprint(file, known)), None)
     if found is not None:
@@ -194,6 +200,7 @@ def load(folder: Path, here: Settings | None = None) -> Project:
     """
     file = folder / FILE
     try:
+        # Before reading: a project file comes from strangers too, and pydantic would hold it in memory several times.
         too_big = file.stat().st_size > MAX_BYTES
         text = "" if too_big else file.read_text(encoding="utf-8")
     except FileNotFoundError as error:
@@ -229,6 +236,8 @@ def loads(text: str, folder: Path, here: Settings | None = None) -> Project:
 
     name = folder / FILE
     try:
+        # validate_json, not json.loads: it limits the nesting and accepts no NaN, and strict mode takes "1.0" for no
+        # number.
         document = _schema().validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
@@ -338,6 +347,9 @@ def update(project: Project, change: Callable[[Project], Project]) -> Project:
     from filelock import FileLock
 
     with FileLock(project.folder / ".edit-lock", timeout=30):
+        # Always from disk: ``project`` is what its caller saw, perhaps minutes ago; ``change`` is applied to what is
+        # there now.
         before = load(project.folder, project.settings)
         now = change(before)
+        # An unchanged file keeps its modification time, by which the page sees whether there is anything new.
         return now if now == before else now.save()

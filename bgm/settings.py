@@ -242,6 +242,7 @@ class Setting:
 
     def from_page(self, value: Any) -> Any:
         """The value that a browser sent, converted to the field's type. Raises BadInput for an invalid one."""
+        # JSON from a browser knows only one kind of number: 3 may arrive as 3.0.
         if isinstance(value, float) and value.is_integer() and int in self.types:
             value = int(value)
         value = None if value == "" and type(None) in self.types else value
@@ -279,6 +280,7 @@ class Setting:
             return isinstance(value, bool)
         if isinstance(value, str):
             return (str in self.types and self._may_say(value, bounds)) or (self.is_number and value in self.card.words)
+        # bool first: in Python True is an int, and "takes: true" would pass for 1.
         if isinstance(value, bool) or not (self.is_number and isinstance(value, int | float)):
             return False
         is_whole = isinstance(value, int) or float in self.types
@@ -286,6 +288,8 @@ class Setting:
 
     def _may_say(self, text: str, bounds: tuple[float, float] | None) -> bool:
         card = self.card
+        # A number as a text, as for the audio track: no sign, no leading zero, nine digits at most, so that int() is
+        # never given a megabyte of digits.
         if bounds and re.fullmatch("[1-9][0-9]{0,8}", text):
             return bounds[0] <= int(text) <= bounds[1]
         if card.words:

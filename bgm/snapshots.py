@@ -60,6 +60,8 @@ def get(project: Project, name: str) -> Project:
     found = next((one for one in _read(project.folder) if one["name"] == name), None)
     if found is None:
         raise BadInput("there is no such snapshot any more")
+    # Through the strict reader, as a project file: snapshots.json may have been edited, or come from a stranger in an
+    # archive.
     then = projects.loads(json.dumps(found["project"]), project.folder, project.settings)
     if then.timeline is None or then.duration != project.duration:
         raise BadInput("this snapshot is of another length than the video has now")
@@ -91,12 +93,15 @@ def _read(folder: Path) -> tuple[Mapping[str, Any], ...]:
         state = file.stat()
     except FileNotFoundError:
         return ()
+    # The page lists the snapshots with every view, several times a second during a step: the file is parsed once per
+    # version.
     return _read_once(file, state.st_mtime_ns, state.st_size)
 
 
 @lru_cache(maxsize=64)
 def _read_once(file: Path, changed: int, size: int) -> tuple[Mapping[str, Any], ...]:
     damaged = BadInput(f"{FILE} is damaged; delete it to go on without snapshots")
+    # As the project itself is bounded: nothing larger was written by save().
     if size > MOST * projects.MAX_BYTES:
         raise damaged
     try:

@@ -104,12 +104,15 @@ def _with_most_speech(info: MediaInfo, target: Path, progress: Progress) -> Hear
     with ExitStack() as stack:
         for number, (track, step) in enumerate(each(progress, info.sounds), 1):
             file = stack.enter_context(scratch(target))
+            # Every candidate is decoded in full: speech may begin after ten minutes of music, and the winner's file is
+            # needed anyway.
             decoded = decode(replace(info, audio=track), file, part(step, 0.0, 0.5))
             assert decoded is not None
             spans = speech_spans(file, part(step, 0.5, 1.0))
             found.append(_Candidate(number, file, decoded, sum(end - start for start, end in spans)))
         default = 1 + (info.sounds.index(info.audio) if info.audio else 0)
         best = _best(found, default)
+        # A rename out of the scratch files: its own clean-up then finds nothing to delete.
         best.file.replace(target)
     why = "it has the speech" if best.speech else "no speech was heard in any"
     others = [_left(info, other) for other in found if other is not best]

@@ -68,7 +68,9 @@ def open_video(video: Path, folder: Path, settings: Settings | None = None, *, o
             there.mark("video", fingerprint(video))
             name = projects.relative_video(folder, video)
             return replace(there, video=name, settings=settings or there.settings).save()
-        was_begun = known is not None or there.timeline is not None  # else: killed while it was being created
+        # A folder without a fingerprint and a timeline is of a run that was killed between create() and mark(): it
+        # holds no work, so it is taken over without --overwrite.
+        was_begun = known is not None or there.timeline is not None
         if was_begun and not overwrite:
             raise BadInput(f"{folder} is the project of another video; name another with --project, or use --overwrite")
         _clear(folder)
@@ -104,6 +106,8 @@ def edit(
     def change(p: Project) -> Project:
         lines = words(p.utterances) if words else p.utterances
         settings = wishes(p.settings) if wishes else p.settings
+        # Takes that were made since this revision was remembered are in no undo step: with_takes_of() carries them
+        # over, or an undo would orphan files that cost minutes.
         return replace(p, timeline=takes.with_takes_of(p.segments, timeline), utterances=lines, settings=settings)
 
     return projects.update(project, change)
@@ -120,6 +124,8 @@ def split(project: Project, timeline: Timeline, segment_id: str, time: float) ->
 def choose(project: Project, timeline: Timeline, segment_id: str, take_id: str) -> Timeline:
     """``timeline`` with the take that the creator wants to hear in a segment. It counts as current, whatever it was
     made from, until the segment's inputs change."""
+    # Staleness is judged against the inputs at the moment of the choice: the creator heard this take and wants it as it
+    # is, even if it was made for another prompt or seed.
     now, music = replace(project, timeline=timeline), _last_music(project)
     inputs = takes.inputs(now, piece_of(now), timeline[segment_id], music) if music else None
     return timeline.update(segment_id, chosen=take_id, chosen_for=inputs, source="user")
@@ -172,6 +178,8 @@ def compose(
     with project.locked():
         choice = composer(project)
         music = Music.of(choice, analysis.activity(project))
+        # The order matters: the engine is remembered first, since stale() compares with the engine that composed last;
+        # then existing takes are adopted, so that an undo costs no composing; only what is still lacking is made.
         project = projects.update(project, lambda p: takes.adopt(analysis.remember(p, choice), music))
         todo = takes.missing(project, music, wanted, another=another)
         quick = engines.composer_class(choice.name).is_quick
@@ -235,6 +243,7 @@ def render(project: Project, out: Path, listen: Listener = unheard, *, overwrite
             listen,
             in_seconds=True,
         )
+        # Before the mix, which takes longest: what a killed run left of the output must not fill the disk meanwhile.
         sweep_target(out)
         project, report = _mix(project, stages)
         progress = stages.begin("remux")
@@ -259,6 +268,7 @@ def make(
     saved: Callable[[], object] = lambda: None,
 ) -> Rendered:
     """Analyze, compose and render as one call; ``saved`` is called after each saved step."""
+    # One estimate for all three calls: each call's own would start anew at its first step.
     whole = Remaining()
     project = analyze(project, over(listen, 0.0, 0.7, whole))
     saved()
@@ -344,6 +354,7 @@ def _check_named_engines(settings: Settings) -> None:
     if settings.transcriber != "subtitles":
         named[Stage.TRANSCRIBE] = settings.transcriber
     for stage, wanted in named.items():
+        # Only named engines: "auto" always finds one, and asking each costs up to 5 s.
         if wanted != "auto":
             engines.choose(stage, wanted, engines.EngineOptions(offline=settings.offline, device=settings.device))
 

@@ -88,6 +88,8 @@ class Music:
 
     def take_id(self, cue: Cue) -> str:
         """The digest of what determines a take's sound; the context (its neighbours) is excluded on purpose."""
+        # The digest must stay what it was: another order or field makes every take of every project stale. The
+        # neighbours are left out on purpose, or editing one segment would make the music of both beside it again.
         c, engine = cue, (self.choice.label, self.fingerprint, self.choice.options.lora)
         brief = (c.frames, c.emotion, c.confidence, c.prompt, c.whole, c.seed, c.opening, c.ending, c.speech, c.hits)
         return digest(engine, (c.piece.seed, c.piece.style, c.style, c.piece.duration, c.start), brief)
@@ -119,6 +121,7 @@ def cue_of(project: Project, piece: Piece, segment: Segment, seed: int, activity
     """The brief for one take of ``segment``; ``piece`` is :func:`piece_of` the project, computed once for all
     segments."""
     segments, i = project.segments, project.segments.index(segment)
+    # A silent neighbour still tells its emotion, but has no sound to join to (_chosen_path).
     before = segments[i - 1] if i else None
     after = segments[i + 1] if i + 1 < len(segments) else None
     return Cue(
@@ -151,6 +154,8 @@ def words_for_all(project: Project) -> str:
 
 def piece_of(project: Project) -> Piece:
     """What all cues of the video share; an ``auto`` seed or style is derived from the video and its speech."""
+    # "auto" must give the same piece again on every machine: it follows from the video's fingerprint, never from chance
+    # or time.
     seed, style = project.settings.seed, project.settings.style
     if seed == "auto":
         seed = seed_of("piece", project.state().get("video", ""))
@@ -171,6 +176,8 @@ def _spoken(project: Project) -> Emotion:
 def _inside(segment: Segment, speech: Spans) -> Spans:
     """The spans within the segment, relative to its start, on a grid so that a tiny change makes no new take."""
     clipped = ((max(s, segment.start) - segment.start, min(e, segment.end) - segment.start) for s, e in speech)
+    # The detector's edges move by milliseconds with the version of a library; without the grid each such move would
+    # make the music stale.
     on_grid = ((_to_grid(s), _to_grid(e)) for s, e in clipped if e > s)
     return tuple((s, e) for s, e in on_grid if e > s)
 
@@ -197,6 +204,8 @@ def missing(project: Project, music: Music, wanted: Collection[str] | None, *, a
             continue
         if segment.silent or segment.locked or (not another and _is_settled(project, piece, segment, music)):
             continue
+        # Takes are numbered by their seeds. "Another" is the first number whose file is missing, so a deleted take is
+        # made before a new one.
         count = MAX_TAKES if another else project.settings.takes
         absent = (o for n in range(count) if not _is_whole(project, o := order(project, piece, segment, n, music)))
         out += islice(absent, 1 if another else None)
@@ -213,10 +222,13 @@ def compose(
     if not todo:
         return project, ()
     notes: dict[str, None] = {}
+    # With the prefix of parts: what a killed run leaves is swept when the project is next locked.
     parts = [project.take_path(o.take).with_name(f"{PART_PREFIX}{o.take.id}-{i}.flac") for i, o in enumerate(todo)]
     try:
         for made in engines.composer(music.choice).compose([o.cue for o in todo], parts, progress):
             arriving = todo[made.index]
+            # The file first, then the project that names it: killed in between, the next run finds a whole take and
+            # adopts it.
             parts[made.index].replace(project.take_path(arriving.take))
             project = projects.update(project, partial(_arrive, arriving=arriving, music=music, choose=choose))
             notes |= dict.fromkeys(made.notes)
@@ -247,6 +259,8 @@ def is_stale(project: Project, piece: Piece, segment: Segment, music: Music) -> 
         return True
     if _is_settled(project, piece, segment, music):
         return False
+    # A take's seed is one of the segment's: else the creator has asked for another seed since, and the old take is out
+    # of date although its other inputs agree.
     has_its_seed = any(take.seed == take_seed(segment, number) for number in range(MAX_TAKES))
     return not has_its_seed or take.id != music.take_id(cue_of(project, piece, segment, take.seed, music.activity))
 
@@ -288,9 +302,13 @@ def go_on_after(project: Project, whole: Segment, second: Segment) -> Take | Non
     if take is None or source is None or not source.is_file():
         return None
     frames = audio.length(source)
+    # 1. Where the second part begins in the take that plays now.
     cut = frames_of(second.start) - frames_of(whole.start)
+    # 2. A take that is shorter than its segment by more than half a second is looped by the mix (bgm.mix): the
+    # remainder has to loop too, so it gets the take's start after its end.
     is_repeated = frames < frames_of(whole.end) - frames_of(whole.start) - SAMPLE_RATE // 2
     cut = cut % frames if is_repeated else min(cut, frames - 1)
+    # 3. Named by what it was cut from: the same cut again finds the same file.
     identity = digest("rest", take.id, cut)
     rest = replace(take, id=identity, file=f"takes/{second.id}-{identity}.flac")
     with beside(project.take_path(rest)) as part, audio.writer(part, audio.channels(source)) as out:
@@ -306,6 +324,8 @@ def _arrive(project: Project, arriving: Order, music: Music, *, choose: bool = F
     timeline = project.timeline
     if timeline is None or all(s.id != arriving.segment_id for s in timeline.segments):
         return project
+    # The project was read again just now: by the time that a take arrives, the creator may have chosen another or moved
+    # the segment.
     keep = not choose and not is_stale(project, piece_of(project), timeline[arriving.segment_id], music)
     timeline = with_take(timeline, arriving.segment_id, arriving.take)
     if not keep:

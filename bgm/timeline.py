@@ -228,6 +228,7 @@ class Timeline:
         if not math.isfinite(time):
             raise ValueError("a boundary needs a time")
         left, right = self.segments[index - 1], self.segments[index]
+        # Clamped, not refused: a drag goes beyond the end all the time.
         low, high = left.start + MIN_LENGTH, right.end - MIN_LENGTH
         if low > high:
             raise ValueError("these segments are too short to move the boundary between them")
@@ -244,6 +245,8 @@ class Timeline:
         whole = self.segments[i]
         if not (whole.start + MIN_LENGTH <= time <= whole.end - MIN_LENGTH):
             raise ValueError(f"a segment can be split only {MIN_LENGTH} s or more from its ends")
+        # Fades belong to the outer edges: at the cut the music goes on, so neither part fades there. merge() takes the
+        # outer fades back, which makes it the inverse.
         first = replace(whole, end=time, source="user", fade_out=0.0)
         second = replace(whole, id=self.free_id(), start=time, source="user", chosen=None, takes=(), fade_in=0.0)
         return self._put(i, i + 1, first, second)
@@ -258,6 +261,8 @@ class Timeline:
             raise ValueError("the last segment has no next one to merge with")
         first, second = self.segments[i : i + 2]
         differs = (first.emotion, first.prompt) != (second.emotion, second.prompt)
+        # By length, because the longer one is what the creator hears most of; but of equals the first, whose id and
+        # takes a split has kept.
         stays = second if differs and second.length > first.length else first
         whole = replace(stays, start=first.start, end=second.end, source="user")
         return self._put(i, i + 2, replace(whole, fade_in=first.fade_in, fade_out=second.fade_out))
@@ -282,6 +287,8 @@ class Timeline:
 
     def free_id(self) -> str:
         """An id that no segment has: s1, s2, …"""
+        # Above the highest, never a gap: takes follow a segment by its id (bgm.takes.with_takes_of), and a gap may be
+        # the id of one that an undo brings back.
         numbers = [int(m[1]) for s in self.segments if (m := re.fullmatch(r"s(\d+)", s.id))]
         return f"s{max(numbers, default=0) + 1}"
 
@@ -305,6 +312,8 @@ def overlay(base: Timeline, kept: Sequence[Segment]) -> Timeline:
 def _uncovered(segment: Segment, kept: Sequence[Segment]) -> list[Segment]:
     spans = [(segment.start, segment.end)]
     for k in kept:
+        # Each kept segment cuts what is left of the base into the part before and the part after it; empty parts are
+        # dropped.
         spans = [(a, b) for s, e in spans for a, b in ((s, min(e, k.start)), (max(s, k.end), e)) if b > a]
     return [replace(segment, start=a, end=b) for a, b in spans]
 
@@ -312,6 +321,7 @@ def _uncovered(segment: Segment, kept: Sequence[Segment]) -> list[Segment]:
 def _without_slivers(pieces: list[Segment], kept: Sequence[Segment]) -> list[Segment]:
     out: list[Segment] = []
     for i, piece in enumerate(pieces):
+        # A sliver could not be edited (MIN_LENGTH) and would get music of its own, a fraction of a second of it.
         sliver = piece.length < MIN_LENGTH and piece not in kept and len(pieces) > 1
         if sliver and out:
             out[-1] = replace(out[-1], end=piece.end)
@@ -326,6 +336,7 @@ def _unique_ids(pieces: list[Segment], reserved: set[str]) -> list[Segment]:
     taken = {s.id for s in pieces} | reserved
     seen: set[str] = set()
     out = []
+    # The creator's segments choose first: their takes are named by their ids, the analysis' new ones have none yet.
     for piece in sorted(pieces, key=lambda s: s.source != "user"):
         own = piece if piece.id not in seen else replace(piece, id=_next_id(taken), chosen=None, takes=())
         seen.add(own.id)
@@ -348,6 +359,8 @@ def _problem(duration: float, segments: Sequence[Segment]) -> str | None:
         return "a timeline needs at least one segment"
     checks: tuple[tuple[Callable[[], bool], str], ...] = (
         (lambda: len({s.id for s in segments}) == len(segments), "two segments have the same id"),
+        # Exact comparisons of floats on purpose: neighbours share one number, no edit computes it twice. A tolerance
+        # would let a gap of a sample grow.
         (lambda: segments[0].start == 0, "the first segment must start at 0"),
         (lambda: segments[-1].end == duration, "the last segment must end where the video ends"),
         (lambda: all(s.end > s.start for s in segments), "a segment must end after it starts"),

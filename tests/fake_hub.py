@@ -116,7 +116,8 @@ def fake_hub(empty_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fak
     monkeypatch.setattr(constants, "ENDPOINT", fake.url)
     template = fake.url + "/{repo_id}/resolve/{revision}/{filename}"
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-    threading.Thread(target=fake.server.serve_forever, daemon=True).start()
+    # How often it looks whether to stop: the usual 0.5 s are waited for at the end of each test.
+    threading.Thread(target=fake.server.serve_forever, args=(0.02,), daemon=True).start()
     yield fake
     fake.server.shutdown()
     fake.server.server_close()

@@ -198,6 +198,7 @@ def work(unit: Unit, settings: Settings, board: Any, painters: Sequence[Any]) ->
             said = time.monotonic()
             board.tell.remote(step)
 
+    # For every unit anew: the worker process may have served another batch before.
     painting.employ(RemotePainter(painters) if painters else None)
     outcome = make(unit, settings, listen)
     _count(outcome)
@@ -230,6 +231,8 @@ class _Driver:
 
         self._todo, self._settings, self._listen, self._cluster = list(units), settings, listen, cluster
         self._flying: dict[Any, Unit] = {}
+        # No processor of its own: it only keeps a dictionary, and must not take a slot from a video. It restarts for
+        # ever, since what it forgets is told again in half a second.
         self._board = ray.remote(num_cpus=0, max_concurrency=16, max_restarts=-1)(Board).remote()
         self._painters = Painters(settings)
         self._task = ray.remote(num_cpus=cluster.cpus, memory=cluster.memory, max_retries=RETRIES)(work)
@@ -244,6 +247,7 @@ class _Driver:
             while self._todo or self._flying:
                 self._look()
                 self._begin()
+                # A timeout, so that progress is heard and nodes are looked at although no unit ends for minutes.
                 done, _ = ray.wait(list(self._flying), timeout=HEAR_EVERY_S)
                 self._hear()
                 for ref in done:
@@ -255,6 +259,7 @@ class _Driver:
             raise
 
     def _begin(self) -> None:
+        # Not all at once: a cancelled batch would have thousands of tasks to take back.
         room = max(LEAST_AHEAD, AHEAD * self._slots)
         while self._todo and len(self._flying) < room:
             unit = self._todo.pop(0)

@@ -76,6 +76,8 @@ class Painters:
         # When a node dies its actor restarts on another GPU, provided that one is free.
         actor = ray.remote(num_gpus=1, num_cpus=0, max_restarts=-1, max_concurrency=INSIDE)(Painter)
         came = [actor.remote() for _ in range(gpus - len(self.actors))]
+        # One is asked for all: the GPUs of a cluster have the same packages and weights; where one has not, its jobs
+        # fail with the reason.
         if not self.actors:
             missing = _missing(came[0], self._key)
             if missing and self._named:
@@ -149,6 +151,8 @@ class RemotePainter(painting.Painter):
         import ray
 
         for _ in range(TRIES):
+            # The best of a few at random comes close to the best of all (Mitzenmacher 2001, "the power of two
+            # choices"), and no worker has to hear from every GPU of a large cluster.
             asked = {p.jobs.remote(): p for p in random.sample(self._painters, min(ASKED, len(self._painters)))}
             answered, _late = ray.wait(list(asked), num_returns=len(asked), timeout=ANSWER_S)
             loads = [(load, asked[ref]) for ref in answered if (load := _load(ref)) is not None]
@@ -178,5 +182,6 @@ def _patiently(work: Callable[[], Result], progress: Progress) -> Result:
             raise error.cause if isinstance(error.cause, BgmError) else error from error
         except ray.exceptions.RayError:
             progress(0.0, NO_ANSWER)
+            # Longer each time: Ray needs seconds to restart an actor on another node.
             time.sleep(1.0 + attempt)
     raise BgmError(f"the cluster's painters were lost {TRIES} times; run it again when a GPU is back")

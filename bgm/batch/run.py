@@ -57,6 +57,7 @@ class _Batch:
                 self._end(outcome)
         except (KeyboardInterrupt, Cancelled):
             for unit in units:
+                # Noted for all that did not end, so that the report has a line for every video.
                 self._ended.setdefault(unit.name, Outcome(unit.name, "stopped"))
             log.warning("%s", table(self.outcomes()))
             raise
@@ -88,6 +89,7 @@ class _Batch:
         """Progress of the whole, units weighted by file size; units that were already there don't count, for they say
         nothing about speed.
         """
+        # The estimate is by bytes of video, the only cost that is known before any work.
         there = sum(self._sizes[n] for n, o in self._ended.items() if o.status == "already there")
         done = sum(self._sizes[name] for name in self._ended) - there
         done_in_part = sum(self._sizes[name] * overall for name, overall in self._open.items())
@@ -106,6 +108,7 @@ class _Batch:
 def _outcomes(
     units: Sequence[Unit], settings: Settings, listen: Listener, cluster: Cluster | None
 ) -> Iterator[Outcome]:
+    # "local" asks for speed, not for Ray: the same files come out of a plain loop.
     if cluster and cluster.address == LOCAL and why_no_ray():
         log.warning("Ray is not installed (%s): one video at a time", NEEDS_RAY)
         cluster = None

@@ -129,6 +129,7 @@ def subtitles_beside(video: str) -> list[str]:
     stem = video[: len(video) - len(PurePosixPath(video).suffix)]
     with _open(video) as (fs, path):
         base = path[: len(path) - len(PurePosixPath(video).suffix)]
+        # Escaped: a video may be called "talk [final].mp4", which glob would read as a set of letters.
         found = sorted(str(one) for one in fs.glob(f"{glob.escape(base)}.*"))
     beside = [one for one in found if one.lower().endswith(tuple(SIDECAR))]
     return [stem + one[len(base) :] for one in beside]
@@ -196,6 +197,7 @@ class _Copy:
         folder = Path(self.local.project)
         names = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
         kept = [name for name in names if name.startswith(CHECKPOINT) and "/." not in f"/{name}"]
+        # False sorts before True: the documents come last.
         for name in sorted(kept, key=lambda name: (name.endswith(".json"), name)):
             if self.known.get(name) != _version(folder / name):
                 _put(folder / name, join(self.unit.project, name))
@@ -240,6 +242,7 @@ def _open(name: str) -> Iterator[tuple[Any, str]]:
     import fsspec
 
     try:
+        # No cache of listings: other nodes write to the same folders while this one looks.
         yield fsspec.core.url_to_fs(name, use_listings_cache=False) if is_address(name) else (_disk(), name)
     except (BgmError, KeyboardInterrupt):
         raise

@@ -110,6 +110,7 @@ def _videos(source: str, out: str) -> list[str]:
     if not storage.is_address(source):
         source = str(Path(source).resolve())
     if storage.is_folder(source):
+        # Results among the videos would be found by the next run, and scored again.
         if f"{out}/".startswith(f"{source.rstrip('/')}/"):
             raise BadInput(f"the results would lie among the videos: name a folder outside {source} with --out")
         return [file for file in storage.files(source) if is_video(file)]
@@ -121,6 +122,7 @@ def _videos(source: str, out: str) -> list[str]:
 def _listed(source: str) -> Iterator[str]:
     """Paths are relative to the list's folder; empty lines and lines that start with # are skipped."""
     try:
+        # Windows' editors begin a text file with a byte order mark.
         text = storage.read(source).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadInput(f"{source} is neither a folder nor a list: it is not text in UTF-8") from error
@@ -146,6 +148,7 @@ def _names(videos: Sequence[str]) -> tuple[list[str], list[str]]:
     for video in videos:
         path = PurePosixPath(video)
         name = path.name
+        # Lower case: the results may lie on a file system that tells no cases apart.
         if name.lower() in taken:
             name = f"{path.stem}-{digest(video)[:6]}{path.suffix}"
             notes.append(f"another video is called {path.name}: the result of {video} is called {name}")
@@ -164,6 +167,8 @@ def make(unit: Unit, settings: Settings, listen: Listener = unheard) -> Outcome:
     """Process one unit. A failure is an outcome; only Cancelled and what ends the process are raised."""
     told = _Told(unit.name, listen)
     try:
+        # The receipt first: a batch that is run again is mostly of finished videos, and to check one costs reading it,
+        # not making it.
         outcome = _already_there(unit, settings) or _made(unit, settings, told)
     except (Cancelled, KeyboardInterrupt):
         raise
@@ -175,6 +180,7 @@ def make(unit: Unit, settings: Settings, listen: Listener = unheard) -> Outcome:
 def _made(unit: Unit, settings: Settings, told: _Told) -> Outcome:
     with storage.at_hand(unit) as here:
         rendered = _patiently(lambda: _done(here, settings, told), told)
+        # The result before the receipt: a unit that dies in between is made again, and never believed to be there.
         out = here.deliver(rendered.out)
     receipt = {"out": PurePosixPath(out).name, "lufs": rendered.lufs, "key": _key(unit, settings, out)}
     storage.write(storage.join(unit.project, RECEIPT), json.dumps(receipt))
@@ -189,6 +195,7 @@ def _done(here: storage.AtHand, settings: Settings, told: _Told) -> Rendered:
     video, out = Path(here.unit.video), Path(here.unit.out)
     info = probe(video)
     suffix = suggest_suffix(info)
+    # Appended, not replaced: talk.avi and talk.mov must not both become talk.mkv.
     out = out if out.suffix.lower() == suffix else out.with_name(out.name + suffix)
     check_output(info, out, overwrite=True, keep_original=settings.keep_original)
     project = studio.open_video(video, Path(here.unit.project), settings, overwrite=True)
@@ -204,6 +211,7 @@ def _patiently(work: Callable[[], Rendered], told: _Told) -> Rendered:
         try:
             return work()
         except Busy:
+            # The other run may be this unit's own first try on a node that Ray has given up and that works on.
             if time.monotonic() > until:
                 raise
             told(Step("waiting", 0.0, 0.0, None, "another run works on this video"))
@@ -236,6 +244,7 @@ def _key(unit: Unit, settings: Settings, out: str) -> str | None:
         project = projects.loads(text.decode("utf-8"), Path(unit.name))
     except (BgmError, UnicodeDecodeError):
         return None
+    # The video's bytes, not its name or date: a copy on another disk is the same unit.
     given = [storage.stamp(file) for file in (unit.video, *storage.subtitles_beside(unit.video))]
     return digest(projects.dumps(replace(project, video="-", settings=settings)), given, result)
 

@@ -91,6 +91,8 @@ class RemotePainter:
             return
         told = _told(answer.read())
         sentence = str(told.get("error", f"HTTP status {answer.status_code}"))
+        # What a proxy answers for a painter that is being restarted, and the painter when its line is full: worth
+        # another try. All else is an answer.
         if answer.status_code in (502, 503, 504):
             raise _Lost(sentence)
         raise BgmError(f"the painter at {self._address}: {sentence}")
@@ -100,6 +102,8 @@ class RemotePainter:
         arrived, last, done, note = bytearray(), dict[str, Any](), 0.0, ""
         for chunk in answer.iter_raw():
             arrived += chunk
+            # Lines until one that has "shape": what comes after its line break are the pixels, in which any byte may
+            # stand.
             while "shape" not in last and b"\n" in arrived:
                 line, _, arrived = arrived.partition(b"\n")
                 told = _told(line)

@@ -101,6 +101,8 @@ class Server:
         call = Call(work)
         self._inside += 1
         try:
+            # The work has a thread of its own (Call): torch would block the event loop, and with it the health check
+            # and everybody's heartbeats. Starlette closes this generator when the client leaves.
             while (said := await to_thread.run_sync(call.next)) is not None:
                 yield said
         finally:  # finished, or the client disconnected
@@ -109,11 +111,13 @@ class Server:
 
     def _refused(self, request: Request) -> Response | None:
         given = request.headers.get("authorization", "")
+        # compare_digest takes the same time wherever the first difference is.
         if self._token and not hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode()):
             return _problem("it asks for a token: set BGM_PAINTER_TOKEN to the painter's", 401)
         if self._inside >= MOST_INSIDE:
             return _problem("too many are waiting for it; try again in a few minutes", 503)
         length = request.headers.get("content-length", "")
+        # Refused before it is read; without a length (chunked) too, as nothing else bounds what body() would hold.
         if not length.isdecimal() or int(length) > wire.MOST_BYTES:
             return _problem("the job is too large, or its size isn't told", 413)
         return None
@@ -149,6 +153,7 @@ class Line:
         with self._changed:
             self._waiting.append(ticket)
         try:
+            # In slices of a heartbeat: progress raises when the client has left, and its place in the line is given up.
             while before := self._before(ticket):
                 progress(0.0, f"waiting for the GPU, {before} before this")
                 self._wait(ticket)

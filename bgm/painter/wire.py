@@ -42,7 +42,9 @@ def unpack_job(body: bytes) -> PaintJob:
     try:
         head = json.loads(line)
         takes, columns = _size(head["shape"])
+        # The sizes were checked by _size() before this: reshape raises ValueError where the bytes are fewer or more.
         pixels = np.frombuffer(raw, np.uint8).reshape(takes, ROWS, columns * PIXELS_PER_COLUMN)
+        # packbits fills the last byte up: of as many bits as there are columns.
         held = np.unpackbits(np.frombuffer(bytes.fromhex(head["held"]), np.uint8))[:columns].astype(bool)
         regions = tuple(_region(one, takes, columns) for one in head["regions"])
         if len(held) != columns or len(regions) > MOST_REGIONS:
@@ -66,6 +68,7 @@ def unpack_key(line: bytes) -> ModelKey:
         key = ModelKey(names[0], LoraChoice(names[1], float(head["weight"])))
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput("this is no question for a painter") from error
+    # Another version would paint other bits, and the take would be kept under a digest that says otherwise.
     if revision != Riffusion.revision:
         raise BadInput("it is of another version of the studio: install the same on both sides")
     return key

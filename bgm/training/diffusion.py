@@ -73,11 +73,13 @@ def place(pipeline: Any, device: str) -> None:
 
     if device == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        # warn_only: some kernels of attention have no deterministic form, and a training with them is better than none.
         torch.use_deterministic_algorithms(True, warn_only=True)
     dtype = torch.bfloat16 if device == "cuda" else torch.float32
     with quiet():
         for network in (pipeline.unet, pipeline.vae, pipeline.text_encoder):
             network.requires_grad_(False)
+            # The VAE runs once per picture: there float32 costs nothing that counts.
             network.to(device, torch.float32 if network is pipeline.vae else dtype)
 
 
@@ -106,6 +108,7 @@ class Objective:
     def loss(self, batch: Batch) -> torch.Tensor:
         """The weighted mean, in which low-noise timesteps don't dominate."""
         kept = self._kept[batch.times.to(self._kept.device)]
+        # Signal-to-noise ratio of each time. For a model that predicts noise the weight is min(SNR, gamma) / SNR.
         ratio = kept / (1 - kept)
         return (self.errors(batch) * (ratio.clamp(max=self._gamma) / ratio)).mean()
 
@@ -116,6 +119,7 @@ class Objective:
         device, number = self._kept.device, self._pipeline.text_encoder.dtype
         latents, noise, times = (x.to(device) for x in (batch.latents, batch.noise, batch.times))
         kept = self._kept[times][:, None, None, None]
+        # The forward process in closed form (Ho et al. 2020, arXiv 2006.11239, eq. 4).
         noisy = kept.sqrt() * latents + (1 - kept).sqrt() * noise
         with torch.autocast(device.type, torch.bfloat16, enabled=number == torch.bfloat16):
             words = embedded(self._pipeline, batch.texts)
@@ -154,6 +158,7 @@ def paint(pipeline: Any, texts: Sequence[str], columns: int, *, seed: int = 0) -
                     text, ROWS, columns, num_inference_steps=PAINTING_STEPS, guidance_scale=GUIDANCE,
                     generator=torch.Generator().manual_seed(seed + i), output_type="np",
                 )  # fmt: skip
+            # The three channels of a grey picture differ by the decoder's error; their mean has the least of it.
             picture = made.images[0].mean(axis=2)
             if not np.isfinite(picture).all():
                 raise BadInput("the model paints what is no number (NaN): its weights or the LoRA's are damaged")

@@ -181,6 +181,7 @@ def stepped(objective: Objective, optimizer: Any, batch: Batch, step: int) -> fl
     import torch
 
     loss = objective.loss(batch)
+    # Before backward(): the weights and AdamW's moments are still whole, so what was saved stays usable.
     if not math.isfinite(found := loss.item()):
         raise BadInput(
             f"step {step + 1}: the loss is no number (NaN): lower --rate, or the base or a picture is damaged; "
@@ -197,10 +198,15 @@ def drawn(latents: Latents, options: Options, step: int) -> Batch:
     """The batch of step ``step``."""
     import torch
 
+    # A generator for each step, seeded by its number: a run that is resumed at step 700 draws what an unbroken one
+    # would, and no state of a generator has to be kept. The factor keeps the streams of neighbouring seeds apart.
     chance = torch.Generator().manual_seed(options.seed * 1_000_003 + step)
     index = torch.randint(len(latents.texts), (options.batch,), generator=chance).tolist()
     times = torch.randint(1000, (options.batch,), generator=chance)
     mean, deviation = torch.from_numpy(np.stack([latents.spread[i] for i in index])).float().unbind(1)
+    # 1. The latent is drawn anew from the VAE's distribution each time it is seen, as in the model's own training. 2.
+    # Noise and time for the denoising loss. 3. Some captions are dropped: classifier-free guidance needs the model
+    # without words too (Ho and Salimans 2022, arXiv 2207.12598).
     noise, spread = (torch.randn(mean.shape, generator=chance) for _ in range(2))
     dropped = torch.rand(options.batch, generator=chance) < options.dropout
     texts = ["" if drop else latents.texts[i] for i, drop in zip(index, dropped.tolist(), strict=True)]
@@ -211,6 +217,7 @@ def judged(objective: Objective, latents: Latents, batch: int) -> float:
     """Unweighted validation loss on up to MOST_JUDGED images, with the same noise and timesteps every time."""
     import torch
 
+    # The same noise and times at every validation: the loss of one draw varies more than a training changes it.
     chance, errors = torch.Generator().manual_seed(1), list[float]()
     chosen = np.unique(np.linspace(0, len(latents.texts) - 1, min(MOST_JUDGED, len(latents.texts))).astype(int))
     pairs = [(int(i), time_) for i in chosen for time_ in JUDGED_TIMES]
@@ -225,6 +232,7 @@ def judged(objective: Objective, latents: Latents, batch: int) -> float:
 
 def rate(options: Options, step: int) -> float:
     """Linear warm-up, then cosine decay to zero."""
+    # A short run must not end in its warm-up.
     warm = min(options.warmup, options.steps // 10)
     if step < warm:
         return options.rate * (step + 1) / warm
@@ -237,6 +245,7 @@ def with_adapter(unet: Any, options: Options) -> Any:
     from peft import LoraConfig
 
     torch.manual_seed(options.seed)
+    # The rank as alpha makes the scale 1, which loaders that ignore alpha assume.
     alpha = options.alpha or options.rank
     unet.add_adapter(
         LoraConfig(r=options.rank, lora_alpha=alpha, init_lora_weights="gaussian", target_modules=[*TARGETS])
@@ -270,6 +279,7 @@ class Run:
 
     def say(self, line: dict[str, Any]) -> None:
         """Append a line, replacing an earlier run's lines of this step and later ones."""
+        # A run that was killed after its last save has logged steps that are made again now.
         kept = [earlier for earlier in self.log() if earlier["step"] < line["step"]]
         write_text(self._folder / _LOG, "".join(json.dumps(one) + "\n" for one in [*kept, line]))
 
@@ -293,6 +303,7 @@ class Run:
         if not file.is_file():
             return 0
         try:
+            # weights_only: a pickle from elsewhere could run anything.
             state = torch.load(file, map_location="cpu", weights_only=True)
             same = state["identity"] == self._identity
         except (OSError, RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
@@ -301,6 +312,7 @@ class Run:
             raise BadInput(
                 f"{self._folder} holds a training of another base, set or options: delete it, or name another file"
             )
+        # Not strict: the state has the adapter only; the frozen weights are the base's.
         unet.load_state_dict(state["adapter"], strict=False)
         optimizer.load_state_dict(state["optimizer"])
         return int(state["step"])
@@ -334,6 +346,8 @@ def write_adapter(target: Path, unet: Any, described: dict[str, str]) -> None:
             folder, unet_lora_layers=tensors, unet_lora_adapter_metadata=config, weight_name="a.safetensors"
         )
         saved = (Path(folder) / "a.safetensors").read_bytes()
+    # The format (safetensors): the length of the header in 8 bytes, the header as JSON, the tensors. The padding keeps
+    # the tensors aligned to 8 bytes, as the format asks.
     size = int.from_bytes(saved[:8], "little")
     header = json.loads(saved[8 : 8 + size])
     header["__metadata__"] |= described

@@ -152,6 +152,8 @@ class Probe:
         """
         rows, truth = np.concatenate([self._train, self._held]), np.array([e.emotion for e in self._examples])
         tracks = np.array([e.track or e.path.name for e in self._examples])
+        # Folds by track, in an order that is the same everywhere: crops of one piece on both sides would be recognised
+        # as that piece.
         names, told = sorted({*tracks.tolist()}, key=digest), np.full(len(rows), "", dtype=truth.dtype)
         for fold in range(FOLDS):
             held = np.isin(tracks, names[fold::FOLDS])
@@ -196,12 +198,14 @@ def features(pixels: Pixels) -> npt.NDArray[np.float64]:
     Timbre: mean, spread and movement of 64 bands, brightness and tonality. Rhythm: periodicity of the onsets at LAGS,
     modulation spectrum of eight bands. Harmony: :func:`harmony`.
     """
+    # Pictures are white where it is silent, with high frequencies at the top.
     loud = 1.0 - pixels[::-1].astype(np.float64) / 255.0
     bands = loud.reshape(BANDS, len(loud) // BANDS, -1).mean(axis=1)
     movement = np.diff(bands, axis=1)
     onsets = np.maximum(movement, 0).sum(axis=0)
     centred = onsets - onsets.mean()
     power = float(centred @ centred) + 1e-9
+    # Autocorrelation of the onsets at each lag, as a share of lag 0: high where a beat comes again.
     beats = [float(centred[lag:] @ centred[:-lag]) / power for lag in LAGS]
     whole = [onsets.std(), loud.mean(), loud.std()]
     timbre = [bands.mean(axis=1), bands.std(axis=1), np.abs(movement).mean(axis=1)]
@@ -237,7 +241,9 @@ def harmony(loud: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """
     chroma = _pitch_classes() @ _peaks(loud)
     share = chroma.mean(axis=1)
+    # 1. Standardised, so that the fit with a key is a correlation.
     share = (share - share.mean()) / (share.std() + 1e-9)
+    # 2. With all 24 keys. 3. Relative to the best tonic every piece stands in C: what is left is mode and colour.
     fits = np.array([[np.roll(key, turn) @ share / 12 for turn in range(12)] for key in _KEYS])
     major, minor = fits.max(axis=1)
     intervals = [share @ np.roll(share, turn) / 12 for turn in range(1, 7)]
@@ -274,13 +280,17 @@ def frechet(some: Features, others: Features, ruler: Features) -> float:
     """
     from scipy.linalg import sqrtm
 
+    # 1. Standardise and whiten by the ruler's principal components, the first COMPONENTS of them.
     centre, spread = ruler.mean(axis=0), ruler.std(axis=0) + 1e-3
     _, scale, axes = np.linalg.svd((ruler - centre) / spread, full_matrices=False)
     keep = min(COMPONENTS, len(scale))
     whiten = axes[:keep].T / (scale[:keep] / np.sqrt(len(ruler)) + 1e-9)
+    # 2. A Gaussian for each of the two sets.
     a, b = (((x - centre) / spread) @ whiten for x in (some, others))
     first, second = (np.cov(x.T) if len(x) > 1 else np.zeros((keep, keep)) for x in (a, b))
     first, second = (c.reshape(keep, keep) + 1e-6 * np.eye(keep) for c in (first, second))
+    # 3. Their distance. The product of two covariances has a real root but for rounding, which may add a tiny imaginary
+    # part.
     mixed = np.real(sqrtm(first @ second))
     return float(((a.mean(axis=0) - b.mean(axis=0)) ** 2).sum() + np.trace(first + second - 2 * mixed))
 

@@ -132,6 +132,7 @@ def build(tracks: Sequence[Track], out: Path, options: Options, progress: Progre
     _claim(out)
     refused = {track.name: why for track in tracks if (why := _refusal(track, options.allow))}
     usable = [track for track in tracks if track.name not in refused]
+    # Before any work, and from all tracks: what is held out must not depend on which were finished first.
     held = held_out(usable)
     jobs = [Job(track, SPLITS[track.name in held], out, options) for track in usable]
     found = {job.track.name: known for job in jobs if (known := made_before(job))}
@@ -177,6 +178,8 @@ def held_out(tracks: Sequence[Track]) -> set[str]:
     """
     held: set[str] = set()
     for emotion in ("", *EMOTIONS):
+        # By the digest of the name: a set that grows keeps its old tracks where they were, and no order of the folder
+        # shows.
         own = sorted((t.name for t in tracks if t.emotion == emotion), key=digest)
         held |= set(own[: max(round(VALIDATION * len(own)), int(len(own) >= 3))])
     if not held and len(tracks) > 1:
@@ -203,10 +206,12 @@ def _refusal(track: Track, allow: frozenset[str]) -> str | None:
 def _made(jobs: Sequence[Job], processes: int, progress: Progress) -> dict[str, Row]:
     """The rows of each track, by name. Two tracks per process are queued at a time, not all."""
     waiting, running, found = iter(jobs), dict[Future[Row], Job](), dict[str, Row]()
+    # spawn: a forked child inherits the locks of other threads in whatever state they are.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_begin)
     try:
         while len(found) < len(jobs):
+            # Two per process keep each busy; all at once would pickle every track before the first is made.
             while len(running) < 2 * processes and (job := next(waiting, None)):
                 running[pool.submit(make, job)] = job
             for future in wait(running, timeout=0.5, return_when=FIRST_COMPLETED).done:
@@ -287,6 +292,8 @@ def crops(sound: Path, options: Options, name: str) -> Iterator[tuple[int, Mono]
     number = min(options.crops, 1 + room // options.frames)
     edges = np.linspace(0, room, number + 1) if room >= 0 else np.zeros(1)
     for first, last in pairwise(edges):
+        # A stretch without a usable place is skipped: there are others, and a track of silence would be searched for
+        # ever.
         for _ in range(TRIES):
             start = int(rng.uniform(first, last))
             stereo = read(sound, start, start + options.frames)
@@ -298,6 +305,8 @@ def crops(sound: Path, options: Options, name: str) -> Iterator[tuple[int, Mono]
 def is_fit(wave: Audio) -> bool:
     """Whether audio (frames, channels) at the studio's rate is neither mostly silent nor clipped."""
     tenth = SAMPLE_RATE // 10
+    # By tenths of a second: a rest of two seconds is music, a crop that is silent for a quarter of its time teaches
+    # silence.
     power = np.square(wave[: len(wave) // tenth * tenth]).mean(axis=1).reshape(-1, tenth).mean(axis=1)
     quiet = float(np.mean(np.sqrt(power) < QUIET))
     clipped = float(np.mean(np.abs(wave) >= CLIPPED))
@@ -320,6 +329,7 @@ def _finish(out: Path, rows: dict[str, list[Row]], ledger: list[Row], options: O
     for split, lines in rows.items():
         write_text(out / split / METADATA, _lines(lines))
         kept = {line["file_name"] for line in lines}
+        # Of tracks that left the set, or moved to the other split.
         for stale in (out / split).glob("*.png"):
             if stale.name not in kept:
                 stale.unlink()

@@ -134,6 +134,7 @@ def read_tracks(music: Path, licence: str = "") -> list[Track]:
 
 def emotion_of(words: Iterable[str]) -> str:
     """Majority vote of the mood tags; empty without votes or on a tie."""
+    # A tie says that the tags disagree: no label is better than a wrong one.
     votes = Counter(MOODS[word] for word in words if word in MOODS).most_common(2)
     return votes[0][0].value if votes and (len(votes) == 1 or votes[0][1] > votes[1][1]) else ""
 
@@ -157,6 +158,9 @@ class Licence:
 
 def licence(text: str) -> Licence:
     """Parse an SPDX id, a Creative Commons URL or a usual name; anything else is UNKNOWN."""
+    # 1. All ways of writing to one: "CC BY-SA 4.0", "cc_by_sa" and ".../licenses/by-sa/4.0/" become words. 2. What is
+    # free of conditions. 3. The long names to the short ones. 4. The conditions, in the order of the SPDX id, whatever
+    # order they came in.
     words = re.sub(r"[^a-z0-9]+", " ", text.lower()).strip()
     for pattern, name in _FREE:
         if re.search(rf"\b(?:{pattern})\b" if not pattern.startswith("^") else pattern, words):
@@ -167,6 +171,7 @@ def licence(text: str) -> Licence:
         return Licence(UNKNOWN)
     conditions = tuple(name for name in CONDITIONS if re.search(rf"\b{name.lower()}\b", words))
     alike = ["SA"] if re.search(r"\bsa\b", words) else []
+    # From the text as it was written: the dot is gone from the words.
     version = re.findall(r"\b[1-4]\.[05]\b", text)[:1]
     return Licence("-".join(["CC", "BY", *conditions, *alike, *version]), conditions)
 
@@ -199,6 +204,7 @@ def _own_tags(path: Path) -> dict[str, str]:
     """The file's metadata: ID3, Vorbis comments, MP4 atoms. Empty if it can't be opened."""
     try:
         with open_input(path) as file:
+            # Containers put tags on the file or on the stream (Ogg); the stream's are the more exact.
             layers = (file.metadata, *(stream.metadata for stream in file.streams.audio))
             return {key: value.encode(errors="replace").decode() for layer in layers for key, value in layer.items()}
     except (av.error.FFmpegError, OSError, BadInput):
@@ -313,6 +319,8 @@ def composed(count: int, fonts: Sequence[Path], styles: Sequence[Style] = tuple(
 
 def _piece(number: int, fonts: Sequence[Path], styles: Sequence[Style]) -> Composed:
     """Every piece has its own seed, hence key and motif: no validation piece is a variation of a training piece."""
+    # Emotion fastest, then style, then soundfont, shifted by a turn each: any first N pieces are as even over the
+    # emotions as N allows, and no style is tied to one font.
     emotion, turn = EMOTIONS[number % len(EMOTIONS)], number // len(EMOTIONS)
     style = styles[turn % len(styles)]
     font = fonts[(turn + turn // len(styles)) % len(fonts)]

@@ -70,6 +70,8 @@ def unpack(file: Path, folder: Path, max_bytes: int, settings: Settings | None =
             _check(members, max_bytes)
             for member in members:
                 _extract(archive, member, folder)
+    # What damaged and hostile files raise in zipfile: RuntimeError for an encrypted member, EOFError for one that ends
+    # early, ValueError for a name with a NUL.
     except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError) as error:
         raise BadInput("this is not a project file of the studio") from error
     return _opened(folder, settings or Settings())
@@ -97,6 +99,7 @@ def _export_folder(project: Project) -> Iterator[Path]:
     parent.mkdir(exist_ok=True)
     for left in parent.iterdir():
         with suppress(FileNotFoundError):  # it was removed just now
+            # Swept here and not by a clock: a project that exports nothing has nothing to sweep.
             if left.stat().st_mtime < time.time() - _EXPORT_SECONDS:
                 shutil.rmtree(left, ignore_errors=True)
     if sum(1 for _ in parent.iterdir()) >= MAX_EXPORTS:
@@ -113,6 +116,7 @@ class _ZipBytes(io.FileIO):
     """A zip's bytes for zipfile: no place before their start, no table of contents that fills the memory."""
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        # zipfile computes offsets from fields of the file; a negative one would be an OSError without a sentence.
         if whence == os.SEEK_SET and offset < 0:
             raise zipfile.BadZipFile("a place before the start")
         return super().seek(offset, whence)
@@ -140,6 +144,8 @@ def _check(members: list[zipfile.ZipInfo], max_bytes: int) -> None:
         raise BadInput("this is not a project file of the studio")
     if len(names) > _MAX_ENTRIES:
         raise BadInput(f"this project holds more than the {_MAX_ENTRIES} files that this server takes")
+    # The sizes are the file's own claims, but they bind: zipfile reads no more than file_size bytes of a member, so no
+    # bomb grows beyond the sum that is allowed here.
     if sum(m.file_size for m in members) > max_bytes:
         raise BadInput(f"this project is larger than the {max_bytes // 2**20} MB that this server takes")
 
@@ -147,11 +153,15 @@ def _check(members: list[zipfile.ZipInfo], max_bytes: int) -> None:
 def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> None:
     target = folder / PurePosixPath(member.filename)
     target.parent.mkdir(exist_ok=True)
+    # "x": a member that would replace another is refused, whatever the check of names has let through.
     with archive.open(member) as source, target.open("xb") as sink:
         shutil.copyfileobj(source, sink, 1 << 20)
 
 
 def _opened(folder: Path, settings: Settings) -> Project:
+    # 1. The document itself, read as strictly as any. 2. Its video must lie in it: a path elsewhere would let a
+    # stranger read this server's files. 3. The takes that it names. 4. Every other file, by its content. 5. What a page
+    # noted is of another server, and goes. 6. Settings and engines by what no harm can come from.
     project = projects.load(folder)
     name = PurePosixPath(project.video)
     if len(name.parts) != 2 or name.parts[0] != "source" or not project.video_path.is_file():

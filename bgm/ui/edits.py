@@ -51,6 +51,7 @@ def apply(timeline: Timeline, gesture: Gesture, files: WithTakes = WithTakes()) 
         raise BadInput(f"there is no edit {gesture.get('op')!r}; there are {', '.join([*_WITH_TAKES, *_EDITS])}")
     try:
         return edit(timeline, gesture)
+    # Timeline's own KeyError carries a sentence; one without is a gesture that lacks a key.
     except KeyError as error:
         raise BadInput(str(error.args[0]) if error.args else "this segment does not exist") from error
     except ValueError as error:
@@ -72,6 +73,8 @@ class Revision:
 
     def words_in(self, now: Sequence[Utterance]) -> tuple[Utterance, ...]:
         """The lines of then; one that reads the same now keeps what was found out about it meanwhile."""
+        # An undo of the text must not undo what was found out meanwhile: a line that reads the same now keeps its
+        # scores, and needs no classifier.
         known = {_line(u): u for u in now}
         return tuple(known.get(_line(u), u) for u in self.utterances)
 
@@ -92,6 +95,7 @@ class History:
 
     def remember(self, revision: Revision, run: object = None) -> None:
         """Call it with what was before a gesture; gestures of one ``run`` are one step back."""
+        # Only the first gesture of a run is a step back: a slider that was dragged sends dozens.
         if run is None or run != self._run:
             self.past = [*self.past, revision][-UNDO_DEPTH:]
         self.future = []
@@ -126,6 +130,7 @@ def _together(files: WithTakes, timeline: Timeline, gesture: Gesture) -> Timelin
     if not isinstance(edits, list) or len(edits) > MAX_TOGETHER or not all(isinstance(e, Mapping) for e in edits):
         raise BadInput(f"edits are a list of at most {MAX_TOGETHER} objects")
     for edit in edits:
+        # Nested, the limit would hold for each level only.
         if edit.get("op") == "together":
             raise BadInput("edits that belong together hold no others that do")
         timeline = apply(timeline, edit, files)
@@ -204,6 +209,8 @@ def _number(gesture: Gesture, name: str) -> float:
 
 
 def _finite(value: object, name: str) -> float:
+    # One comparison for three traps: NaN compares false with everything, infinity is larger, and so is an int of 400
+    # digits, which float() would refuse with an OverflowError.
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
         raise BadInput(f"{name} must be a number")
     return float(value)

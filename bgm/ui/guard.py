@@ -108,6 +108,7 @@ class Guard:
 
 
 def _refusal(path: str, request: Request) -> Response | None:
+    # None of the checks reads the body.
     if path.startswith(_UNUSED):
         return PlainTextResponse("there is nothing here", status_code=404)
     if is_foreign(request.method, request.headers):
@@ -127,11 +128,14 @@ def is_foreign(method: str, headers: Headers) -> bool:
     Browsers say so themselves in Sec-Fetch-Site (W3C Fetch Metadata), except to plain http on a network: there the
     Origin must be the Host. Programs send neither.
     """
+    # 1. A current browser: it says where the request comes from, and no page's script can change that.
     site = headers.get("sec-fetch-site")
     if site in {"same-origin", "none"}:
         return False
     if site is not None:
         return not (method in {"GET", "HEAD"} and headers.get("sec-fetch-mode") == "navigate")
+    # 2. A browser on plain http without TLS sends no Sec-Fetch headers: there Origin and Host must agree. 3. Neither: a
+    # program, which no foreign page can command.
     origin = headers.get("origin")
     return origin is not None and urlsplit(origin).netloc != headers.get("host")
 
@@ -141,6 +145,7 @@ def _is_logged_in(request: Request) -> bool:
     app = request.app
     if app.auth is None:
         return True
+    # As gradio.routes reads it, http and https; Gradio has no public function for it.
     cookies = (f"access-token-{app.cookie_id}", f"access-token-unsecure-{app.cookie_id}")
     return any(request.cookies.get(cookie) in app.tokens for cookie in cookies)
 
@@ -160,6 +165,7 @@ def _counted(receive: Receive, limit: int, refusal: Exception) -> Receive:
     async def inner() -> Message:
         nonlocal seen
         message = await receive()
+        # Counted as it comes: a chunked body announces no length, and an announced one may be a lie.
         seen += len(message.get("body", b""))
         if seen > limit:
             raise refusal
@@ -189,6 +195,7 @@ def _with_headers(send: Send) -> Send:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in _HEADERS.items():
+                # Not over what an answer has set itself: a project's file has a stricter policy (bgm.ui.media).
                 headers.setdefault(name, value)
         await send(message)
 

@@ -81,6 +81,7 @@ class Handlers:
             async for shown in self._follow(job):
                 yield shown
         else:
+            # Its outcome was shown just now; shown again after the next reload, it would be news of yesterday.
             self._service.jobs.forget(project_id)
 
     async def open(self, event: gr.EventData) -> AsyncIterator[Shown]:
@@ -193,6 +194,7 @@ def add_api(service: Service) -> None:
         ("render", calls.render, [project], result),
         ("engines", calls.engines, [], listing),
     )
+    # A hidden button for each: Gradio derives an endpoint's parameters and their types from the components of an event.
     for name, function, inputs, output in endpoints:
         call.click(function, inputs, output, api_name=name, concurrency_limit=None, show_progress="hidden")
 

@@ -58,6 +58,8 @@ def routes(workspace: Workspace, sample: Sample) -> list[BaseRoute]:
     """For the ``routes`` of the application."""
     pages = _Pages(workspace)
     return [
+        # The order decides: "static" and "sample" would otherwise be taken for projects, and a route with one name for
+        # all files comes last.
         Mount(f"/{PREFIX}/static", _OwnFiles(directory=STATIC)),
         Route(f"/{PREFIX}/sample/{{name}}", partial(_sample_file, sample)),
         Route(f"/{PREFIX}/{{project}}/take/{{take}}", pages.take),
@@ -106,6 +108,7 @@ class _Pages:
 
     def poster(self, request: Request) -> Response:
         project = self._project(request)
+        # The time of the last change is in the key of the cache: a video that was replaced gets a poster of its own.
         picture = _poster(project.video_path, project.video_path.stat().st_mtime_ns) if project else None
         return Response(picture, media_type="image/jpeg", headers=_HEADERS | _CACHED) if picture else _missing()
 
@@ -152,6 +155,7 @@ class _Pages:
             return PlainTextResponse(without_folders(str(error)), status_code=409)
         if path is None:
             return _missing()
+        # After the last byte, or when the browser leaves.
         done = BackgroundTask(shutil.rmtree, path.parent, ignore_errors=True)
         headers = _HEADERS | {"Cache-Control": "no-store"}
         return FileResponse(path, filename=path.name, headers=headers, background=done)
@@ -162,6 +166,7 @@ class _Pages:
         if project is None or path is None or not path.is_file():
             return _missing()
         name = _download_name(project, path) if "download" in request.query_params else None
+        # An address with a version is of one content for ever; without it a browser asks each time.
         cached = _CACHED if "v" in request.query_params else {"Cache-Control": "private, no-cache"}
         return FileResponse(path, filename=name, headers=_HEADERS | cached)
 
@@ -237,6 +242,7 @@ class Films:
     """Makes sheets, the latest that was asked for first: that is what somebody looks at now."""
 
     def __init__(self) -> None:
+        # Last in, first out: whoever scrolls through an hour waits for what is in sight, not for what was passed.
         self._wanted: queue.LifoQueue[tuple[Project, int, int]] = queue.LifoQueue()
         self._states: dict[Path, bool] = {}
         """True while it is made or waits for that; False where it failed."""
@@ -263,6 +269,7 @@ class Films:
             self._thread.start()
 
     def _work(self) -> None:
+        # A daemon: it is waiting for work most of the time, and must not keep the process alive.
         while True:
             project, step, number = self._wanted.get()
             path = film_sheet(project, step, number)
@@ -288,6 +295,7 @@ def make_sheet(project: Project, step: int, number: int) -> None:
     from bgm.media.probe import probe
 
     seconds = FILM_STEPS[step]
+    # Each picture is of the middle of its cell, so that a cut is seen where it lies.
     middles = [(number * FILM_CELLS + cell + 0.5) * seconds for cell in range(FILM_CELLS)]
     times = [min(time, project.duration) for time in middles if time - seconds / 2 < project.duration]
     exact = seconds < _EXACT_BELOW_SECONDS

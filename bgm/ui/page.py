@@ -73,6 +73,7 @@ class Page:
                     environment.max_bytes + _BESIDE_BYTES,
                 ),
             },
+            # Rendering on the server would need Node, and a second process.
             ssr_mode=False,
             num_workers=0,  # a worker of Gradio's own would serve uploads past our checks
             enable_monitoring=False,
@@ -113,6 +114,8 @@ def build(environment: Environment, settings: Settings | None = None, sample: Pa
         handlers = Handlers(service, bundled)
         _listen(blocks, parts, handlers)
         add_api(service)
+    # Gradio's own limit of one call at a time would let one user's edit wait for another's analysis; what is limited is
+    # the work, in bgm.ui.jobs.
     blocks.queue(default_concurrency_limit=None)
     return Page(blocks, service, bundled, handlers.visited, _operating(service))
 
@@ -149,8 +152,10 @@ def _lay_out(environment: Environment, sample: Sample, functions: list[Callable[
 def _listen(blocks: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
     project, shown = parts.project, [parts.project, parts.steps, parts.studio]
     always: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    # "multiple": Gradio would drop a click that comes while the event before it still answers, and an edit with it.
     quiet = {**always, "trigger_mode": "multiple"}
     blocks.load(handlers.restore, project, shown, **always)
+    # Emptied afterwards: whoever comes back to the start finds the drop area as it was.
     parts.drop.upload(handlers.upload, parts.drop, shown, **quiet).then(lambda: None, None, parts.drop, **quiet)
     parts.start.sample(handlers.sample, None, shown, **quiet)
     parts.start.open(handlers.open, None, shown, **quiet)

@@ -100,6 +100,7 @@ class Sample:
             decode(probe(self.video), whole)
             with audio.writer(talk) as out:
                 out.write(audio.read(whole, 0, WARM_SECONDS * audio.SAMPLE_RATE))
+            # Offline: preparing must not fetch gigabytes that nobody has asked for.
             studio.analyze(studio.open_video(talk, Path(folder) / "project", replace(settings, offline=True)))
         log.info("the engines are loaded")
 
@@ -116,6 +117,8 @@ class Sample:
         music = self._music(settings)
         packed = [fingerprint(file) for file in sorted(self.analysis.rglob("*")) if file.is_file()]
         known = (music.choice.label, music.fingerprint) if music else None
+        # Named by everything that decides it, so that an update or another soundfont unpacks it anew, and old ones are
+        # never served.
         ready = self.kept / digest(__version__, fingerprint(self.video), packed, known, repr(settings))
         with self.unpacking:
             if not projects.exists(ready):
@@ -125,6 +128,7 @@ class Sample:
                 project = self._laid_out(part, settings)
                 if music:
                     _mixed(self._with_takes(project, music))
+                # Renamed when whole: a server that was killed in the middle begins again.
                 part.replace(ready)
         return ready
 
@@ -194,6 +198,7 @@ def _unpack_sound(packed: Path, out: Path) -> None:
 def _link(source: str, target: str) -> None:
     """A link where the disk has links: the studio replaces files and never writes into one."""
     try:
+        # A visitor's project costs no copy: takes and stems are never written into, only replaced.
         os.link(source, target)
     except OSError:
         shutil.copyfile(source, target)

@@ -56,6 +56,8 @@ def serve(page: Page, **options: Any) -> None:
         if page.service.workspace.environment.warm_up:
             prepare_when_visited(page)
         log.info("serving", extra=fields(version=__version__))
+        # Python handles a signal between two bytecodes of the main thread, so this thread stays in Python and never in
+        # a long native call.
         while True:
             time.sleep(0.2)
     except KeyboardInterrupt:
@@ -85,6 +87,7 @@ def _end(page: Page) -> None:
     log.info("ending")
     page.service.jobs.close()
     in_time = page.service.jobs.wait(STOP_WITHIN_S)
+    # The last moment: after os._exit no finally block runs.
     drop_open_parts()
     log.info("ended" if in_time else "ended in the middle of a job that did not stop in time")
     logging.shutdown()
@@ -110,6 +113,7 @@ def disk_trouble(folder: Path) -> str | None:
     """``unwritable`` or ``full``; found by writing, as permissions say nothing of a disk that is mounted read-only."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        # Without a name, and gone when closed: a probe every few seconds leaves nothing behind.
         with TemporaryFile(dir=folder) as file:
             file.write(b"0")
         return "full" if shutil.disk_usage(folder).free < FREE_BYTES else None

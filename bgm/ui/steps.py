@@ -79,6 +79,8 @@ def _result(file: object, **more: Any) -> Result:
 
 def mix_key(project: Project) -> str:
     """Stands for all that is heard in the mix: another key means that the mix is out of date."""
+    # A part that is added here makes every mix out of date that was made before: what has its default adds nothing
+    # (_fades).
     s = project.settings
     heard = [(x.start, x.end, None if x.silent else x.chosen, x.gain_db, *_fades(x)) for x in project.segments]
     return digest("mix", heard, s.lufs, s.duck, s.duck_depth_db)
@@ -143,6 +145,7 @@ def render(project: Project, options: StepOptions, listen: Listener) -> Project:
     if any(s.chosen is None and not s.silent for s in project.segments):
         raise BadInput("a locked segment has no music yet; unlock it, or make it silent")
     out = _result_path(project)
+    # Before the render: an edit that comes while it runs is not in the file, and must show the result as out of date.
     preview, key = mix_key(project), result_key(project)
     done = studio.render(project, out, listen, overwrite=True)
     result = Result(out.name, key, done.lufs, done.true_peak_db, done.under_speech_lu)
@@ -183,6 +186,8 @@ def _with_current_music(project: Project, listen: Listener) -> tuple[Project, Li
         if not lacking:
             break
         studio.compose(project, over(listen, done, _COMPOSED), lacking)
+        # From disk: the page may have been edited while the takes were made, and the next round makes what those edits
+        # lack. After the first round the bar stays at _COMPOSED, since nobody knows how many more there are.
         project, done = projects.load(project.folder, project.settings), _COMPOSED
     return project, over(listen, done, 1)
 
@@ -217,5 +222,6 @@ def _result_path(project: Project) -> Path:
     try:
         check_output(info, out, overwrite=True, keep_original=project.settings.keep_original)
     except BadInput:
+        # Matroska takes every codec and track that we can read.
         return out.with_suffix(".mkv")
     return out

@@ -51,8 +51,10 @@ class Workspace:
         self.root.mkdir(parents=True, exist_ok=True)
         if sum(1 for _ in self.root.iterdir()) >= self.environment.max_projects:
             raise BadInput("the server is full at the moment; please try again later")
+        # 192 random bits in 32 characters: whoever knows the id may open the project, so it must not be guessed.
         project_id = secrets.token_urlsafe(24)
         folder = self.root / project_id
+        # For a machine with several accounts: the id in the path is the key.
         folder.mkdir(mode=0o700)
         try:
             yield project_id, folder
@@ -73,6 +75,7 @@ class Workspace:
     def load(self, project_id: object) -> Project:
         """The project, marked as used now."""
         folder = self.folder(project_id)
+        # Before it is read: a sweep at this moment would take the folder away under the reader.
         self.touch(folder.name)
         return projects.load(folder, self.settings)
 
@@ -110,6 +113,7 @@ class Workspace:
         stale = [f.name for f in self.root.iterdir() if _last_used(f) < oldest and not is_busy(f.name)]
         for project_id in stale:
             shutil.rmtree(self.root / project_id, ignore_errors=True)
+            # Or the dictionary would grow with every project that ever was.
             self._locks.pop(project_id, None)
         if stale:
             log.info("removed %d projects that were not used for %g hours", len(stale), self.environment.keep_hours)
@@ -155,6 +159,8 @@ def place_for_source(folder: Path, name: str) -> Path:
     source = folder / "source"
     source.mkdir()
     upload = Path(unicodedata.normalize("NFC", name))  # macOS sends letters and their accents apart
+    # The creator finds the own name again in every download, so it is kept as far as file systems, zip files and the
+    # Content-Disposition header can carry it.
     words = "".join(c if _may_stand_in_a_name(c) else "_" for c in upload.stem)
     words = re.sub(r"_{2,}", "_", words).strip(" ._-")[:80]
     stem = words.encode()[:_NAME_BYTES].decode(errors="ignore") or "video"

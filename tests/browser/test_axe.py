@@ -16,7 +16,7 @@ fades, which touch enlarges and the keyboard moves."""
 SHEETS = ("export", "settings", "snapshots", "shortcuts")
 LOOKS = [
     ("en-US", "light"),
-    ("ko-KR", "dark"),
+    pytest.param("ko-KR", "dark", marks=pytest.mark.slow),
     pytest.param("en-US", "dark", marks=pytest.mark.slow),
     pytest.param("ko-KR", "light", marks=pytest.mark.slow),
 ]

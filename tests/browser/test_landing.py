@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from bgm.ui.page import Page as Studio
 from tests.browser.waiting import eventually
@@ -27,11 +27,14 @@ IN_STEP = """() => {
 
 
 @pytest.fixture
-def landing(context: BrowserContext, open_tab: Open) -> Iterator[Page]:
+def landing(chromium: Browser, open_tab: Open) -> Iterator[Page]:
+    """In a browser that has nothing of the page yet."""
+    context = chromium.new_context(locale="en-US", viewport={"width": 1400, "height": 1300})
     context.add_init_script(SHIFTS)
     tab = open_tab(context)
     yield tab
     assert tab.errors == []  # type: ignore[attr-defined]
+    context.close()
 
 
 def test_the_sample_plays_muted_with_its_timeline_in_step(landing: Page) -> None:

@@ -132,7 +132,7 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, list[str]]
 
     server = HTTPServer(("127.0.0.1", 0), Answer)
     monkeypatch.setattr("safehttpx.is_public_ip", lambda ip: True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}", asked
     server.shutdown()
     server.server_close()

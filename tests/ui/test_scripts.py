@@ -49,7 +49,7 @@ def in_node(node: str) -> list[tuple[str, str | None]]:
 def in_chromium(browser: Any) -> list[tuple[str, str | None]]:
     handler = partial(_Quiet, directory=str(HERE.parents[1]))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         tab = browser.new_page()
         tab.goto(f"http://127.0.0.1:{server.server_port}/bgm/ui/static/page.css")
         found = tab.evaluate(IN_BROWSER, [known(), CASES])

@@ -74,7 +74,7 @@ class Publisher:
 def publisher(monkeypatch: pytest.MonkeyPatch) -> Iterator[Publisher]:
     monkeypatch.setattr(network, "_asked", {})
     serving = Publisher()
-    threading.Thread(target=serving.server.serve_forever, daemon=True).start()
+    threading.Thread(target=serving.server.serve_forever, args=(0.02,), daemon=True).start()
     yield serving
     serving.server.shutdown()
     serving.server.server_close()
