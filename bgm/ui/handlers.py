@@ -76,7 +76,7 @@ class Handlers:
             yield "", error_view(str(error), "start"), packed({"id": None})
             return
         job = self._service.jobs.of(project_id)
-        yield SKIP, job_view(job), packed(view)
+        yield project_id, job_view(job), packed(view)
         if job is not None and not job.finished.is_set():
             async for shown in self._follow(job):
                 yield shown
@@ -86,9 +86,8 @@ class Handlers:
 
     async def open(self, event: gr.EventData) -> AsyncIterator[Shown]:
         """One of the projects that this browser remembers was asked for."""
-        project_id = event._data.get("id")
-        async for state, steps, view in self.restore(project_id):
-            yield (project_id if state is SKIP else state), steps, view
+        async for shown in self.restore(event._data.get("id")):
+            yield shown
 
     async def run(self, project_id: str | None, event: gr.EventData) -> AsyncIterator[Shown]:
         """A step was asked for."""

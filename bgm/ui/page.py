@@ -35,8 +35,9 @@ _BESIDE_BYTES = 8 * 2**20
 """What an upload may hold beside the largest file: subtitles and the form itself."""
 _SESSIONS = 200
 """Of which Gradio remembers the last call's values; we keep nothing in them."""
-_STATE_SECRET = "bgm-studio"
-"""Gradio encrypts what it keeps in the browser with this; a constant, so that it can be read after a restart."""
+_LAST = "() => [localStorage.getItem('bgm-project') ?? '']"
+"""The project that was open in this browser (start.js keeps it). Read when the event begins: a gr.BrowserState reads
+its value when its script has come, which on a busy machine is after the page's load event was sent without it."""
 _ON_LOAD = """
 const address = new URL('{prefix}/static/{name}.js', document.baseURI).href;
 import(address).then((room) => room.mount({{ element, props, trigger, watch, server, upload }}));
@@ -86,12 +87,11 @@ class Page:
 
 @dataclass(frozen=True)
 class Parts:
-    """The components that have events. ``studio`` and ``steps`` are drawn by scripts; the last four are not seen:
-
-    the scripts' own buttons click them.
+    """The components that have events or are read by one. ``start``, ``steps`` and ``studio`` are drawn by scripts;
+    ``project`` (its id) and the last four are not seen: the scripts' own buttons click them.
     """
 
-    project: gr.BrowserState
+    project: gr.Textbox
     start: gr.HTML
     drop: gr.File
     steps: gr.HTML
@@ -132,7 +132,6 @@ def _operating(service: Service) -> tuple[BaseRoute, ...]:
 
 def _lay_out(environment: Environment, sample: Sample, functions: list[Callable[..., Any]]) -> Parts:
     translate = translations()
-    project = gr.BrowserState("", storage_key="bgm-studio-project", secret=_STATE_SECRET)
     island("header")
     limits = {"keep_hours": environment.keep_hours, "max_mb": environment.max_mb}
     with gr.Column(elem_id="bgm-landing"):
@@ -142,6 +141,7 @@ def _lay_out(environment: Environment, sample: Sample, functions: list[Callable[
     steps = island("steps", {"state": "idle"}, events=["run", "close"])
     studio = island("studio", packed({"id": None}), server_functions=functions)
     with gr.Column(elem_id="bgm-offstage"):
+        project = gr.Textbox(elem_id="bgm-project")
         archive = gr.UploadButton(file_types=[".zip"], elem_id="bgm-open-project")
         subtitles = gr.UploadButton(file_types=list(SUBTITLES), elem_id="bgm-subtitles")
         own_audio = gr.UploadButton(file_types=["audio", "video"], elem_id="bgm-own-audio")
@@ -154,7 +154,7 @@ def _listen(blocks: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
     always: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     # "multiple": Gradio would drop a click that comes while the event before it still answers, and an edit with it.
     quiet = {**always, "trigger_mode": "multiple"}
-    blocks.load(handlers.restore, project, shown, **always)
+    blocks.load(handlers.restore, project, shown, js=_LAST, **always)
     # Emptied afterwards: whoever comes back to the start finds the drop area as it was.
     parts.drop.upload(handlers.upload, parts.drop, shown, **quiet).then(lambda: None, None, parts.drop, **quiet)
     parts.start.sample(handlers.sample, None, shown, **quiet)

@@ -67,7 +67,7 @@ def test_and_calls_and_uploads(http: httpx.Client, door: str, uploads: Path) -> 
 def test_the_page_shows_nothing_but_the_form(http: httpx.Client, project: str) -> None:
     page = http.get("/")
     assert page.status_code == 200 and '"auth_required":true' in page.text.replace(" ", "")
-    assert "bgm-studio-project" not in page.text
+    assert "bgm-offstage" not in page.text
 
 
 @pytest.mark.parametrize("address", ["healthz", "studio/static/dom.js"])

@@ -6,6 +6,7 @@ import { setJob, store, subscribe } from './store.js';
 import { t } from './texts.js';
 
 const MOST_RECENT = 5;
+const OPEN = 'bgm-project'; // the project that a reload opens again
 const STEPS = ['tab_transcript', 'timeline', 'export']; // what the editor calls them
 
 export function mount({ element, props, trigger }) {
@@ -34,11 +35,13 @@ export function mount({ element, props, trigger }) {
     document.body.dataset.bgm = isHere ? 'start' : 'work';
     if (isHere) sample?.begin();
     else sample?.rest();
-    if (store.view.id) remember(store.view);
+    if (!isHere) remember(store.view);
     drawRecent(recent, open);
   });
   subscribe(['job'], () => {
-    if (store.job.state !== 'failed' || store.job.kind !== 'start' || !opening) return;
+    if (store.job.state !== 'failed' || store.job.kind !== 'start') return;
+    if (!store.view.id) leave(); // it is gone: said once
+    if (!opening) return;
     forget(opening);
     drawRecent(recent, open);
   });
@@ -81,7 +84,13 @@ function recentProjects() {
   return JSON.parse(localStorage.getItem('bgm-recent') ?? '[]');
 }
 
+// The creator went back to the start.
+export function leave() {
+  localStorage.removeItem(OPEN);
+}
+
 function remember({ id, title, duration }) {
+  localStorage.setItem(OPEN, id);
   const others = recentProjects().filter((one) => one.id !== id);
   localStorage.setItem('bgm-recent', JSON.stringify([{ id, title, duration }, ...others].slice(0, MOST_RECENT)));
 }

@@ -3,6 +3,7 @@ import { bar } from './bar.js';
 import { goOn, isHalted, lacking } from './current.js';
 import { button, h, setText } from './dom.js';
 import { isBusy, isRunning, setJob, setView, store, subscribe } from './store.js';
+import { leave } from './start.js';
 import { has, said, t } from './texts.js';
 
 export function mount({ element, props, trigger, watch }) {
@@ -20,6 +21,7 @@ export function mount({ element, props, trigger, watch }) {
   };
   const close = () => {
     setView({ id: null });
+    leave();
     trigger('close');
   };
   element.querySelector('.bgm-steps').replaceChildren(
