@@ -25,9 +25,9 @@ from benchmarks.peers import Options, package
 from benchmarks.table import Row, not_run
 from benchmarks.timing import medians
 from bgm.media.audio import SAMPLE_RATE, Audio, length, read
+from bgm.media.signal import loudness_of
 from bgm.music.composer.compose import compose
 from bgm.music.embedded import find_font, render
-from bgm.music.mastering import loudness
 from bgm.music.score import Cue, Piece, Role, Score
 from bgm.music.synth import library
 from bgm.progress import silent
@@ -193,7 +193,8 @@ def report_sound(folder: Path, font: Path) -> None:
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         sound = read(target)
         print(
-            f"{emotion:9s} {loudness([sound]) or -np.inf:7.2f} {np.abs(sound).max():6.2f} {np.abs(sound[0]).max():7.4f}"
+            f"{emotion:9s} {loudness_of([sound]) or -np.inf:7.2f}"
+            f" {np.abs(sound).max():6.2f} {np.abs(sound[0]).max():7.4f}"
             f" {quietest(sound):13.1f} dB {decibels(sound[-480:]):9.1f} dB {len(clicks(sound, score)):7d}"
             f" {cpu / 60:9.4f} {wall / 60:10.4f}"
         )

@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 
 from bgm.media.audio import SAMPLE_RATE, Audio, read
+from bgm.media.signal import loudness_of
 from bgm.music.composer.compose import compose
 from bgm.music.composer.form import Kind, Section
 from bgm.music.composer.sketch import Sketch, sketch
 from bgm.music.embedded import render
-from bgm.music.mastering import loudness
 from bgm.music.score import Cue, Piece
 from bgm.progress import silent
 from bgm.timeline import EMOTIONS, Emotion, Style
@@ -82,7 +82,7 @@ def heard(style: Style, emotion: Emotion, seed: int, seconds: float = SECONDS, f
 
 def _lufs(sound: Audio, plan: Sketch, section: Section) -> float:
     start, end = (plan.grid.seconds(min(plan.grid.beats, plan.bar * bar)) for bar in (section.first, section.end))
-    return loudness([sound[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)]]) or -70.0
+    return loudness_of([sound[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)]]) or -70.0
 
 
 def _tempo(sound: Audio) -> float:

@@ -20,6 +20,7 @@ from av.audio.stream import AudioStream as AvAudioStream
 from av.container import InputContainer
 from av.packet import Packet
 from av.subtitles.subtitle import AssSubtitle
+from av.video.frame import VideoFrame
 
 from bgm.files import beside, scratch
 from bgm.media.audio import BLOCK_FRAMES, SAMPLE_RATE, Audio, AudioWriter, frames_of, writer
@@ -327,3 +328,21 @@ def _plain(line: bytes) -> str:
         return ""
     text = _OVERRIDES.sub("", text)
     return re.sub(r"\\[Nn]", "\n", text).replace(r"\h", " ").strip()
+
+
+def decoded_order(container: InputContainer, index: int) -> tuple[list[int], list[int]]:
+    """(decoding times in file order, packet numbers in presentation order)."""
+    stream = container.streams[index]
+    stamps: list[int] = []
+    presented: list[int] = []
+    for packet in packets(container, stream):
+        if packet.size:
+            stamps.append(packet.dts if packet.dts is not None else (stamps[-1] + 1 if stamps else 0))
+            packet.pts = len(stamps) - 1
+        try:
+            presented += [
+                frame.pts for frame in packet.decode() if isinstance(frame, VideoFrame) and frame.pts is not None
+            ]
+        except av.error.FFmpegError:
+            continue  # a damaged picture
+    return stamps, presented

@@ -17,7 +17,6 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.subtitles.stream import SubtitleStream
-from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from bgm.errors import BadInput
@@ -25,7 +24,7 @@ from bgm.files import beside
 from bgm.media import audio
 from bgm.media.audio import frames_of
 from bgm.media.container import is_picture, open_input, open_output, paced, packets, shown, tick
-from bgm.media.decode import Cue, plain_text, read_srt
+from bgm.media.decode import Cue, decoded_order, plain_text, read_srt
 from bgm.media.encode import (
     add_encoder,
     add_text_track,
@@ -389,7 +388,7 @@ def _picture_times(info: MediaInfo, stream: Stream, form: VideoForm) -> Sequence
     if stream.codec_context is None or not stream.codec_context.has_b_frames or stream.codec_context.name == "mpeg4":
         return ()
     with open_input(info.path) as again:
-        stamps, presented = _decoded_order(again, stream.index)
+        stamps, presented = decoded_order(again, stream.index)
     # The times are those of the file in order of showing; a decoder tells which packet is shown when.
     times, order = sorted(stamps), {number: place for place, number in enumerate(presented)}
     last, ranks = -1, []
@@ -400,21 +399,3 @@ def _picture_times(info: MediaInfo, stream: Stream, form: VideoForm) -> Sequence
     delay = max((number - rank for number, rank in enumerate(ranks)), default=0)
     step = max(1, round(1 / (stream.average_rate or 25) / tick(stream)))
     return [times[rank] + delay * step for rank in ranks]
-
-
-def _decoded_order(container: InputContainer, index: int) -> tuple[list[int], list[int]]:
-    """(decoding times in file order, packet numbers in presentation order)."""
-    stream = container.streams[index]
-    stamps: list[int] = []
-    presented: list[int] = []
-    for packet in packets(container, stream):
-        if packet.size:
-            stamps.append(packet.dts if packet.dts is not None else (stamps[-1] + 1 if stamps else 0))
-            packet.pts = len(stamps) - 1
-        try:
-            presented += [
-                frame.pts for frame in packet.decode() if isinstance(frame, VideoFrame) and frame.pts is not None
-            ]
-        except av.error.FFmpegError:
-            continue  # a damaged picture
-    return stamps, presented

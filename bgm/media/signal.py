@@ -7,6 +7,7 @@ does not depend on how the timeline is cut into blocks.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -219,6 +220,42 @@ class Meter:
     def lufs(self) -> float | None:
         """Integrated loudness so far; None for silence."""
         return integrated(np.concatenate(self._power)) if self._power else None
+
+
+_LEVEL_WINDOW = 2 * SAMPLE_RATE // 5
+"""400 ms, the gating block of ITU-R BS.1770."""
+
+
+def loudness_of(blocks: Iterable[Audio]) -> float | None:
+    """Gated loudness in LUFS of stereo blocks, measured in the frequency domain (windows of 400 ms side by side).
+
+    None for silence. It differs from a meter with filters in time and overlapping windows by a few tenths of a LU.
+    """
+    hz = np.fft.rfftfreq(_LEVEL_WINDOW, 1 / SAMPLE_RATE)
+    weights = (np.abs(k_weighting_at(hz)) ** 2).astype(np.float32)
+    powers = np.concatenate([_window_powers(block, weights) for block in blocks] or [np.zeros(0)])
+    heard = powers[powers > _power_at(ABSOLUTE_GATE)]
+    if not len(heard):
+        return None
+    heard = heard[heard > heard.mean() / 10]
+    return float(OFFSET_DB + 10 * np.log10(heard.mean()))
+
+
+def _window_powers(block: Audio, weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """K-weighted mean square of each window, summed over the channels; the last window may be shorter."""
+    count = -(-len(block) // _LEVEL_WINDOW)
+    padded = np.zeros((block.shape[1], count * _LEVEL_WINDOW), np.float32)
+    padded[:, : len(block)] = block.T
+    # Parseval: the weighted powers of the bins sum to the mean square that filters in time would give.
+    spectrum = np.fft.rfft(padded.reshape(-1, count, _LEVEL_WINDOW), norm=NORM)
+    power = np.square(spectrum.real) + np.square(spectrum.imag)
+    # The last window is judged by what is in it, not by the silence behind it.
+    filled = np.minimum(_LEVEL_WINDOW, len(block) - _LEVEL_WINDOW * np.arange(count))
+    return np.asarray(2 * np.einsum("cwf,f->w", power, weights) / filled, np.float64)
+
+
+def _power_at(lufs: float) -> float:
+    return float(10 ** ((lufs - OFFSET_DB) / 10))
 
 
 # A look-ahead true-peak limiter. True peak is the maximum of the signal between its samples (ITU-R BS.1770-4, annex 2:

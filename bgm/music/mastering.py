@@ -35,7 +35,7 @@ from bgm.media.signal import (
     decibels,
     frames_in,
     frequencies,
-    k_weighting_at,
+    loudness_of,
     rising,
     to_samples,
 )
@@ -286,8 +286,6 @@ def _filled(block: npt.NDArray[np.float32], length: int, carried_on: bool) -> np
 
 
 TARGET_LUFS = -20.0
-_LEVEL_WINDOW = 2 * SAMPLE_RATE // 5
-"""400 ms, the gating block of ITU-R BS.1770."""
 _LOUDEST = 0.8
 """The gain keeps the highest measured sample below this."""
 _SOFT_KNEE = 0.85
@@ -296,29 +294,9 @@ _STEP_DB = 0.1
 """Gains are rounded to this, so that the last bit of a sum can't change a take."""
 
 
-def k_weights(size: int = _LEVEL_WINDOW, rate: int = SAMPLE_RATE) -> npt.NDArray[np.float64]:
-    """Power response of the K-weighting at the bins of a real FFT."""
-    power: npt.NDArray[np.float64] = np.abs(k_weighting_at(np.fft.rfftfreq(size, 1 / rate), rate)) ** 2
-    return power
-
-
-def loudness(blocks: Iterable[Audio]) -> float | None:
-    """Gated loudness in LUFS of stereo blocks, measured in the frequency domain (windows of 400 ms side by side).
-
-    None for silence. It differs from a meter with filters in time and overlapping windows by a few tenths of a LU.
-    """
-    weights = k_weights().astype(np.float32)
-    powers = np.concatenate([_powers(block, weights) for block in blocks] or [np.zeros(0)])
-    heard = powers[powers > _power(-70.0)]
-    if not len(heard):
-        return None
-    heard = heard[heard > heard.mean() / 10]
-    return float(-0.691 + 10 * np.log10(heard.mean()))
-
-
 def gain_for(blocks: Sequence[Audio], above: float = 0.0) -> float:
     """The gain that brings the blocks ``above`` LU over TARGET_LUFS, or less if their peak requires; 1 for silence."""
-    measured = loudness(blocks)
+    measured = loudness_of(blocks)
     if measured is None:
         return 1.0
     peak = max(float(np.abs(block).max(initial=0.0)) for block in blocks)
@@ -347,7 +325,7 @@ def ridden(blocks: Iterable[Audio], curve: Sequence[tuple[float, float | None]])
     first: float | None = None
     for number, parts in groupby(_parted(blocks, starts[1:]), key=itemgetter(0)):
         held, wanted = [part for _, part in parts], curve[number][1]
-        measured = loudness(held) if wanted is not None and sum(map(len, held)) >= _LEAST_MEASURED else None
+        measured = loudness_of(held) if wanted is not None and sum(map(len, held)) >= _LEAST_MEASURED else None
         before = gain
         if measured is not None and wanted is not None:
             over = measured - wanted
@@ -395,20 +373,3 @@ def softened(block: Audio) -> Audio:
     room = 1 - _SOFT_KNEE
     bent = np.sign(block) * (_SOFT_KNEE + room * np.tanh((size - _SOFT_KNEE) / room))
     return np.where(size > _SOFT_KNEE, bent, block).astype(np.float32)
-
-
-def _powers(block: Audio, weights: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """K-weighted mean square of each window, summed over the channels; the last window may be shorter."""
-    count = -(-len(block) // _LEVEL_WINDOW)
-    padded = np.zeros((block.shape[1], count * _LEVEL_WINDOW), np.float32)
-    padded[:, : len(block)] = block.T
-    # Parseval: the weighted powers of the bins sum to the mean square that filters in time would give.
-    spectrum = np.fft.rfft(padded.reshape(-1, count, _LEVEL_WINDOW), norm=NORM)
-    power = np.square(spectrum.real) + np.square(spectrum.imag)
-    # The last window is judged by what is in it, not by the silence behind it.
-    filled = np.minimum(_LEVEL_WINDOW, len(block) - _LEVEL_WINDOW * np.arange(count))
-    return np.asarray(2 * np.einsum("cwf,f->w", power, weights) / filled, np.float64)
-
-
-def _power(lufs: float) -> float:
-    return float(10 ** ((lufs + 0.691) / 10))

@@ -15,10 +15,10 @@ from benchmarks.sound import centroids, octaves
 from bgm.engines import EngineOptions
 from bgm.errors import BadInput, Cancelled
 from bgm.media.audio import SAMPLE_RATE, Audio, read
+from bgm.media.signal import loudness_of
 from bgm.music import embedded, synth
 from bgm.music.composer.compose import compose
 from bgm.music.embedded import EmbeddedComposer, render
-from bgm.music.mastering import loudness
 from bgm.music.score import Cue, Note, Part, Role, Score
 from bgm.progress import silent
 from bgm.timeline import EMOTIONS, Emotion, Style
@@ -60,7 +60,7 @@ def test_exact_frames_48k_stereo_24_bit(engine: EmbeddedComposer, tmp_path: Path
 def test_every_mood_is_clean_and_equally_loud(engine: EmbeddedComposer, tmp_path: Path, emotion: Emotion) -> None:
     request = cue(emotion, 16, opening=True, ending=True)
     sound = play(engine, request, tmp_path / "take.flac")
-    assert loudness([sound]) == pytest.approx(-20 + compose(request).level, abs=1.5)
+    assert loudness_of([sound]) == pytest.approx(-20 + compose(request).level, abs=1.5)
     assert np.abs(sound).max() < 0.95
     assert 11 < 20 * np.log10(np.abs(sound).max() / np.sqrt(np.mean(sound**2))) < 16, "glued, with strokes that live"
     assert np.abs(np.array(octaves(sound)) - PINKISH).max() < 7, "neither dull nor boomy"
@@ -134,7 +134,9 @@ def test_a_score_names_its_kit_and_a_font_without_it_plays_the_standard_one(smal
 
 def test_a_cue_stands_above_or_below_the_others_on_the_curve_of_energy(small_font: str, tmp_path: Path) -> None:
     score = compose(cue(seconds=8))
-    levels = [loudness([heard(replace(score, level=above), small_font, tmp_path / "take.flac")]) for above in (-3, 2)]
+    levels = [
+        loudness_of([heard(replace(score, level=above), small_font, tmp_path / "take.flac")]) for above in (-3, 2)
+    ]
     assert levels == [pytest.approx(-23, abs=1), pytest.approx(-18, abs=1)]
 
 

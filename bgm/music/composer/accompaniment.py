@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from bgm.digest import stream
 from bgm.music.composer.form import COMMON, Section
-from bgm.music.composer.harmony import Chord, tonic_chord, voiced
+from bgm.music.composer.harmony import Chord, voiced
 from bgm.music.composer.melody import Voice, countermelody, theme
 from bgm.music.composer.moods import FULLY_FELT
 from bgm.music.composer.patterns import (
@@ -28,7 +28,7 @@ from bgm.music.composer.patterns import (
 )
 from bgm.music.composer.sketch import Band, Sketch
 from bgm.music.composer.styles import ENTERS
-from bgm.music.score import DISTORTED, GENERAL_MIDI, Event, Note, Role, fitted
+from bgm.music.score import DISTORTED, GENERAL_MIDI, Event, Role, fitted
 
 _LOWEST_ROOT = 30
 _LEAST_DRUMS = 0.15
@@ -327,7 +327,7 @@ def _bar_of_drums(sketch: Sketch, bar: int, pattern: Groove, until: float) -> It
 
 _FADE = 0.7
 """Share of the last chord's duration over which it fades to silence."""
-_CHORDAL = (Role.PAD, Role.COMP)
+CHORDAL = (Role.PAD, Role.COMP)
 
 
 def fade_seconds(sketch: Sketch) -> float:
@@ -341,7 +341,7 @@ def final_chord(sketch: Sketch) -> list[Event]:
     held = (sketch.seconds - sketch.grid.seconds(beat)) / sketch.grid.seconds_per_beat
     soft, big = sketch.direction.soft_ending is True, sketch.direction.soft_ending is False
     velocity = 0.7 if soft else 1.2 if big else 1.0
-    events = [event for role in _CHORDAL for event in _struck_chord(sketch, role, (beat, held), velocity)]
+    events = [event for role in CHORDAL for event in _struck_chord(sketch, role, (beat, held), velocity)]
     events += _single(sketch, Role.BASS, sketch.key.deep_tonic, (beat, held), velocity)
     low, high = sketch.bands.lead
     top = next(pitch for pitch in range(low, high) if pitch % 12 == sketch.key.tonic)
@@ -369,35 +369,3 @@ def _struck_chord(sketch: Sketch, role: Role, span: tuple[float, float], velocit
 def _single(sketch: Sketch, role: Role, pitch: int, span: tuple[float, float], velocity: float) -> list[Event]:
     program = sketch.ensemble.program(role)
     return [] if program is None else [Event(*span, fitted(pitch, program), velocity, role)]
-
-
-def sting(sketch: Sketch) -> list[Note]:
-    """One chord in the mood for cues shorter than a bar, with a run up to it if there is time."""
-    seconds, key = sketch.seconds, sketch.key
-    velocity = round(40 + 70 * sketch.character.loudness)
-    run = 0.09 if seconds >= 0.8 else 0.0
-    # The chord is struck where the run arrives, and the pad waits for nobody.
-    struck = 3 * run
-    notes = []
-    for role in _CHORDAL:
-        program = sketch.ensemble.program(role)
-        if program is None:
-            continue
-        start = 0.0 if role is Role.PAD else struck
-        level = round(0.7 * velocity) if role is Role.PAD else velocity
-        chord = voiced(tonic_chord(key, (0, 4)).pcs, (), *band(sketch.bands.chords, program))
-        notes += [Note(start, seconds, pitch, level, role) for pitch in chord]
-    notes += _run(sketch, run, velocity)
-    program = sketch.ensemble.program(Role.BASS)
-    if program is not None:
-        notes.append(Note(struck, seconds, fitted(key.deep_tonic, program), velocity, Role.BASS))
-    return sorted(notes, key=lambda note: (note.start, note.role, note.pitch))
-
-
-def _run(sketch: Sketch, step: float, velocity: int) -> list[Note]:
-    program = sketch.ensemble.program(Role.LEAD)
-    if not step or program is None:
-        return []
-    top = sketch.key.nearest_degree(sketch.bands.lead[0] + 7)
-    pitches = [fitted(sketch.key.pitch(top + offset), program) for offset in (-2, -1, 0, 2)]
-    return [Note(i * step, i * step + 0.3, pitch, velocity, Role.LEAD) for i, pitch in enumerate(pitches)]

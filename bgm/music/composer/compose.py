@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from random import Random
 
-from bgm.music.composer.accompaniment import arrange, fade_seconds, final_chord, sting
+from bgm.music.composer.accompaniment import CHORDAL, arrange, band, fade_seconds, final_chord
 from bgm.music.composer.form import GAP_SECONDS, STING_SECONDS
+from bgm.music.composer.harmony import tonic_chord, voiced
 from bgm.music.composer.melody import answer
 from bgm.music.composer.patterns import BACKBEAT, CYMBALS
 from bgm.music.composer.sketch import Sketch, sketch
@@ -302,3 +303,35 @@ def _ended_by_speech(events: Iterable[Event], gaps: Sequence[tuple[float, float]
         if length > 0.05:
             result.append(replace(event, length=length))
     return result
+
+
+def sting(sketch: Sketch) -> list[Note]:
+    """One chord in the mood for cues shorter than a bar, with a run up to it if there is time."""
+    seconds, key = sketch.seconds, sketch.key
+    velocity = round(40 + 70 * sketch.character.loudness)
+    run = 0.09 if seconds >= 0.8 else 0.0
+    # The chord is struck where the run arrives, and the pad waits for nobody.
+    struck = 3 * run
+    notes = []
+    for role in CHORDAL:
+        program = sketch.ensemble.program(role)
+        if program is None:
+            continue
+        start = 0.0 if role is Role.PAD else struck
+        level = round(0.7 * velocity) if role is Role.PAD else velocity
+        chord = voiced(tonic_chord(key, (0, 4)).pcs, (), *band(sketch.bands.chords, program))
+        notes += [Note(start, seconds, pitch, level, role) for pitch in chord]
+    notes += _run(sketch, run, velocity)
+    program = sketch.ensemble.program(Role.BASS)
+    if program is not None:
+        notes.append(Note(struck, seconds, fitted(key.deep_tonic, program), velocity, Role.BASS))
+    return sorted(notes, key=lambda note: (note.start, note.role, note.pitch))
+
+
+def _run(sketch: Sketch, step: float, velocity: int) -> list[Note]:
+    program = sketch.ensemble.program(Role.LEAD)
+    if not step or program is None:
+        return []
+    top = sketch.key.nearest_degree(sketch.bands.lead[0] + 7)
+    pitches = [fitted(sketch.key.pitch(top + offset), program) for offset in (-2, -1, 0, 2)]
+    return [Note(i * step, i * step + 0.3, pitch, velocity, Role.LEAD) for i, pitch in enumerate(pitches)]
