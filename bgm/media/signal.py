@@ -134,12 +134,12 @@ def _valid(spectra: npt.NDArray[np.complexfloating], response: Response, wanted:
 @lru_cache(maxsize=1)
 def k_weighting() -> Response:
     """The K-weighting as a response for :func:`filtered`."""
-    return np.asarray(k_weighting_at(frequencies()), np.complex64)
+    return np.asarray(_k_weighting_at(frequencies()), np.complex64)
 
 
-def k_weighting_at(hz: npt.NDArray[np.floating], rate: int = SAMPLE_RATE) -> npt.NDArray[np.complex128]:
+def _k_weighting_at(hz: npt.NDArray[np.floating]) -> npt.NDArray[np.complex128]:
     """The two filters of ITU-R BS.1770-4, annex 1, tables 1 and 2, in series; they are specified for 48 kHz."""
-    z = np.exp(-2j * np.pi * hz / rate)
+    z = np.exp(-2j * np.pi * hz / SAMPLE_RATE)
     # 1. The head as a sphere lifts what lies above 1.5 kHz (table 1); 2. a high-pass for how little the ear hears below
     #    100 Hz (table 2).
     shelf = _biquad(z, (1.53512485958697, -2.69169618940638, 1.19839281085285), (-1.69065929318241, 0.73248077421585))
@@ -232,7 +232,7 @@ def loudness_of(blocks: Iterable[Audio]) -> float | None:
     None for silence. It differs from a meter with filters in time and overlapping windows by a few tenths of a LU.
     """
     hz = np.fft.rfftfreq(_LEVEL_WINDOW, 1 / SAMPLE_RATE)
-    weights = (np.abs(k_weighting_at(hz)) ** 2).astype(np.float32)
+    weights = (np.abs(_k_weighting_at(hz)) ** 2).astype(np.float32)
     powers = np.concatenate([_window_powers(block, weights) for block in blocks] or [np.zeros(0)])
     heard = powers[powers > _power_at(ABSOLUTE_GATE)]
     if not len(heard):
