@@ -106,6 +106,8 @@ class Job:
 
     def settle(self, state: State, error: str | None = None) -> None:
         """How it ended. ``finished`` is set when the observers know."""
+        # The task goes first: it holds the project and the request's context, and finished jobs are remembered by
+        # hundreds.
         self.task, self.error, self._ended = None, error, time.monotonic()
         self.state = state
 
@@ -156,7 +158,10 @@ class Jobs:
         with self._guard:
             self._check(project_id, queue)
             self._forget_finished()
+            # Told before it is given to the pool: a worker may begin at once, and "started" must not come before
+            # "queued".
             self._tell(lambda observer: observer.queued(job))
+            # A job that is stopped while it waits stays in the pool's queue; _begin finds nothing to do then.
             self._pools[queue].submit(_begin, job)
             self._jobs.pop(project_id, None)  # so that the latest job is the last
             self._jobs[project_id] = job
@@ -218,6 +223,8 @@ class Jobs:
             if now != seen:
                 seen = now
                 yield job
+            # Polled: the worker is another thread, and hundreds of tabs may follow; how far it is needs no haste, its
+            # end does.
             until = time.monotonic() + POLL_SECONDS
             while not job.finished.is_set() and time.monotonic() < until:
                 await asyncio.sleep(_END_SECONDS)
@@ -312,6 +319,7 @@ def _cause(job: Job, error: BaseException | None) -> dict[str, Any]:
     """What failed and in which line of ours or a library's; not the message, in which a file's name may stand."""
     if error is None or job.state != "failed":
         return {}
+    # The last frame: where it was raised, in our code or a library's.
     frames = traceback.extract_tb(error.__traceback__)
     return {"error": type(error).__name__, "at": f"{Path(frames[-1].filename).name}:{frames[-1].lineno}"}
 

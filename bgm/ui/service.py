@@ -109,6 +109,7 @@ class Service:
             running = self.jobs.of(name)
             if join and running is not None and not running.finished.is_set():
                 return running
+            # What it will make is known before it is queued, so that the page can mark these segments while they wait.
             making = made_by(kind, project, options)
             self.workspace.check_room(project.folder)
 
@@ -125,6 +126,8 @@ class Service:
         seen: object = None
         last = -VIEW_SECONDS
         async for now in self.jobs.follow(job):
+            # By the file's time of change: a take that arrived shows at once, and a step that only counts up sends no
+            # view.
             mark = (now.state, now.composes, self.workspace.changed(now.project_id))
             changed = mark != seen and time.monotonic() - last >= VIEW_SECONDS
             view = None
@@ -232,6 +235,7 @@ class Service:
             return replace(current, utterances=lines)
 
         project = projects.update(project, change)
+        # A gesture that changed nothing is no step back: whoever presses Undo expects to see something.
         if _revision(project) != before[0]:
             history.remember(before[0], edits.run_of(gesture))
         return told
@@ -240,6 +244,8 @@ class Service:
         """What ``work`` makes of the project; where it draws the timeline anew, that can be undone: together with the
         lines that were changed, if it follows from them."""
         history = self._history(before.folder.name)
+        # 1. Edits that come while the work runs are steps of their own, and this one would lie across them. 2. New
+        # lines (a new analysis) follow from the creator's edit of the words: one step back undoes both.
         known = history.changes
         follows = history.past and studio.unread(before)
         done = work(before)
@@ -264,6 +270,7 @@ class Service:
             yield project
 
     def _history(self, project_id: str) -> History:
+        # Oldest first: undo lives in memory only, and a server is visited by more people than it may remember.
         while len(self._histories) >= _HISTORIES and project_id not in self._histories:
             self._histories.pop(next(iter(self._histories)))
         return self._histories.setdefault(project_id, History())
@@ -284,6 +291,7 @@ def _keep(upload: Path, place: Path) -> None:
 
 def _walk(history: History, project: Project, *, back: bool) -> None:
     """Undo or redo; what can't be saved was neither."""
+    # The history moves first, as only it knows the other revision; where saving fails it is moved back.
     step, opposite = (history.undo, history.redo) if back else (history.redo, history.undo)
     now = _revision(projects.load(project.folder))
     then = step(now)

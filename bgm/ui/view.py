@@ -28,6 +28,7 @@ PREFIX = "studio"
 """Under which the page's own addresses lie."""
 
 View = dict[str, Any]
+# A path of two or more parts, with a drive or without; the look-behind spares addresses (https://…) and fractions.
 _FOLDERS = re.compile(r"(?<![\w:/.])(?:[A-Za-z]:)?[/\\](?:[^/\\\s]+[/\\])+")
 
 
@@ -35,6 +36,7 @@ def project_view(project_id: str, project: Project, history: History | None = No
     """All that the page shows of a project; ``job`` is its latest."""
     noted = Records.load(project.folder)
     files = Files(project_id)
+    # Once for all segments: it reads the activity and digests every cue.
     old = frozenset(studio.stale(project))
     is_current = not old
     return {
@@ -144,6 +146,7 @@ def _preview(project: Project, files: Files, noted: Records, *, is_current: bool
     """
     mixed = noted.preview == mix_key(project) and project.master.is_file()
     quick = is_quick(project)
+    # With a slow engine the old mix stays to be heard; with a quick one it would sound for a second and change.
     fresh = mixed and (is_current or not quick)
     return {
         "url": files.url("master", project.master) if fresh else None,
@@ -190,6 +193,7 @@ def _segments(project: Project, files: Files, old: frozenset[str], composing: fr
 
 def _segment(project: Project, files: Files, segment: Segment, marks: Sequence[Ignored]) -> View:
     scores = heard(project.utterances, segment.start, segment.end)
+    # Set by hand: what the model read there is no measure of how sure it is.
     is_own = segment.source == "user" and segment.confidence == 1
     confidence = segment.confidence if is_own or scores is None else scores[segment.emotion]
     return {

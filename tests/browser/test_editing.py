@@ -15,7 +15,7 @@ from bgm.project import Project
 from bgm.timeline import Segment
 from bgm.ui.jobs import Job
 from bgm.ui.page import Page as Studio
-from tests.browser.waiting import eventually, saved
+from tests.browser.waiting import WAIT, eventually, saved
 
 Truth = Callable[[str], Project]
 DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
@@ -362,8 +362,8 @@ def test_a_feeling_too_short_to_be_a_segment_is_a_mark_and_a_click_makes_it_one(
     shortest.dispatch_event("change")
     eventually(tab, lambda: truth(project).settings.min_segment == 30.0)
     eventually(tab, lambda: len(segments(truth, project)) == 1)
-    expect(tab.locator(".bar .progress")).to_be_hidden(timeout=30_000)
-    expect(tab.locator(".ignored-mark").first).to_be_visible(timeout=30_000)
+    expect(tab.locator(".bar .progress")).to_be_hidden(timeout=WAIT)
+    expect(tab.locator(".ignored-mark").first).to_be_visible(timeout=WAIT)
     told = tab.locator(".ignored-mark").first.get_attribute("aria-label") or ""
     tab.locator(".ignored-mark").first.click()
     eventually(tab, lambda: len(segments(truth, project)) > 1)

@@ -49,7 +49,7 @@ def test_another_take_is_made_chosen_and_downloaded(tab: Page, project: str, tru
     tab.get_by_role("tab", name="Segment").click()
     tab.get_by_role("button", name="Another take").click()
     expect(tab.locator(".take")).to_have_count(2)
-    expect(tab.locator(".progress")).to_be_hidden(timeout=30_000)
+    expect(tab.locator(".progress")).to_be_hidden(timeout=WAIT)
     unused = tab.locator(".take:not(.chosen)")
     unused.get_by_role("radio").click()
     expect(tab.locator(".take.chosen")).to_have_count(1)
