@@ -96,8 +96,11 @@ def project(page: Page, made: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def visitor(chromium: Browser) -> Iterator[BrowserContext]:
-    """One for all tests: in a new one a browser compiles all scripts anew, 0.8 s for each test."""
+def visitor(chromium: Browser, page: Page) -> Iterator[BrowserContext]:
+    """One for all tests: in a new one a browser compiles all scripts anew, 0.8 s for each test.
+
+    It leaves before the page is closed, which would wait 5 s for its streams.
+    """
     visitor = chromium.new_context(locale="en-US", viewport={"width": 1400, "height": 1300}, accept_downloads=True)
     visitor.set_default_timeout(60_000)
     yield visitor
