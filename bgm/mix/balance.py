@@ -60,7 +60,7 @@ def survey(sources: Sources, block_frames: int, progress: Progress) -> Survey:
     """Read everything once, two blocks at a time."""
     levels = np.zeros((5, frames_in(sources.frames)), np.float32)
     spans = list(sources.spans(block_frames))
-    with ThreadPoolExecutor(THREADS) as pool:  # numpy lets go of the interpreter in its transforms
+    with ThreadPoolExecutor(THREADS) as pool:  # numpy's transforms release the GIL
         blocks = pool.map(lambda span: _block(sources, *span), spans)
         try:
             for (start, stop), block in zip(spans, blocks, strict=True):
@@ -74,8 +74,7 @@ def survey(sources: Sources, block_frames: int, progress: Progress) -> Survey:
 def _block(sources: Sources, start: int, stop: int) -> tuple[Levels, ...]:
     """The five levels from frame ``start`` to ``stop``."""
     clips = sources.music.heard(start - FILTER_CONTEXT, stop + FILTER_CONTEXT)
-    # An edit elsewhere may renumber the placements, which changes no sound: what was measured without the number is
-    # found again.
+    # An edit elsewhere may renumber the placements without changing the sound, so the number isn't part of the key.
     music = _music_levels(tuple(replace(clip, placement=0) for clip in clips), start, stop)
     return *_voice_levels(sources.voice, sources.frames, start, stop), *music
 
@@ -188,8 +187,8 @@ class Ducking:
 
 def _down(speech: Mask) -> Curve:
     """1 under speech, 0 elsewhere: down before the word, slowly back up after it."""
-    # The slopes are made of the music's gain, which is low where somebody speaks: hence the two signs. Limiting the
-    # slope finds the highest gain that is down in time, whatever lies between two phrases.
+    # slew() works on the music's gain, which is low under speech: hence the two minus signs. It finds the highest gain
+    # that is down in time, however close two phrases are.
     return -smooth(slew(-_widened(speech).astype(np.float64), 1 / RISE, 1 / FALL), ROUNDING)
 
 
@@ -245,12 +244,12 @@ def balance(plan: MixPlan, found: Survey) -> Balance:
     voice_lufs = integrated(found.voice[speech])
     levelling, curves = np.zeros(len(plan.placements)), Ducking.none(len(speech))
     if voice_lufs is not None:
-        # 2. Each placement is brought to the bed, 3. and the whole is ducked below it.
+        # 2. Level each placement to the bed, 3. duck the whole below it.
         levelling = np.array([_levelling(p, found, speech, voice_lufs) for p in plan.placements])
         if plan.settings.duck:
             bed = per_frame(plan.placements, amplitude(levelling), len(speech))
             curves = _ducked(found, speech, bed, voice_lufs, plan.settings.depth_db)
-    # 4. The creator's own gains come last: they are heard as asked, and nothing above works against them.
+    # 4. The creator's own gains come last, so that nothing above counteracts them.
     gains = amplitude(levelling + [p.gain_db for p in plan.placements])
     factor = per_frame(plan.placements, gains, len(speech)) * curves.gain
     power = _power(found, factor, curves.filtered)
@@ -273,10 +272,10 @@ def _levelling(placement: Placement, found: Survey, speech: Mask, voice_lufs: fl
         voice, music = voice_lufs, integrated(found.music[here])
     else:
         voice = integrated(found.voice[here][spoken]) or voice_lufs
-        music = integrated(found.filtered_music[here][spoken])  # as it will sound there, behind the filter
+        music = integrated(found.filtered_music[here][spoken])  # as it will sound there, after the filter
     if music is None:
         return 0.0
-    # A whispered passage takes the music down with it, but not to nothing.
+    # Music follows a quiet passage of the voice, but only so far: a whisper mustn't silence it.
     voice = float(np.clip(voice, voice_lufs - VOICE_RANGE_LU, voice_lufs + VOICE_RANGE_LU))
     return min(voice - BED_LU - music, MOST_LIFT_DB)
 
@@ -293,7 +292,7 @@ def _ducked(found: Survey, speech: Mask, bed: Curve, voice_lufs: float, depth_db
         reached = integrated(_power(found, bed * amplitude(near * down), down)[speech])
         missing = 0.0 if reached is None else voice_lufs - UNDER_SPEECH_LU - reached
         depth = near + float(np.clip(missing, -MOST_CORRECTION_DB, MOST_CORRECTION_DB))
-    # Each gap is opened by its own amount: what the music does there is measured against both phrases beside it.
+    # Each gap is raised by its own amount, measured against both phrases next to it.
     under = _power(found, bed * amplitude(depth * down), down)
     open_, phrases = found.music * bed**2, runs(speech)
     opened = np.zeros(len(speech))
@@ -312,7 +311,7 @@ def _opened(beds: Sequence[Curve], open_: Curve, down: Curve) -> float:
     Both phrases count alike, even if the bed under one is thin: the music is heard going into the gap and out of it.
     """
     levels = [level for bed in beds if (level := integrated(bed)) is not None]
-    # Only where the music is all the way up; a gap too short for that is judged as a whole.
+    # Measured where the music is all the way up; a gap too short for that is measured as a whole.
     heard = integrated(open_[down < 0.1] if (down < 0.1).sum() >= MOMENT else open_)
     if not levels or heard is None:
         return 0.0

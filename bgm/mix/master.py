@@ -131,8 +131,8 @@ class Forecast:
 
     def lufs(self, gain_db: float) -> float | None:
         """Loudness of the master at a gain, after the limiter; None for silence."""
-        # The limiter's release by its own rule, from one peak for each 10 ms and without its look-ahead and rounding:
-        # near enough to choose a gain by. What it misses is made up for after the first rendering.
+        # The limiter's release rule applied to one peak per 10 ms, without look-ahead and rounding: accurate enough to
+        # choose a gain. The error is corrected after the first rendering.
         needed = np.minimum(self.settings.true_peak_db - SLACK_DB - self.peak_db - gain_db, 0.0)
         limited = climb_slowly(needed, RELEASE_DB * FRAME / CELL)
         return integrated(self.power * amplitude(gain_db + limited) ** 2)
@@ -145,7 +145,7 @@ class Forecast:
         gain, loudness, slope = 0.0, self.lufs(0.0), 1.0
         if target_lufs is None or loudness is None:
             return 0.0
-        # Secant steps: without limiting the first one lands; its slope then foresees what the limiter takes back.
+        # Secant method: without limiting the first step is exact; later slopes include what the limiter takes back.
         for _ in range(STEPS):
             step = min((target_lufs - loudness) / slope, HIGHEST_GAIN_DB - gain)
             reached = self.lufs(gain + step)
@@ -178,7 +178,7 @@ class Rendering:
             mixed *= gain
             limit = self.limiter.gain(mixed)[: stop - start, None]
             here = slice(LIMITER_CONTEXT, LIMITER_CONTEXT + stop - start)
-            # The stem under the same gain and limiter: voice and stem then sum to the master, sample for sample.
+            # The stem gets the same gain and limiting, so that voice and stem sum to the master, sample for sample.
             yield music[here] * (limit * gain), mixed[here] * limit
 
     def _music(self, start: int, stop: int) -> Audio:
@@ -189,7 +189,7 @@ class Rendering:
         padded = self.sources.read_music(start - FILTER_CONTEXT, stop + FILTER_CONTEXT, self.levels.gains)
         music = padded[FILTER_CONTEXT:-FILTER_CONTEXT]
         if share.any():  # a block without speech is spared two transforms
-            # Faded by the difference, so that the filter comes and goes without a jump: it has no phase of its own.
+            # Only the difference is faded in, so the filter comes and goes without a jump: it is zero-phase.
             change = filtered(padded, room_for_speech())[0]
             change -= music
             change *= share
@@ -229,7 +229,7 @@ class Output:
             for music, mixed in rendering.blocks(self.block_frames):
                 progress(done / frames, "mixing")
                 if written:
-                    written.result()  # what went wrong while writing is raised here, and no more than one block waits
+                    written.result()  # raises what went wrong in writing; at most one block waits
                 written = behind.submit(append, music, mixed)
                 done += len(mixed)
             if written:

@@ -116,8 +116,8 @@ class Sound:
     def extended(self, start: int, stop: int, before: int, after: int) -> Audio:
         """Frames ``start`` to ``stop`` of the sound continued by ``before`` and ``after`` frames: (frames, 2)."""
         out = stereo(self.read(start, stop))
-        # 1. The head: the sound backwards, continued, and turned back. The blend changes the first frames too, so it is
-        #    laid over them wherever this block has some.
+        # 1. The head: reverse the sound, continue it, reverse it back. The blend also replaces the first frames of the
+        #    sound itself, if this block has any of them.
         if before > 0 and start < blend_length(self.frames):
             edge = stereo(self.read(0, edge_length(self.frames, before)))
             head = continued(edge[::-1], before)[::-1]
@@ -158,8 +158,8 @@ def continued(edge: Audio, more: int) -> Audio:
     ``more`` may be up to half of ``edge``. This is the splice of WSOLA time stretching (Verhelst & Roelands, ICASSP
     1993): the sound goes on from the place inside it that resembles its end most.
     """
-    # Reflecting the edge would be simpler, but it bends the wave sharply there, which is heard as a tick on held notes,
-    # and plays the first beat's attack backwards.
+    # Reflecting the edge would be simpler, but it puts a kink into the waveform, audible as a tick on held notes, and
+    # plays the attack of the first beat backwards.
     match = blend_length(len(edge))
     end = _resembling(to_mono(edge).astype(np.float64), match, more) + match
     fade = np.linspace(0, 1, match + 2, dtype=np.float32)[1:-1, None]
@@ -169,7 +169,7 @@ def continued(edge: Audio, more: int) -> Audio:
 
 def _resembling(mono: npt.NDArray[np.float64], match: int, more: int) -> int:
     """Where the ``match`` frames begin that differ least from the last ones and have ``more`` frames after them."""
-    # |x - p|² = |x|² - 2 x·p + |p|²: the middle term for all places by one transform, the last the same for all.
+    # |x - p|² = |x|² - 2 x·p + |p|²: one transform gives the middle term everywhere; the last is constant.
     pattern, searched = mono[len(mono) - match :], mono[: len(mono) - more]
     size = 1 << (len(searched) + match).bit_length()
     spectrum = np.fft.rfft(searched, size) * np.conj(np.fft.rfft(pattern, size))
@@ -181,8 +181,8 @@ def _resembling(mono: npt.NDArray[np.float64], match: int, more: int) -> int:
 
 def _blended(outgoing: Audio, incoming: Audio, fade: Audio) -> Audio:
     """A crossfade that keeps the power, whether the two are alike (amplitudes add) or not (powers add)."""
-    # The power at a fade of f is (1-f)² + f² + 2f(1-f)r with the correlation r; dividing by its root keeps it level.
-    # Where the two cancel (r < 0) they are taken for unlike: the root would go to 0 with them.
+    # With correlation r the power at fade f is (1-f)² + f² + 2f(1-f)r; dividing by its root keeps it constant. If the
+    # two cancel (r < 0) they count as uncorrelated, or the root might be 0.
     scale = np.sqrt(float(np.vdot(outgoing, outgoing)) * float(np.vdot(incoming, incoming)))
     alike = max(0.0, float(np.vdot(outgoing, incoming)) / scale) if scale > 0 else 1.0
     power = (1 - fade) ** 2 + fade**2 + 2 * fade * (1 - fade) * np.float32(alike)
@@ -219,7 +219,7 @@ class Fade:
         return gain if self.across else gain**2
 
     def _progress(self, start: int, stop: int) -> npt.NDArray[np.float32]:
-        # Half a frame on: rising and falling are then mirror images, and neither is exactly 0 or 1 inside the passage.
+        # At the centre of each frame: rising and falling are then mirror images.
         position = np.arange(start - self.start, stop - self.start, dtype=np.float32) + np.float32(0.5)
         return np.clip(position / np.float32(max(1, self.stop - self.start)), 0.0, 1.0)
 
@@ -268,7 +268,7 @@ class Clip:
 
     def read(self, start: int, stop: int) -> Audio:
         """Frames ``start`` to ``stop`` of the timeline, which must lie within the clip, faded: (frames, 2)."""
-        # The crossfades reach beyond the sound's own ends: as much is continued there, and no more.
+        # How far the crossfades reach beyond the sound's own ends: it is continued by that much.
         before, after = self.start - self.fade_in.start, self.fade_out.stop - self.start - self.sound.frames
         sound = self.sound.extended(start - self.start, stop - self.start, before, after)
         gain = envelope(self.fade_in, self.fade_out, start, stop)

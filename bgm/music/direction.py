@@ -90,7 +90,7 @@ def read(text: str, whole: str = "") -> Direction:
     direction = _directed([p for p in asked if not p.under_speech], heard)
     quiet = _quiet_under_speech([p for p in asked if p.under_speech], heard)
     direction = replace(direction, without_under_speech=quiet, instead=_instead(text, said))
-    # Only what changes the music is said to be understood; the rest is told to the creator.
+    # Only what changes the music counts as understood; the rest is reported to the creator.
     idle = [p for p in said if not _counts(p, direction)]
     return replace(
         direction,
@@ -209,7 +209,7 @@ def _spared(phrase: Phrase) -> bool:
 
 def _style(kept: Sequence[Phrase]) -> Style | None:
     """The first style that is named, else the first that a word implies."""
-    # False sorts first: a style by name before one that a word only goes with.
+    # False sorts first: a named style before an implied one.
     by_weight = sorted((p.word for p in kept if p.word.style), key=lambda word: word.usual)
     return by_weight[0].style if by_weight else None
 

@@ -111,13 +111,13 @@ def summed(blocks: Iterable[Buses]) -> Iterator[Spectrum]:
     """The equalised buses summed to one stereo sound, in the same blocks (BLOCK frames, the last one shorter)."""
     responses = _bus_responses()
     for padded in _in_context(blocks, FILTER_CONTEXT, carried_on=True):
-        # 1. Softened ends, for the copies of the treble; the taper lies in the context, and is gone with it.
+        # 1. Taper the ends, for the copies of the treble; the taper is within the context, which is discarded.
         padded[..., : len(_TAPER)] *= _TAPER
         padded[..., -len(_TAPER) :] *= _TAPER[::-1]
         left, right = padded[:, 0], padded[:, 1]
         # 2. Middle and side of every bus in one transform,
         spectra = np.fft.rfft(np.stack([left + right, left - right]), FFT_SIZE, norm=NORM)
-        # 3. each times its response, and all buses summed: as pairs of floats, so that no response becomes complex.
+        # 3. each multiplied by its response, and all buses summed; as pairs of floats, so that responses stay real.
         middle, side = np.einsum("sbf,sbf->sf", spectra.view(np.float32), responses).view(np.complex64)
         yield Spectrum(middle, side, padded.shape[-1] - 2 * FILTER_CONTEXT)
 
@@ -300,7 +300,7 @@ def gain_for(blocks: Sequence[Audio], above: float = 0.0) -> float:
     if measured is None:
         return 1.0
     peak = max(float(np.abs(block).max(initial=0.0)) for block in blocks)
-    # The mix levels each placement anyway: a peaky take may stay softer, and nothing is limited here.
+    # The mix levels each placement anyway, so a take with high peaks may stay softer; nothing is limited here.
     wanted = min(TARGET_LUFS + above - measured, 20 * np.log10(_LOUDEST / peak))
     return float(10 ** (np.floor(wanted / _STEP_DB) * _STEP_DB / 20))
 
@@ -332,7 +332,7 @@ def ridden(blocks: Iterable[Audio], curve: Sequence[tuple[float, float | None]])
             first = over if first is None else first
             # Against the first section that is measured: only differences matter, the static gain does the rest.
             off = over - first
-            # What is within a few tenths is left alone; beyond, a section is moved to that edge and no further.
+            # A deviation within the tolerance stays; a larger one is reduced to it.
             near = min(_LEFT_ALONE_LU, max(-_LEFT_ALONE_LU, off))
             gain = min(_MOST_RIDDEN_DB, max(-_MOST_RIDDEN_DB, near - off))
         yield from _ramped(held, before, gain)

@@ -51,7 +51,7 @@ def roles(sketch: Sketch, section: Section) -> frozenset[Role]:
     energy = sketch.energy(section) + 0.4 * (sketch.character.density - 0.4)
     enters = {**ENTERS, **sketch.card.enters}
     playing = {role for role, at in enters.items() if energy >= at or role in sketch.direction.wanted}
-    # Somebody must say the harmony: where the card has nobody for it at this energy, the chords enter early.
+    # Somebody has to play the harmony: if nobody does at this energy, the chords enter early.
     if not playing & {Role.PAD, Role.COMP} & set(sketch.ensemble.programs):
         playing |= {Role.COMP, Role.ARP}
     if not _has_drums(sketch):
@@ -206,16 +206,16 @@ def _arp(sketch: Sketch, section: Section, chords: Sequence[Chord]) -> Iterator[
     figure = ARP[choose(sketch, section, Role.ARP, "arp")]
     rng = sketch.chance("arp notes", section.number)
     low, high = band(sketch.bands.arp, program)
-    # Below the melody at all times, or the two are heard as one line.
+    # Always below the melody, or the two blend into one line.
     high = min(high, sketch.bands.lead[0] - 1)
-    # All the chord's tones in the band, low to high; a figure names rungs, so it fits any chord.
+    # All chord tones in the band, ascending; a figure consists of indices into this ladder, so it fits any chord.
     ladders = {c: [p for p in range(low, high + 1) if p % 12 in c.pcs] for c in chords}
     for bar in range(section.first, section.end):
         for i in range(int(sketch.bar / figure.step)):
             beat = sketch.bar * bar + i * figure.step
             index = figure.order[i % len(figure.order)]
             ladder = ladders.get(sketch.chord_at(beat), [])
-            # Rests of the figure; now and then one more, but not on the heavy places.
+            # Rests of the figure, and occasionally another one, but not on strong beats.
             if index is None or not ladder or (i % 4 and rng.random() < 0.06):
                 continue
             accent = 0.74 if i * figure.step % 1 == 0 else 0.62
@@ -249,8 +249,7 @@ def _roots(chords: Sequence[Chord], floor: int) -> dict[Chord, int]:
     last = floor + 5
     for chord in chords:
         low = floor + (chord.pcs[0] - floor) % 12
-        # The root in the octave nearest to the last one, within a ninth of the floor: a bass that leaps between octaves
-        # at every chord calls for attention.
+        # The octave nearest to the last root, within a ninth of the floor: a bass that keeps leaping distracts.
         last = low + 12 if low + 12 <= floor + 13 and abs(low + 12 - last) < abs(low - last) else low
         result[chord] = last
     return result
@@ -261,7 +260,7 @@ def _bass_bar(sketch: Sketch, bar: int, name: str, chords: Sequence[Chord]) -> l
     tones = [(start + beat, length, tone, accent) for beat, length, tone, accent in BASS[name]]
     for chord in chords:
         if start < chord.beat < start + sketch.bar:
-            # What the pattern has within half a beat of the change would anticipate or double it.
+            # Drop pattern notes right after the change, which the root of the new chord replaces.
             tones = [t for t in tones if not (chord.beat - 0.01 < t[0] < chord.beat + 0.51)]
             tones.append((chord.beat, 0.9, "r", 0.85))
     return sorted(tone for tone in tones if tone[0] < sketch.grid.beats)
@@ -269,7 +268,7 @@ def _bass_bar(sketch: Sketch, bar: int, name: str, chords: Sequence[Chord]) -> l
 
 def _bass_pitch(sketch: Sketch, chord: Chord, root: int, following: int, tone: str) -> int:
     if tone == "p":
-        # A pedal is held through foreign chords, but up to a fifth over the root only: higher it is no bass.
+        # A pedal is held through foreign chords, but at most a fifth above the root: any higher, and it is no bass.
         low = min(root, _LOWEST_ROOT + 6)
         return low + (sketch.key.tonic - low) % 12 if (sketch.key.tonic - low) % 12 < 7 else root
     if tone == "a":
@@ -295,7 +294,7 @@ def _drums(sketch: Sketch, section: Section) -> Iterator[Event]:
     for bar in range(section.first, section.end):
         last = bar == section.end - 1
         fill = _fill(sketch, section) if last else {}
-        # A loud fill takes the second half of the bar for itself; a soft one is laid over the groove.
+        # A loud fill replaces the second half of the bar; a soft one is added to the groove.
         until = sketch.bar / 2 if fill and loud else float(sketch.bar)
         yield from _bar_of_drums(sketch, bar, groove[(bar - section.first) % 4 == 3], until)
         yield from _bar_of_drums(sketch, bar, fill, float(sketch.bar))

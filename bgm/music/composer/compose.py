@@ -99,7 +99,7 @@ def _parts(plan: Sketch, playing: set[Role]) -> tuple[Part, ...]:
         if role not in playing or (program is None and role is not Role.DRUMS):
             continue
         volume, pan, reverb = _PLACE[role]
-        # Fonts record each instrument at its own level; the table evens them out.
+        # In soundfonts each instrument has its own level; the table balances them.
         balance = GENERAL_MIDI[program].volume / 100 if program is not None else 1.0
         wet = round(reverb * (0.6 + 0.8 * plan.character.room))
         pedal = program in PEDALLED and role is not Role.LEAD
@@ -123,7 +123,7 @@ def _hits(plan: Sketch, hits: Sequence[float]) -> list[Note]:
     program = plan.ensemble.program(Role.BOOM)
     last = 0.0
     for hit in sorted(hits):
-        # A cut that misses the grid by more is left alone: an accent off the beat sounds like a mistake.
+        # A cut further off the grid gets no accent: off the beat it would sound like a mistake.
         eighth = plan.grid.seconds(round(2 * plan.grid.beat(hit)) / 2)
         if abs(eighth - hit) > _HIT_TOLERANCE or hit - last < _HIT_DISTANCE or hit > plan.seconds - 1:
             continue
@@ -243,7 +243,7 @@ def covered(speech: Spans) -> list[tuple[float, float]]:
     """Speech with its margins, in seconds; spans closer than a gap are joined."""
     result: list[tuple[float, float]] = []
     for start, end in sorted(speech):
-        # Shorter pauses are breath: no music could come and go in them
+        # Shorter pauses are breaths: music couldn't enter and leave in them.
         if result and start - result[-1][1] < GAP_SECONDS + _BEFORE:
             result[-1] = (result[-1][0], max(result[-1][1], end + _AFTER))
         else:
@@ -256,7 +256,7 @@ def _gaps(spoken: Sequence[tuple[float, float]], sketch: Sketch) -> list[tuple[f
     edges = [0.0, *(time for span in spoken for time in span), sketch.seconds]
     gaps = []
     for start, end in zip(edges[::2], edges[1::2], strict=True):
-        # Whole beats from the first one in the pause: an answer that starts beside the beat sounds late.
+        # From the first whole beat in the pause: an answer that starts off the beat sounds late.
         first, last = -(-sketch.grid.beat(max(0.0, start)) // 1), min(sketch.grid.beat(end), sketch.grid.beats)
         if end - start >= GAP_SECONDS - _BEFORE - _AFTER and last - first >= 1:
             gaps.append((first, last))
@@ -310,7 +310,7 @@ def sting(sketch: Sketch) -> list[Note]:
     seconds, key = sketch.seconds, sketch.key
     velocity = round(40 + 70 * sketch.character.loudness)
     run = 0.09 if seconds >= 0.8 else 0.0
-    # The chord is struck where the run arrives, and the pad waits for nobody.
+    # The chord is struck at the end of the run; the pad enters at once.
     struck = 3 * run
     notes = []
     for role in CHORDAL:

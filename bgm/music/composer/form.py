@@ -78,7 +78,7 @@ class Grid:
 
     def seconds(self, beat: float) -> float:
         """When a beat falls."""
-        # The integral of beats that lengthen in a line: the extra time grows with the square of the way in.
+        # The integral of a linear slow-down: the extra time grows quadratically.
         late = min(max(0.0, beat - (self.beats - self.slowing)), self.slowing)
         extra = self.broadening * late * late / (2 * self.slowing) if self.slowing else 0.0
         return self.seconds_per_beat * (beat + extra)
@@ -206,13 +206,13 @@ def sections(bars: int, rng: Random, *, opening: bool) -> tuple[Section, ...]:
     first = _intro_bars(bars) if opening else 0
     if first:
         result.append(Section(Kind.INTRO, 0, first, 0, 0))
-    # The first trip is always the same, so that the form is understood; later ones are drawn.
+    # The first cycle is always the same, so that the form is clear; later ones are drawn.
     cycle, kinds = 0, list(_FIRST_CYCLE)
     lengths = _lengths(bars - first)
     for i, length in enumerate(lengths):
         if not kinds:
             cycle, kinds = cycle + 1, list(rng.choice(_LATER_CYCLES))
-        # The last section is the return, whatever the cycle had in its place: a form closes with its theme.
+        # The last section is always the return: a form closes with its theme.
         comes_home = i >= 1 and i == len(lengths) - 1
         result.append(Section(Kind.RETURN if comes_home else kinds.pop(0), first, length, len(result), cycle))
         first += length
@@ -248,7 +248,7 @@ def landmarks(hits: Sequence[float], speech: Spans, seconds: float) -> tuple[flo
 def _pauses(speech: Spans, seconds: float) -> Iterator[float]:
     reached: float | None = None
     for start, end in (*sorted(speech), (seconds, seconds)):
-        # Spans may overlap: what counts is how far speech has reached.
+        # Spans may overlap, so the furthest end so far counts.
         if reached is not None and start - reached >= GAP_SECONDS:
             yield reached
         reached = end if reached is None else max(reached, end)
@@ -262,7 +262,7 @@ def aligned(form: Sequence[Section], grid: Grid, times: Sequence[float]) -> tupl
     distances = _landings(grid, times)
     starts = [section.first for section in form]
     for i in range(1, len(form)):
-        # From left to right: an earlier section has moved already, and bounds this one.
+        # From left to right: the previous section has already moved, and limits this one.
         earliest = starts[i - 1] + _shortest(form[i - 1])
         latest = form[i].end - _shortest(form[i])
         near = range(max(earliest, starts[i] - _REACH), min(latest, starts[i] + _REACH) + 1)

@@ -155,7 +155,7 @@ def voiced(pcs: tuple[int, ...], previous: tuple[int, ...], low: int, high: int)
     Below middle C no interval is smaller than a minor third, and of four notes the root may be left to the bass.
     Parallel fifths and octaves are avoided where there is a choice.
     """
-    # A few dozen settings in an octave and a half: all are tried, and what was found is remembered.
+    # A few dozen voicings in an octave and a half: all are tried, and the result is cached.
     choices = list(_positions(pcs, low, high))
     centre = (low + high) / 2
     return min(choices, key=lambda notes: (_cost(notes, pcs, previous, centre), notes))
@@ -164,7 +164,7 @@ def voiced(pcs: tuple[int, ...], previous: tuple[int, ...], low: int, high: int)
 def _positions(pcs: tuple[int, ...], low: int, high: int) -> Iterator[tuple[int, ...]]:
     """All voicings of the chord, or of three or two of its notes if all together would clash."""
     where = {pc: [pitch for pitch in range(low, high + 1) if pitch % 12 == pc] for pc in pcs}
-    # All notes, and three of four beside them (the cost decides); fewer only where nothing else is clear.
+    # All notes, and three of four as alternatives (the cost decides); fewer only if nothing else is clear.
     for size in range(len(pcs), 0, -1):
         found = False
         for chosen in itertools.combinations(pcs, size):
@@ -190,7 +190,7 @@ def _cost(notes: tuple[int, ...], pcs: tuple[int, ...], previous: Sequence[int],
     cost = missing + 0.3 * abs(sum(notes) / len(notes) - centre)
     if not previous:
         return cost
-    # Each voice from the nearest old one: a cheap stand-in for the assignment of voices, and it decides alike.
+    # Each voice from the nearest old one: cheaper than assigning voices, and good enough to compare voicings.
     movement = sum(min(abs(note - old) for old in previous) for note in notes)
     return cost + movement + 6 * _parallels(notes, previous)
 
@@ -225,6 +225,6 @@ def phrase_roots(pool: Sequence[Progression], phrases: int, rng: Random) -> list
     chosen = rng.choice(pool)
     others = [candidate for candidate in pool if candidate != chosen] or [chosen]
     first, second = (_substituted(roots, rng) for roots in (chosen, rng.choice(others)))
-    # As a consequent answers an antecedent: the same start, another cadence.
+    # Antecedent and consequent: the same start, another cadence.
     answer = (*first[:2], *second[2:])
     return [answer if phrase % 2 else first for phrase in range(phrases)]

@@ -63,7 +63,7 @@ def _told(sketch: Sketch) -> Line:
 
 def _planned(sketch: Sketch, section: Section) -> list[_Bar]:
     """The bars of a section. A return repeats the statement; a contrast inverts the motif."""
-    # The stream of chance is named by what must be alike: a return draws what the statement drew.
+    # The random stream is named after what must be alike: a return draws the same as the statement.
     group = "contrast" if section.kind is Kind.CONTRAST else "home"
     if section.kind is Kind.VARIATION:
         group = f"variation {section.number}"
@@ -98,7 +98,7 @@ def _bar(sketch: Sketch, section: Section, where: tuple[int, int, int], used: li
         return _Bar(told, aim, is_motif=True)
     if place == 2 and place != peak:
         told = joined(_told(sketch)) if sketch.character.density < 0.5 else ornamented(_told(sketch), rng)
-        # A third telling of the same rhythm in a row would be one too many.
+        # The same rhythm three times in a row would be once too often.
         if _rhythm_of(told) not in used[-2:]:
             return _Bar(told, aim, is_motif=True)
     # 4. the others are free; the second phrase often answers in the rhythm of the first.

@@ -109,7 +109,7 @@ def motif_for(piece_seed: int, meter: Meter) -> Line:
     step, last, beat, tones = 0, 0, 0.0, []
     for i, length in enumerate(lengths):
         if i:
-            # One leap, and after it a step or two back (Narmour's reversal): singable, and known again by it.
+            # One leap, then a step or two back (Narmour's reversal): singable, and recognisable.
             last = rng.choice(_LEAPS) if i == leap else _back(last, rng) if abs(last) > 2 else rng.choice(_STEPS)
             step = max(-4, min(5, step + last))  # within about an octave: it has to fit into every band
         tones.append(Tone(beat, length, step))
@@ -197,7 +197,7 @@ Teller = Callable[[Line, Random], Line]
 
 def rhythm(meter: Meter, notes: float, rng: Random) -> Cell:
     """A bar of about ``notes`` notes, drawn from the cells of its meter; a note may be tied over the end of a cell."""
-    # Five draws and the nearest in number: cells don't add up to any count of notes by themselves.
+    # The best of five draws: cells rarely add up to a given number of notes.
     drawn = [_drawn(meter, rng) for _ in range(5)]
     return min(drawn, key=lambda cell: (abs(len(cell) - notes), cell))
 

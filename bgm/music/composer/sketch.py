@@ -256,7 +256,7 @@ def _energy(cue: Cue, said: Direction, beats: Grid, section: Section) -> float:
     if said.build_up:
         return min(1.0, 0.15 + 0.85 * middle / max(1e-6, cue.frames / SAMPLE_RATE))
     place = min(1.0, (cue.start + middle) / max(cue.piece.duration, cue.frames / SAMPLE_RATE))
-    # Rising to the climax and no further: cues after it stay at its height, for the video's end has a close of its own.
+    # Rises to the climax and stays there: the end of the video has a close of its own.
     arc = 0.4 + 0.6 * min(1.0, place / _CLIMAX)
     return min(1.0, 0.55 * section.intensity + 0.45 * arc)
 
@@ -276,7 +276,7 @@ def _chords(bare: Sketch) -> tuple[Chord, ...]:
 def _section_chords(bare: Sketch, section: Section) -> Iterator[Chord]:
     """Four-bar phrases in the style's harmonic rhythms; a return has the progression of its statement."""
     contrast = section.kind is Kind.CONTRAST
-    # The same stream for all of a cycle but its contrast: the return so has the statement's progression.
+    # The same stream for all of a cycle except its contrast, so that the return has the statement's progression.
     rng = bare.chance("harmony", section.cycle if contrast else 0, contrast)
     phrases = phrase_roots(_pool(bare), -(-section.bars // _PHRASE), rng)
     rhythms = [rng.choice(_rhythms(bare, section)) for _ in range(2)]

@@ -123,7 +123,7 @@ class Riffusion(Composer):
                 layers.append(Layer([cues[i] for i in indices], sides, Path(folder), self._render))
                 recorder = Recorder([(i, targets[i], cues[i].frames) for i in indices])
                 recorders.append(open_things.enter_context(recorder))
-            # A part goes on from the sound that the one before left: parts follow one another, takes go side by side.
+            # A part continues from the sound of the previous one, so parts are made in turn, takes side by side.
             stretches = parts(layers[0].total, strand.takes)
             for number, (first, last) in enumerate(stretches):
                 own = share(progress, number / len(stretches), (number + 1) / len(stretches))
@@ -258,8 +258,8 @@ def _joined(wave: Audio, sound: Audio, part: Part) -> Audio:
     """Mirror the error just outside the body into it, faded out, so that it joins its neighbours."""
     fade = falling(np.arange(JOIN) / JOIN).astype(np.float32)[:, None]
     if part.lead:
-        # Griffin-Lim comes near the held sound and not to it: what differs at the seam is mirrored and faded out. A
-        # crossfade would let two sounds be heard at once.
+        # Griffin-Lim only approximates the held sound: the error at the seam is mirrored and faded out. With a crossfade
+        # two sounds would be audible at once.
         lacking = (sound[part.lead - JOIN : part.lead] - wave[part.lead - JOIN : part.lead])[::-1]
         length = min(JOIN, part.end - part.lead)
         wave[part.lead : part.lead + length] += (lacking * fade)[:length]

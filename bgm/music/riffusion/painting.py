@@ -313,6 +313,6 @@ def here(job: PaintJob, progress: Progress) -> Pixels:
         for result in painted(job):
             if not isinstance(result, float):
                 return np.asarray(result)
-            # What it raises closes the generator, and the GPU is free at the next batch.
+            # An exception here closes the generator, so the GPU is free after the current batch.
             progress(result, "painting the music")
     raise BgmError("the GPU's time ran out before the music was painted")

@@ -89,7 +89,7 @@ def _played(cue: Cue, asked: Direction, score: Score) -> Iterator[str]:
     """The sketch in words: style, what the direction leans to, players, tempo."""
     yield _STYLES[asked.style or cue.style or cue.piece.style]
     yield from _leans(asked)
-    # Instruments by role, each once: what is played most in front comes first, for CLIP cuts the end off.
+    # Instruments by role, each once, the most prominent first, because CLIP truncates.
     programs = {part.role: part.program for part in score.parts}
     yield from dict.fromkeys(GENERAL_MIDI[programs[role]].name for role in _PLAYERS if role in programs)
     if Role.DRUMS in programs:
@@ -134,7 +134,7 @@ def _words(text: str, overruled: Sequence[Phrase]) -> tuple[str, list[str]]:
     against = [p for p in said if (p.negated or p.factor < 0)]
     # 1. Refusals, with the word that refuses, and what the segment's own words overrule;
     spans = [(p.start, p.token.end) for p in said if p in against or p.token.start in gone]
-    # Tempo and what holds under speech only: the sketch says the one, and of the other the model knows nothing.
+    # Tempo, which the sketch determines, and what applies under speech only, which the model can't know about.
     spans += [(p.token.start, p.token.end) for p in said if (p.word.bpm and not p.word.style) or p.under_speech]
     spans += [(token.start, token.end) for token in found if token.kind is Kind.SPEECH]
     # 2. of those the names that guidance leads away from, in English;

@@ -169,7 +169,7 @@ def image_from_mel(mel: Array, params: SpectrogramParams) -> Image:
 
     maximum = float(mel.max())
     pixels = pixels_from_mel(mel, maximum, params)
-    # Red stays empty in stereo: so the published pictures have it.
+    # In stereo the red channel stays empty, as in the published pictures.
     planes = [np.zeros_like(pixels[0]), *pixels] if params.stereo else [pixels[0]] * 3
     image = pil.fromarray(np.ascontiguousarray(np.stack(planes, axis=-1)))
     image.getexif().update({**params.to_exif(), MAX_VALUE: maximum * PCM16_SCALE})
@@ -322,7 +322,7 @@ def spread(middle: torch.Tensor, guide: torch.Tensor) -> torch.Tensor:
     bins = middle.shape[-2]
     low = guide[:, :bins]
     guide_middle = low.mean(dim=0, keepdim=True)
-    # Side over middle, complex, for each bin; at most 1, or a bin that is all but silent in the middle would blow up.
+    # Side over middle, complex, per bin; limited to 1, or bins that are almost silent in the middle would explode.
     ratio = (low[:1] - guide_middle) * guide_middle.conj() / (guide_middle.abs().square() + _TINY)
     side = middle * ratio / ratio.abs().clamp_min(1.0)
     stereo = torch.cat([middle + side, middle - side])
