@@ -52,7 +52,7 @@ def slew(target: Curve, rise: float, fall: float) -> Curve:
 
 def climb_slowly(target: Curve, rise: float, before: float = np.inf) -> Curve:
     """The highest curve at or below ``target`` that rises at most ``rise`` per step, starting from ``before``."""
-    # Less the rise that is allowed, "rises at most" becomes "never rises": a running minimum, without a loop in Python.
+    # With the allowed rise subtracted, "rises at most" becomes "never rises": a running minimum, without a Python loop.
     steps = np.arange(1, len(target) + 1) * rise
     return np.minimum(np.minimum.accumulate(target - steps), before) + steps
 
@@ -64,7 +64,7 @@ def drop_early(target: Curve, fall: float) -> Curve:
 
 def smooth(curve: npt.NDArray[np.floating], reach: int) -> Curve:
     """Smooth with a Hann window of ``reach`` steps to each side; the end values are held."""
-    # A Hann window ends in zeros: two more points, cut off again, so that every step in reach counts.
+    # A Hann window ends in zeros, so it is made two points longer, and these are cut off.
     window = np.hanning(2 * reach + 3)[1:-1]
     return np.convolve(np.pad(curve, reach, mode="edge"), window / window.sum(), mode="valid")
 
@@ -122,7 +122,7 @@ def filtered(padded: Audio, *responses: Response) -> list[Audio]:
     signal[:, : len(padded)] = padded.T
     windows = np.lib.stride_tricks.sliding_window_view(signal, FFT_SIZE, axis=1)[:, ::HOP]
     spectra = np.fft.rfft(windows, norm=NORM)
-    # 2. Of each product only the middle is right: the transform is circular, and tails wrap round its ends.
+    # 2. Only the middle of each result is valid: the transform is circular, so the tails wrap around.
     return [_valid(spectra, response, wanted) for response in responses]
 
 
@@ -140,8 +140,7 @@ def k_weighting() -> Response:
 def _k_weighting_at(hz: npt.NDArray[np.floating]) -> npt.NDArray[np.complex128]:
     """The two filters of ITU-R BS.1770-4, annex 1, tables 1 and 2, in series; they are specified for 48 kHz."""
     z = np.exp(-2j * np.pi * hz / SAMPLE_RATE)
-    # 1. The head as a sphere lifts what lies above 1.5 kHz (table 1); 2. a high-pass for how little the ear hears below
-    #    100 Hz (table 2).
+    # 1. A shelf for the acoustic effect of the head, modelled as a sphere (table 1); 2. a high-pass (table 2).
     shelf = _biquad(z, (1.53512485958697, -2.69169618940638, 1.19839281085285), (-1.69065929318241, 0.73248077421585))
     return shelf * _biquad(z, (1.0, -2.0, 1.0), (-1.99004745483398, 0.99007225036621))
 
@@ -171,7 +170,7 @@ def frame_power(weighted: Audio) -> npt.NDArray[np.float32]:
     whole = np.zeros((count * FRAME, weighted.shape[1]), np.float32)
     whole[: len(weighted)] = weighted
     cells = whole.reshape(count, -1)
-    both = 2 / weighted.shape[1]  # a mono file comes from both loudspeakers: 3 LU more than from one
+    both = 2 / weighted.shape[1]  # mono is played by both loudspeakers
     return np.asarray(np.einsum("ij,ij->i", cells, cells) * np.float32(both / FRAME))
 
 
@@ -180,12 +179,12 @@ def integrated(power: npt.NDArray[np.floating]) -> float | None:
 
     A sound shorter than one block counts as one block.
     """
-    # 1. Blocks of 400 ms; 2. without those that are silence for anybody,
+    # 1. Blocks of 400 ms, 2. without those below the absolute gate,
     blocks = _block_power(np.asarray(power, np.float64))
     loud = blocks[_lufs(blocks) > ABSOLUTE_GATE]
     if not len(loud):
         return None
-    # 3. and without those that are pauses for this sound. The gates judge loudness, the mean is of powers.
+    # 3. and without those below the relative gate. Gates compare loudness, means are of power.
     gate = _lufs(loud.mean()) + RELATIVE_GATE
     return float(_lufs(loud[_lufs(loud) > gate].mean()))
 
@@ -249,7 +248,7 @@ def _window_powers(block: Audio, weights: npt.NDArray[np.float32]) -> npt.NDArra
     # Parseval: the weighted powers of the bins sum to the mean square that filters in time would give.
     spectrum = np.fft.rfft(padded.reshape(-1, count, _LEVEL_WINDOW), norm=NORM)
     power = np.square(spectrum.real) + np.square(spectrum.imag)
-    # The last window is judged by what is in it, not by the silence behind it.
+    # The mean over the samples in the last window, not over its zero padding.
     filled = np.minimum(_LEVEL_WINDOW, len(block) - _LEVEL_WINDOW * np.arange(count))
     return np.asarray(2 * np.einsum("cwf,f->w", power, weights) / filled, np.float64)
 
@@ -368,12 +367,12 @@ class Limiter:
         return to_samples(gains, CELL)
 
     def _note_peak(self, peaks: Curve, gains: Curve) -> None:
-        # Between two cells the gain is a straight line, so the higher of its ends bounds what a peak in there comes to.
+        # The gain is linear between cells, so the higher of its ends is an upper bound for the peak.
         reached = peaks + decibels(np.maximum(gains[:-1], gains[1:]) ** 2)
         self.peak_db = max(self.peak_db, float(reached.max()))
 
 
 def _lowest_nearby(curve: Curve) -> Curve:
-    # 0 dB beyond the ends never is the minimum: a gain that is needed lies at or below it.
+    # Padding with 0 dB is neutral: gains are never above it.
     padded = np.pad(curve, LOOK_AHEAD)
     return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, 2 * LOOK_AHEAD + 1).min(axis=-1))

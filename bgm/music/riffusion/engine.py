@@ -258,8 +258,8 @@ def _joined(wave: Audio, sound: Audio, part: Part) -> Audio:
     """Mirror the error just outside the body into it, faded out, so that it joins its neighbours."""
     fade = falling(np.arange(JOIN) / JOIN).astype(np.float32)[:, None]
     if part.lead:
-        # Griffin-Lim only approximates the held sound: the error at the seam is mirrored and faded out. With a crossfade
-        # two sounds would be audible at once.
+        # Griffin-Lim only approximates the held sound: the error at the seam is mirrored and faded out. A crossfade
+        # would make two sounds audible at once.
         lacking = (sound[part.lead - JOIN : part.lead] - wave[part.lead - JOIN : part.lead])[::-1]
         length = min(JOIN, part.end - part.lead)
         wave[part.lead : part.lead + length] += (lacking * fade)[:length]
