@@ -1,4 +1,4 @@
-"""A project as one file: to keep, and to open on another machine."""
+"""A project as one zip file: to keep, and to open on another machine; and the exports that a browser downloads."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ from bgm.ui.steps import RECORDS
 SUFFIX = ".bgm.zip"
 OUTGOING = "exports"
 MAX_EXPORTS = 3
-"""Of one project at one time: each is a copy on disk until it was sent."""
+"""At a time, of one project: each is a copy on disk until it has been sent."""
 _EXPORT_SECONDS = 3600.0
-"""Then what is left of one is from a server that was killed, or its download is open and needs no name any more."""
+"""An older export was left by a killed server, or is read by a download that no longer needs its name."""
 _FOLDERS = ("source", "media", "stems", "takes")
 _FILES = (projects.FILE, "state.json", snapshots.FILE)
 _MAX_ENTRIES = 5000
 _MAX_READ = 1 << 22
-"""More is never read of a zip at once: its table of contents is a sixth of this for _MAX_ENTRIES files."""
+"""Most bytes read from a zip at once: its table of contents takes a sixth of this for _MAX_ENTRIES files."""
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""The other methods of compression let a few bytes grow beyond any block."""
+"""Other compression methods can expand a few bytes without limit."""
 _NAME_BYTES = 240
-"""Of a file's name: what is made from a video is called after it, with a little more."""
+"""Longest file name: results are named after the video, with a few characters added."""
 _SLACK_SECONDS = 1.0
 
 
@@ -62,7 +62,7 @@ def pack(project: Project) -> Path:
 def unpack(file: Path, folder: Path, max_bytes: int, settings: Settings | None = None) -> Project:
     """Fill ``folder`` (empty) from a project file and open it. Raises BadInput when it isn't one or is too large.
 
-    ``settings`` are the server's: only what no harm can come from is taken over from the file.
+    ``settings`` are the server's: only harmless settings are taken from the file.
     """
     try:
         with _ZipBytes(file) as data, zipfile.ZipFile(data) as archive:
@@ -94,7 +94,7 @@ def exported(project: Project, kind: str) -> Path:
 
 @contextmanager
 def _export_folder(project: Project) -> Iterator[Path]:
-    """A folder of its own for each export: who downloads it removes it afterwards; a failed export leaves none."""
+    """A folder of its own for each export, removed after the download; a failed export leaves none."""
     parent = project.folder / OUTGOING
     parent.mkdir(exist_ok=True)
     for left in parent.iterdir():
@@ -113,7 +113,7 @@ def _export_folder(project: Project) -> Iterator[Path]:
 
 
 class _ZipBytes(io.FileIO):
-    """A zip's bytes for zipfile: no place before their start, no table of contents that fills the memory."""
+    """A zip file for zipfile that rejects negative offsets and a table of contents that would fill the memory."""
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
         # zipfile computes offsets from fields of the file; a negative one would be an OSError without a sentence.
@@ -179,7 +179,7 @@ def _opened(folder: Path, settings: Settings) -> Project:
 
 
 def _check_media(project: Project) -> None:
-    """Is all that the studio would read what it takes it for? Raises BadInput."""
+    """Check that every file is what the studio would take it for. Raises BadInput otherwise."""
     vet(project.video_path)
     if abs(probe(project.video_path).duration - project.duration) > _SLACK_SECONDS:
         raise BadInput("the video in this project file is another than the one that the project was made from")

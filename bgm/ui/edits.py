@@ -60,19 +60,19 @@ def apply(timeline: Timeline, gesture: Gesture, files: WithTakes = WithTakes()) 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """All of a project that its creator edits, as it was at one time."""
+    """Everything in a project that its creator edits, at one point in time."""
 
     timeline: Timeline
     utterances: tuple[Utterance, ...] = ()
     settings: Settings | None = None
 
     def wishes_in(self, now: Settings) -> Settings:
-        """The settings of then, of which the page may change; all else as it is now."""
+        """Current settings, with those that the page may change as they were then."""
         then = self.settings or now
         return replace(now, **{name: getattr(then, name) for name in PAGE_SETTINGS})
 
     def words_in(self, now: Sequence[Utterance]) -> tuple[Utterance, ...]:
-        """The lines of then; one that reads the same now keeps what was found out about it meanwhile."""
+        """The lines as they were then; one that is unchanged keeps what was found out about it since."""
         # An undo of the text must not undo what was found out meanwhile: a line that reads the same now keeps its
         # scores, and needs no classifier.
         known = {_line(u): u for u in now}
@@ -85,7 +85,7 @@ def _line(u: Utterance) -> tuple[object, ...]:
 
 @dataclass
 class History:
-    """What the creator's work in one project was before, and what was undone."""
+    """Undo and redo: earlier revisions of one project, and those that were undone."""
 
     past: list[Revision] = field(default_factory=list)
     future: list[Revision] = field(default_factory=list)
@@ -94,7 +94,7 @@ class History:
     _run: object = None
 
     def remember(self, revision: Revision, run: object = None) -> None:
-        """Call it with what was before a gesture; gestures of one ``run`` are one step back."""
+        """Record the revision before a gesture; gestures of one ``run`` are undone in one step."""
         # Only the first gesture of a run is a step back: a slider that was dragged sends dozens.
         if run is None or run != self._run:
             self.past = [*self.past, revision][-UNDO_DEPTH:]
@@ -283,12 +283,12 @@ _FIELDS: dict[str, Callable[[object], Any]] = {
 
 
 Told = dict[str, Any]
-"""What became of an edit of many lines, for the page to say."""
+"""The outcome of an edit of many lines, for the page to report."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What the edits of lines need of the project: the words that were heard, read when needed, and its seconds."""
+    """What edits of lines need from the project: its duration in seconds and the recognised words, read on demand."""
 
     words: Callable[[], Sequence[Timed]]
     duration: float

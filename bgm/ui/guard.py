@@ -1,4 +1,4 @@
-"""What a request must be before Gradio sees it: this page's own, for a door in use, logged in, not too large.
+"""Checks on a request before Gradio sees it: from this page, for an address in use, logged in, not too large.
 
 Gradio's own checks stay as they are (who may log in, which files it serves); this adds what it leaves open.
 """
@@ -24,9 +24,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from bgm.ui.view import PREFIX
 
 MAX_CALL_BYTES = 2 * 2**20
-"""Of a call's JSON: a thousand edits with long prompts fit."""
+"""Largest JSON body of a call: a thousand edits with long prompts fit."""
 RESERVE_BYTES = 512 * 2**20
-"""Of the disk with the uploads: uploads that nobody used yet don't take it."""
+"""Free space that uploads must leave on their disk."""
 _UPLOAD = "/gradio_api/upload"
 _LOOPBACK = ("127.0.0.1", "localhost")
 _UNUSED = (
@@ -45,7 +45,7 @@ _UNUSED = (
     "/gradio_api/custom_component",
     "/monitoring",
 )
-"""Doors of Gradio's that the page never uses. Some fetch addresses, others keep or show what strangers did."""
+"""Gradio routes that the page never uses. Some fetch URLs, others store or show what strangers did."""
 _PROJECTS = f"/{PREFIX}/"
 _SCRIPTS = f"/{PREFIX}/static/"
 _FOR_MACHINES = ("/healthz", "/metrics")
@@ -74,7 +74,7 @@ def middleware(server_name: str, names: Sequence[str], max_upload_bytes: int) ->
 
 
 class KnownHosts(TrustedHostMiddleware):
-    """Refuses foreign names, but for what machines ask: a probe or Prometheus knows an address, not the name."""
+    """Rejects foreign host names, except for probes and Prometheus, which know the address, not the name."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and get_route_path(scope) in _FOR_MACHINES:

@@ -36,7 +36,7 @@ CLOSED: Shown = ("", {"state": "idle"}, packed({"id": None}))
 
 
 class Handlers:
-    """Each method listens to one event; what the user did wrong is shown beside what caused it."""
+    """One method per event; an error is shown next to what caused it."""
 
     def __init__(self, service: Service, sample: Sample) -> None:
         self._service = service
@@ -199,7 +199,7 @@ def add_api(service: Service) -> None:
 
 
 def _told(function: Callable[_P, Awaitable[_R]]) -> Callable[_P, Awaitable[_R]]:
-    """What the caller did wrong arrives as the message of the client's exception."""
+    """Turn a BgmError into the message of the client's exception."""
 
     @wraps(function)
     async def inner(*args: _P.args, **kwargs: _P.kwargs) -> _R:
@@ -212,7 +212,7 @@ def _told(function: Callable[_P, Awaitable[_R]]) -> Callable[_P, Awaitable[_R]]:
 
 
 class Endpoints:
-    """Each waits in the same queues as the page's users do. What touches the disk does so beside the event loop."""
+    """Calls wait in the same queues as the page's users; disk access runs outside the event loop."""
 
     def __init__(self, service: Service) -> None:
         self._service = service

@@ -1,4 +1,4 @@
-"""Steps that run in the background: told about while they run, stopped at once, alive when the tab is closed."""
+"""Background jobs: two queues with progress and cancellation; a job goes on when its tab is closed."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ QUEUES: tuple[Queue, ...] = get_args(Queue)
 ENDS: tuple[State, ...] = ("done", "stopped", "failed")
 POLL_SECONDS = 0.15
 _END_SECONDS = 0.02
-"""The end of a job is told sooner than how far it is: somebody waits to hear what it made."""
+"""The end of a job is reported sooner than its progress: somebody is waiting for the result."""
 STUCK_SECONDS = 1800.0
-"""A stage says twice a second how far it is; loading or compiling a model may take minutes, but not so many."""
+"""Stages report progress about twice a second; loading or compiling a model may take minutes, but not this long."""
 REMEMBERED = 500
-"""Finished jobs whose outcome is kept for who comes back to the page."""
+"""Finished jobs whose outcome is kept for users who come back to the page."""
 
 
 @dataclass(eq=False)
@@ -49,12 +49,12 @@ class Job:
     more: bool = False
     """One more take of each of them, not the one that is lacking."""
     id: str = field(default_factory=lambda: secrets.token_hex(4))
-    """For the log, and for the user as the reference of a failure; it opens nothing."""
+    """For the log, and the reference that a user quotes after a failure; it grants no access."""
     state: State = "waiting"
     step: Step | None = None
     error: str | None = None
     seconds: dict[str, float] = field(default_factory=dict)
-    """What each stage took so far. The time before a stage's first word (loading its model) counts as that stage's."""
+    """Seconds per stage so far. The time before a stage's first report (loading its model) counts as that stage's."""
     stopping: threading.Event = field(default_factory=threading.Event)
     finished: threading.Event = field(default_factory=threading.Event)
     _guard: threading.Lock = field(default_factory=threading.Lock)
@@ -105,7 +105,7 @@ class Job:
             return True
 
     def settle(self, state: State, error: str | None = None) -> None:
-        """How it ended. ``finished`` is set when the observers know."""
+        """Record how it ended. ``finished`` is set later, when the observers have been told."""
         # The task goes first: it holds the project and the request's context, and finished jobs are remembered by
         # hundreds.
         self.task, self.error, self._ended = None, error, time.monotonic()
@@ -122,7 +122,7 @@ class Job:
 
 
 class Observer(Protocol):
-    """Who is told what happens to jobs, in the thread where it happens: it answers at once and raises nothing."""
+    """Notified of what happens to jobs, in the thread where it happens: must return at once and raise nothing."""
 
     def queued(self, job: Job) -> None: ...
 
@@ -265,7 +265,7 @@ class Jobs:
             self._finish(job, result, None)
 
     def _finish(self, job: Job, result: object, error: BaseException | None) -> None:
-        """The observers come first: who waits for the end may end the process then."""
+        """Observers are told first: whoever waits for ``finished`` may then end the process."""
         try:
             self._tell(lambda observer: observer.ended(job, result, error))
         finally:

@@ -1,7 +1,7 @@
-"""The addresses under ``studio/``: the page's scripts and styles, and the files of a project for who knows its id.
+"""The addresses under ``studio/``: the page's scripts and styles, and the files of a project for whoever knows its id.
 
 What the page draws of a video and its sounds is made when it is first asked for: peaks, a poster, and the pictures
-under the timeline's ruler, sheet by sheet, by one thread aside.
+under the timeline's ruler, sheet by sheet, in a thread of their own.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _EXACT_BELOW_SECONDS = 8.0
 _MOST_SHEETS_WAITING = 64
 _CACHED = {"Cache-Control": "private, max-age=86400"}
 _HEADERS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
-"""A user's file is never a document of ours, whatever its name says."""
+"""A user's file must never be run as a page of ours, whatever its name says."""
 
 Finder = Callable[[Project], Path | None]
 
@@ -113,7 +113,7 @@ class _Pages:
         return Response(picture, media_type="image/jpeg", headers=_HEADERS | _CACHED) if picture else _missing()
 
     def film(self, request: Request) -> Response:
-        """A sheet of pictures for the timeline; 202 while it is made, which keeps nobody waiting."""
+        """A sheet of pictures for the timeline; 202 while it is being made, so that no request waits for it."""
         project = self._project(request)
         if project is None or not has_picture(project.video_path):
             return _missing()
@@ -125,7 +125,7 @@ class _Pages:
         return FileResponse(sheet, headers=_HEADERS | _CACHED)
 
     def edges(self, request: Request) -> Response:
-        """To what a boundary snaps beside lines: the edges of the words that were heard and the cuts, in seconds."""
+        """What a boundary snaps to besides lines: word boundaries and picture cuts, in seconds."""
         project = self._project(request)
         if project is None:
             return _missing()
@@ -239,18 +239,18 @@ _FILES: dict[str, Finder] = {
 
 
 class Films:
-    """Makes sheets, the latest that was asked for first: that is what somebody looks at now."""
+    """Makes sheets, the latest request first: that is what somebody is looking at now."""
 
     def __init__(self) -> None:
         # Last in, first out: whoever scrolls through an hour waits for what is in sight, not for what was passed.
         self._wanted: queue.LifoQueue[tuple[Project, int, int]] = queue.LifoQueue()
         self._states: dict[Path, bool] = {}
-        """True while it is made or waits for that; False where it failed."""
+        """True while it is being made or waiting; False if it failed."""
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def sheet(self, project: Project, step: int, number: int) -> Path | None:
-        """The file of a sheet; one that does not exist yet is being made from now on. None where there is none."""
+        """The file of a sheet; if it doesn't exist yet, making it is begun. None if there can be none."""
         path = film_sheet(project, step, number)
         if not 0 <= step < len(FILM_STEPS) or number * FILM_CELLS * FILM_STEPS[step] >= project.duration:
             return None

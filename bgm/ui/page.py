@@ -30,11 +30,11 @@ from bgm.ui.workspace import UPLOADS_KEPT_SECONDS, Workspace
 SAMPLE = Path(__file__).parents[2] / "assets" / "sample.mp4"
 _SELECTED = "(project, _, file) => [project, window.bgm.selected, file]"
 _UPLOADS_KEPT_SECONDS = (600, UPLOADS_KEPT_SECONDS)
-"""How often Gradio looks for uploads and results that nobody came for, and from which age on it deletes them."""
+"""How often Gradio looks for abandoned uploads and results, and the age from which it deletes them."""
 _BESIDE_BYTES = 8 * 2**20
-"""What an upload may hold beside the largest file: subtitles and the form itself."""
+"""What an upload may contain besides the largest file: subtitles and the form itself."""
 _SESSIONS = 200
-"""Of which Gradio remembers the last call's values; we keep nothing in them."""
+"""Sessions for which Gradio keeps the last call's values; we store nothing in them."""
 _LAST = "() => [localStorage.getItem('bgm-project') ?? '']"
 """The project that was open in this browser (start.js keeps it). Read when the event begins: a gr.BrowserState reads
 its value when its script has come, which on a busy machine is after the page's load event was sent without it."""
@@ -55,7 +55,7 @@ class Page:
     visited: threading.Event
     """Set when the first visitor has the page open."""
     operating: tuple[BaseRoute, ...] = ()
-    """Addresses for who runs it."""
+    """Routes for the operator."""
 
     def launch(self, **options: Any) -> Any:
         """``Blocks.launch`` with all that this page needs; ``options`` go to it too."""

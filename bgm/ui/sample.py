@@ -35,7 +35,7 @@ log = logging.getLogger("bgm")
 POSTER_SECONDS, POSTER_WIDTH = 3.0, 640
 WARM_SECONDS = 4
 COMPOSER = "embedded"
-"""Whose takes lie beside the sample."""
+"""The engine that made the takes shipped with the sample."""
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ def serve(page: Page, **options: Any) -> None:
 
 def prepare_when_visited(page: Page) -> threading.Thread:
     """Unpack the sample and load the engines in the background once somebody has the page open: a server that nobody
-    visits costs nothing, and who has just come doesn't wait for it yet."""
+    visits costs nothing, and whoever has just come doesn't wait for it yet."""
 
     def work() -> None:
         page.visited.wait()
@@ -78,7 +78,7 @@ def prepare_when_visited(page: Page) -> threading.Thread:
 
 
 def _end(page: Page) -> None:
-    """Stop the jobs, whose stages end their own children, and leave: who runs a stopped job again resumes it.
+    """Stop the jobs, whose stages end their own children, and leave: running a stopped job again resumes it.
 
     Python's own way out would wait for the streams of open tabs (5 s) and then collect what torch left (3 s).
     """
@@ -95,7 +95,7 @@ def _end(page: Page) -> None:
 
 
 def health(jobs: Jobs, folder: Path) -> Route:
-    """``/healthz``: whether this process can take another video. Open to all, as who asks is most often a machine.
+    """``/healthz``: whether this process can take another video. Open to all: it is mostly machines that ask.
 
     ``folder`` is where the projects are. 200, or 503 whose ``status`` says why: ending, stuck, full, unwritable.
     """

@@ -179,7 +179,7 @@ def _read(project: Project, listen: Listener) -> Project:
 
 
 def _with_current_music(project: Project, listen: Listener) -> tuple[Project, Listener]:
-    """The project with the music that it lacked, edits that came meanwhile included, and who listens to the rest."""
+    """The project with the music that it lacked, edits that came meanwhile included, and the listener for the rest."""
     done = 0.0
     for _ in range(_ROUNDS):
         lacking = studio.stale(project)

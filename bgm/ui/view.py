@@ -231,7 +231,7 @@ def _reading(project: Project, prompt: str) -> View:
 
 
 def _snapshots(project: Project) -> Sequence[Snapshot]:
-    """None where their file is damaged: that is told to who asks for one, and keeps nobody from the project."""
+    """Empty if their file is damaged: whoever asks for one is told, and the project stays usable."""
     try:
         return snapshots.listed(project.folder)
     except BadInput:

@@ -1,4 +1,4 @@
-"""The folders of all users' projects on a server. Who knows a project's id may open it; ids can't be guessed."""
+"""The folders of all users' projects on a server. Whoever knows a project's id may open it; ids can't be guessed."""
 
 from __future__ import annotations
 
