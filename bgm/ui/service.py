@@ -36,7 +36,7 @@ from bgm.ui.workspace import Workspace, place_for_source
 SUBTITLES = frozenset({".srt", ".vtt"})
 MAX_GESTURES = 1000
 VIEW_SECONDS = 0.4
-"""At least so long between two views of a project whose step runs: each is all of it."""
+"""Minimum time between two views of a project while a step runs: each view is the whole project."""
 _HISTORIES = 500
 
 
@@ -156,7 +156,7 @@ class Service:
 
     @full_disk_told()
     def set_settings(self, project_id: object, changes: Mapping[str, object]) -> View:
-        """Change what the page lets one change."""
+        """Change settings that the page offers."""
         with self._editing(project_id) as project:
             now = projects.update(project, lambda p: replace(p, settings=edits.change_settings(p.settings, changes)))
             if now.settings != project.settings and project.timeline is not None:  # else there is nothing to hear yet
@@ -165,14 +165,14 @@ class Service:
 
     @full_disk_told()
     def save_snapshot(self, project_id: object, name: object) -> View:
-        """Keep the project's present state under a name, to go back to."""
+        """Save the project's current state under a name."""
         with self._editing(project_id) as project:
             snapshots.save(project, str(name))
         return self.view(project_id)
 
     @full_disk_told()
     def restore_snapshot(self, project_id: object, name: object) -> View:
-        """Go back to a named state; that can be undone."""
+        """Return to a named state; can be undone."""
         with self._editing(project_id) as project:
             then = snapshots.get(project, str(name))
             wanted = Revision(_analyzed(then), then.utterances, edits.change_settings(project.settings, _heard(then)))
@@ -290,7 +290,7 @@ def _keep(upload: Path, place: Path) -> None:
 
 
 def _walk(history: History, project: Project, *, back: bool) -> None:
-    """Undo or redo; what can't be saved was neither."""
+    """Undo or redo; if saving fails, neither has happened."""
     # The history moves first, as only it knows the other revision; where saving fails it is moved back.
     step, opposite = (history.undo, history.redo) if back else (history.redo, history.undo)
     now = _revision(projects.load(project.folder))
@@ -305,7 +305,7 @@ def _walk(history: History, project: Project, *, back: bool) -> None:
 
 
 def _shape(timeline: Timeline | None) -> list[tuple[object, ...]]:
-    """A timeline without its takes: music that arrives is no edit."""
+    """A timeline without its takes: new music is not an edit."""
     return [(s.start, s.end, s.emotion) for s in timeline.segments] if timeline else []
 
 

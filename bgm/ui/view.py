@@ -64,7 +64,7 @@ def project_view(project_id: str, project: Project, history: History | None = No
 
 
 def packed(view: View | None) -> str:
-    """A view as Gradio carries it best: it copies and compares a text as one value, an object value by value.
+    """A view as JSON text: Gradio copies and compares a text as one value, but an object value by value.
 
     No text in it looks like markup, of which Gradio would warn.
     """
@@ -72,7 +72,7 @@ def packed(view: View | None) -> str:
 
 
 def job_view(job: Job | None, position: int = 0) -> View:
-    """Where the step that runs stands, or how it ended."""
+    """The progress of the running step, or how it ended."""
     if job is None:
         return {"state": "idle"}
     view: View = {
@@ -171,13 +171,13 @@ def _result(project: Project, files: Files, noted: Records, *, is_current: bool)
 
 
 def _notes(project: Project) -> View:
-    """What the last result kept of the source, and what any step changed or lost."""
+    """What the last result kept from the source, and what each step changed or lost."""
     said = {step: [without_folders(note) for note in notes] for step, notes in project.notes.items()}
     return {"kept": said.pop("kept", []), "changed": [note for notes in said.values() for note in notes]}
 
 
 def _composing(job: Job | None, old: frozenset[str]) -> frozenset[str]:
-    """The segments whose music is in work."""
+    """The segments whose music is being made."""
     if job is None or not job.composes:
         return frozenset()
     return frozenset(job.making) if job.more else old.intersection(job.making)
