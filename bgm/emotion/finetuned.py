@@ -2,10 +2,11 @@
 
 The changes of the encoder's upper layers (LoRA: Hu et al. 2021, arXiv 2106.09685) are added to the weights once, when
 they are loaded; then the linear modules are put in 8 bits. The head reads middle and upper layers: the middle ones
-still tell how a thing is said, which the final embedding of a model made for search is trained to forget. Its logits
-and those of the words (bgm.emotion.words) are added with shares that were fitted on the development writer: each knows
-what the other misses. Trained by bgm.training.emotion on sentences as creators say them, film subtitles and comments,
-with and without punctuation. The weights and their model card lie in bgm/emotion/weights.
+still tell how a thing is said, which the final embedding of a model made for search is trained to forget. It is a
+mixture of experts, one for each kind of text that it was trained on: sentences as creators say them, film subtitles and
+comments, with and without punctuation. Its logits and those of the words (bgm.emotion.words) are added with shares that
+were fitted on the development writer: each knows what the other misses. Trained by bgm.training.emotion. The weights
+and their model card lie in bgm/emotion/weights.
 """
 
 from __future__ import annotations
@@ -171,7 +172,7 @@ class Encoder:
             states = self._model(**batch, output_hidden_states=True).hidden_states
             features = pooled(states[self._network.frozen :], batch["attention_mask"])
             hidden = torch.relu(features @ self._head["inner"] + self._head["inner_bias"])
-            logits = hidden @ self._head["outer"] + self._head["outer_bias"]
+            logits = mixed(hidden @ self._head["outer"] + self._head["outer_bias"])
         answer: Floats = logits.numpy()
         return answer
 
@@ -247,6 +248,26 @@ def pooled(states: Sequence[torch.Tensor], attention_mask: torch.Tensor) -> torc
 
     mask = attention_mask.unsqueeze(-1).to(states[0].dtype)
     return torch.cat([(state * mask).sum(1) / mask.sum(1) for state in states], dim=1)
+
+
+def opinions(answers: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """From what the head says: (texts, experts), which expert is asked, and (texts, experts, emotions), what each says.
+
+    Both as logarithms of probabilities.
+    """
+    experts = answers.shape[1] // (len(EMOTIONS) + 1)
+    told = answers[:, :-experts].unflatten(1, (experts, len(EMOTIONS)))
+    return answers[:, -experts:].log_softmax(dim=1), told.log_softmax(dim=2)
+
+
+def mixed(answers: torch.Tensor) -> torch.Tensor:
+    """(texts, emotions) logarithms of probabilities, from what the head says.
+
+    A mixture of experts (Jacobs et al. 1991, Neural Computation 3:79): each kind of text has its own habits, as which
+    feelings are frequent in it.
+    """
+    gates, experts = opinions(answers)
+    return (gates.unsqueeze(2) + experts).logsumexp(dim=1)
 
 
 def joined(encoder: Floats, words: Floats, shares: Floats) -> Floats:

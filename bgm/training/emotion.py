@@ -32,8 +32,10 @@ from bgm.training.emotion_lora import Learner, Source, States
 from bgm.training.judging import figures, table, test_sets
 from bgm.weights import card, find
 
-FILM_CAP, REDDIT_CAP = 1000, 1200
-"""Most sentences of each emotion in an epoch of an encoder's training."""
+FILM, REDDIT = 7000, 7000
+"""Of so many sentences an epoch of an encoder's training makes use."""
+EVENNESS = 0.4
+"""Of their emotions: 0 takes them in the shares that they have, 1 as many of each."""
 POOL = 2500
 """Of so many of each emotion they are drawn: the first layers read each of them once, which takes time too."""
 OURS = 4.0
@@ -110,13 +112,20 @@ def train_encoder(network: Network, material: Material, words: dict[str, Any]) -
     """The arrays of the reader's file; ``words``: those of words.npz."""
     learner = Learner(network)
     sources = [Source(material.ours, _read(learner, material.ours, twice=True))]
-    for corpus, cap in ((material.film, FILM_CAP), (material.reddit, REDDIT_CAP)):
+    for corpus, count in ((material.film, FILM), (material.reddit, REDDIT)):
         pool = corpus.at_most(POOL)
-        sources.append(Source(pool, _read(learner, pool), cap=cap))
+        sources.append(Source(pool, _read(learner, pool), quota=quota(corpus.labels, count)))
     emotion_lora.fit(learner, sources)
     weights = learner.weights()
     weights |= emotion_lora.largest_inputs(network, weights, material.dev.texts)
     return {**weights, "shares": fitting_shares(Encoder(weights, network), words, material.dev)}
+
+
+def quota(labels: Labels, count: int) -> list[int]:
+    """How many of each emotion make ``count``."""
+    shares = np.bincount(labels, minlength=len(EMOTIONS)) ** (1 - EVENNESS)
+    quotas: list[int] = np.ceil(count * shares / shares.sum()).astype(int).tolist()
+    return quotas
 
 
 def _read(learner: Learner, corpus: Corpus, *, twice: bool = False) -> tuple[States, States]:
@@ -167,17 +176,18 @@ def fitting_temperature(logits: npt.NDArray[np.floating], labels: Labels) -> flo
 
 
 def fitting_shares(reader: Encoder, words: dict[str, Any], dev: Corpus) -> npt.NDArray[np.float32]:
-    """With which both logits make the labels likeliest: calibration and mixing in one."""
+    """With which both logits make the labels likeliest, with and without punctuation: calibration and mixing in one."""
     from scipy.optimize import minimize
 
-    encoder = np.empty((len(dev.texts), len(EMOTIONS)), np.float32)
-    for positions, batch in reader.batches(dev.texts):
+    texts, labels = [*dev.texts, *map(unpunctuated, dev.texts)], np.tile(dev.labels, 2)
+    encoder = np.empty((len(texts), len(EMOTIONS)), np.float32)
+    for positions, batch in reader.batches(texts):
         encoder[positions] = batch
-    by_words = WordsHead(words).logits(dev.texts)
+    by_words = WordsHead(words).logits(texts)
 
     def cost(shares: npt.NDArray[np.float64]) -> float:
         probabilities = softmax(joined(encoder, by_words, shares.astype(np.float32)))
-        return -float(np.log(probabilities[np.arange(len(dev.labels)), dev.labels] + 1e-12).mean())
+        return -float(np.log(probabilities[np.arange(len(labels)), labels] + 1e-12).mean())
 
     return np.asarray(minimize(cost, np.full(2, 0.5), method="Nelder-Mead").x, dtype=np.float32)
 

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from bgm.emotion.finetuned import DOWN, MOST, UP, Network, load, merge, pooled
+from bgm.emotion.finetuned import DOWN, MOST, UP, Network, load, merge, mixed, opinions, pooled
 from bgm.timeline import EMOTIONS
-from bgm.training.corpora import Corpus, Targets
+from bgm.training.corpora import Corpus, Labels, Targets
 
 if TYPE_CHECKING:
     import torch
@@ -32,12 +32,16 @@ States = list[npt.NDArray[np.float16]]
 SEED = 0
 RANK = 32
 UNITS = 128
+EXPERTS = 3
+"""One for each source, in their order."""
+GATE = 0.5
+"""What it is worth to tell from which source a text is, beside its emotion."""
 HEAD_DROPOUT = 0.3
 WEIGHT_DECAY = 0.01
 WARM_UP = 0.08
-STEPS = {"mpnet": 640, "minilm": 1200}
-"""Batches, of which an epoch has about 450: as many as leave the whole command half an hour on two cores."""
-LEARNING_RATE = {"mpnet": 5e-4, "minilm": 1e-3}
+STEPS = {"mpnet": 1300, "minilm": 1100}
+"""Batches, of which an epoch has about 480: as many as leave the whole command half an hour on two cores."""
+LEARNING_RATE = {"mpnet": 8e-4, "minilm": 1e-3}
 BATCH = 64
 MAX_TOKENS = 48
 SMOOTHING = 0.05
@@ -59,9 +63,7 @@ class Source:
     corpus: Corpus
     states: tuple[States, States]
     """What :meth:`Learner.lower` says of the texts as they are, and unpunctuated."""
-    weight: float = 1.0
-    """Of each of its sentences in the loss."""
-    cap: int | None = None
+    quota: Sequence[int] | None = None
     """At most so many of each emotion in each epoch, another choice each time: none drowns the others."""
 
 
@@ -92,7 +94,7 @@ class Learner:
         for module in modules:
             module.cast_input_dtype_enabled = False  # autocast does it
         width = self._lower.config.hidden_size * (1 + network.layers - network.frozen)
-        inner, outer = torch.nn.Linear(width, UNITS), torch.nn.Linear(UNITS, len(EMOTIONS))
+        inner, outer = torch.nn.Linear(width, UNITS), torch.nn.Linear(UNITS, EXPERTS * (len(EMOTIONS) + 1))
         dropout = torch.nn.Dropout(HEAD_DROPOUT)
         self.head: Any = torch.nn.Sequential(dropout, inner, torch.nn.ReLU(), dropout, outer)
 
@@ -116,6 +118,10 @@ class Learner:
 
     def logits(self, lower: States) -> torch.Tensor:
         """(texts, emotions), from what :meth:`lower` gave."""
+        return mixed(self.answers(lower))
+
+    def answers(self, lower: States) -> torch.Tensor:
+        """What the head says: (texts, experts x emotions + experts)."""
         import torch
 
         longest, width = -(-max(map(len, lower)) // 4) * 4, lower[0].shape[1]
@@ -195,9 +201,9 @@ def fit(learner: Learner, sources: Sequence[Source]) -> None:
     started = time.monotonic()
     learner.train(True)
     every = (batch for _ in itertools.count() for batch in _batches(sources, chance))
-    for step, (states, targets) in enumerate(itertools.islice(every, steps), start=1):
+    for step, (states, targets, origins) in enumerate(itertools.islice(every, steps), start=1):
         optimizer.zero_grad()
-        loss = _loss(learner.logits(states), torch.from_numpy(targets))
+        loss = _loss(learner.answers(states), torch.from_numpy(targets), torch.from_numpy(origins))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(learner.parameters(), 1.0)
         optimizer.step()
@@ -207,11 +213,13 @@ def fit(learner: Learner, sources: Sequence[Source]) -> None:
     learner.train(False)
 
 
-def _loss(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Cross-entropy with smoothed targets; each row of ``targets`` sums to the weight of its sentence."""
-    weights = targets.sum(1, keepdim=True)
-    smooth = targets * (1 - SMOOTHING) + weights * SMOOTHING / len(EMOTIONS)
-    return -(smooth * logits.log_softmax(dim=1)).sum() / weights.sum()
+def _loss(answers: torch.Tensor, targets: torch.Tensor, sources: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy of the expert for each text's source, with smoothed targets, and of the gate."""
+    gates, experts = opinions(answers)
+    chosen = sources[:, None, None]
+    own = experts.take_along_dim(chosen, dim=1).squeeze(1)
+    smooth = targets * (1 - SMOOTHING) + SMOOTHING / len(EMOTIONS)
+    return -(smooth * own).sum(dim=1).mean() - GATE * gates.take_along_dim(chosen[:, 0], dim=1).mean()
 
 
 def _say(progress: str) -> None:
@@ -225,9 +233,9 @@ def _rate(step: int, steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
 
 
-def _batches(sources: Sequence[Source], chance: random.Random) -> Iterator[tuple[States, Targets]]:
-    """Batches of one epoch, each of texts of like length, in random order."""
-    drawn = [row for s in sources for row in _drawn(s, chance)]
+def _batches(sources: Sequence[Source], chance: random.Random) -> Iterator[tuple[States, Targets, Labels]]:
+    """Batches of one epoch, each of texts of like length, in random order; and from which source each text is."""
+    drawn = [(*row, number) for number, source in enumerate(sources) for row in _drawn(source, chance)]
     chance.shuffle(drawn)
     pool = 40 * BATCH
     batches = []
@@ -236,13 +244,14 @@ def _batches(sources: Sequence[Source], chance: random.Random) -> Iterator[tuple
         batches += [near[i : i + BATCH] for i in range(0, len(near), BATCH)]
     chance.shuffle(batches)
     for batch in batches:
-        yield [states for states, _ in batch], np.stack([target for _, target in batch])
+        states, targets, origins = zip(*batch, strict=True)
+        yield list(states), np.stack(targets), np.array(origins)
 
 
 def _drawn(source: Source, chance: random.Random) -> Iterator[tuple[npt.NDArray[np.float16], Targets]]:
     """The sentences of one epoch."""
     order = list(range(len(source.corpus.texts)))
-    left = dict.fromkeys(range(len(EMOTIONS)), source.cap or len(order))
+    left = list(source.quota or [len(order)] * len(EMOTIONS))
     labels = source.corpus.labels
     chance.shuffle(order)
     for i in order:
@@ -251,4 +260,4 @@ def _drawn(source: Source, chance: random.Random) -> Iterator[tuple[npt.NDArray[
             left[label] -= 1
             states = source.states[chance.random() < BARE][i]
             kept = [n == 0 or chance.random() >= TOKENS_LOST for n in range(len(states))]
-            yield states[kept], source.weight * source.corpus.targets[i]
+            yield states[kept], source.corpus.targets[i]

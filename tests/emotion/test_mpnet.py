@@ -13,7 +13,7 @@ import torch
 
 from bgm import engines, weights
 from bgm.emotion import shipped
-from bgm.emotion.finetuned import MPNET, Encoder, MPNet
+from bgm.emotion.finetuned import MPNET, Encoder, MPNet, mixed
 from bgm.engines import EngineOptions, Stage
 from bgm.errors import EngineUnavailable
 from bgm.timeline import EMOTIONS, Emotion
@@ -78,6 +78,15 @@ def test_changes_that_were_trained_are_what_is_read(network: None) -> None:
             read[positions] = logits
         assert read == pytest.approx(told, abs=0.05)
     assert told.std(axis=0).min() > 0
+
+
+def test_experts_are_asked_as_far_as_the_text_is_of_their_kind() -> None:
+    joy, anger = torch.eye(7)[3] * 9, torch.eye(7)[0] * 9
+    surely, evenly = torch.tensor([9.0, 0.0]), torch.zeros(2)
+    said = mixed(torch.stack([torch.cat([joy, anger, gate]) for gate in (surely, evenly)])).exp()
+    assert said.sum(dim=1).tolist() == pytest.approx([1, 1])
+    assert said[0, 3] > 0.98
+    assert said[1, 3].item() == pytest.approx(said[1, 0].item()) == pytest.approx(0.5, abs=0.01)
 
 
 def test_auto_takes_it_where_its_network_is(

@@ -89,6 +89,11 @@ def test_data_that_is_not_there_is_one_sentence(name: str, tmp_path: Path) -> No
         getattr(corpora, name)(tmp_path, "train")
 
 
+def test_rare_emotions_are_drawn_more_often_than_they_are() -> None:
+    rare, frequent, *none = emotion.quota(np.repeat([0, 1], [100, 900]), 1000)
+    assert 100 < rare < frequent < 900 and rare + frequent == pytest.approx(1000, abs=2) and not any(none)
+
+
 def test_one_command_makes_weights_that_serve(
     data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
