@@ -28,7 +28,7 @@ PREVIEW_AT_ONCE_SECONDS = 300.0
 """Up to this length a preview is mixed right after the music was made; a longer video's on request, because each mix is
 of all of it. Its music is made at once all the same."""
 _ROUNDS = 5
-"""How often the music is brought up to edits that came while it was made; those after that wait for the next step."""
+"""How often the music is remade for edits that arrive meanwhile; later edits wait for the next step."""
 _PAINTED = 0.95
 """How much of a step is done when a slow engine has made its music; the rest is the mix."""
 _COMPOSED = 0.5
@@ -99,7 +99,7 @@ def result_key(project: Project) -> str:
 
 @dataclass(frozen=True, slots=True)
 class StepOptions:
-    """What a step was asked for: ``segments`` None for all."""
+    """The options of a step; ``segments`` None: all."""
 
     segments: tuple[str, ...] | None = None
     another: bool = False
