@@ -139,7 +139,8 @@ function mappingCases({ Scale, ticks, MIN_SPAN }) {
         for (const share of [0, 0.31, 0.9, 1]) {
           const x = 100 + share * width;
           const time = scale.timeAt(x);
-          scale.zoomAt(zoom, x);
+          scale.zoomAt(zoom, x - 100);
+          scale.place();
           const isAtEnd = scale.left === 0 || scale.left >= width * (scale.zoom - 1) - 1;
           if (!isAtEnd) close(scale.seenX(time), share * width, 1, `zoom ${zoom}: the moment stays under the pointer,`);
           const [from, to] = scale.range;
@@ -163,7 +164,8 @@ function mappingCases({ Scale, ticks, MIN_SPAN }) {
   }
   cases['what is out of sight is revealed, what is in sight stays'] = () => {
     const scale = strip(Scale, 1000, 100);
-    scale.zoomAt(10, 100);
+    scale.zoomAt(10, 0);
+    scale.place();
     scale.reveal(5);
     same(scale.left, 0);
     scale.reveal(50);

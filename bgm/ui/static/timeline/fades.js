@@ -33,6 +33,8 @@ export function placeKnobs(knobs, segment, scale, [from, to]) {
     const time = i === 0 ? segment.start + seconds : segment.end - seconds;
     knob.hidden = time < from || time > to || (i === 0 ? from > segment.start : to < segment.end);
     knob.style.left = `${scale.x(time - from)}px`;
+    if (knob.tells === segment) return; // its words are the same at each zoom
+    knob.tells = segment;
     knob.setAttribute('aria-valuemax', longest(segment).toFixed(1));
     knob.setAttribute('aria-valuenow', seconds);
     knob.setAttribute('aria-valuetext', t('seconds', { n: seconds.toFixed(1) }));

@@ -15,6 +15,7 @@ const { min: QUIETEST, max: LOUDEST } = window.bgm.controls.segment.gain_db;
 const LEAST = 34; // pixels from which on a clip has a name and a level to take hold of
 const WAVE = 8; // pixels from which on its waveform tells something
 const STEP = 0.5;
+const AT_ONCE = 8; // clips that are made in one frame
 
 const ROOM = 0.6; // how much of its height a take has at 0 dB
 const even = new WeakMap();
@@ -36,6 +37,7 @@ export class Lane {
     clips.addEventListener('dblclick', (event) => event.target.closest('.gain') && setGain(event.target.closest('.clip').dataset.key, 0));
   }
 
+  // Whether all have their clip: a zoom may ask for dozens at once.
   draw() {
     const { scale } = this;
     const { context, style } = fitted(this.canvas, scale.width, HEIGHT);
@@ -45,7 +47,11 @@ export class Lane {
     context.textBaseline = 'middle';
     for (const segment of seen) this.drawClip(context, style, segment.id === this.held?.id ? this.held : segment);
     const wide = seen.filter(({ start, end, chosen, silent }) => chosen && !silent && scale.x(end - start) > LEAST);
-    reconcile(this.clips, wide, ({ id }) => id, () => this.makeClip(), (element, segment) => this.updateClip(element, segment));
+    const known = new Set([...this.clips.children].map(({ dataset }) => dataset.key));
+    let left = AT_ONCE;
+    const shown = wide.filter(({ id }) => known.has(id) || (left -= 1) >= 0);
+    reconcile(this.clips, shown, ({ id }) => id, () => this.makeClip(), (element, segment) => this.updateClip(element, segment));
+    return shown.length === wide.length;
   }
 
   drawClip(context, style, segment) {

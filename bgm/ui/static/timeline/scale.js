@@ -10,7 +10,7 @@ export class Scale {
     this.width = Math.max(1, scroller.clientWidth);
     this.left = 0; // how far it is scrolled, in pixels: asking the scroller for it would lay out the page each time
     scroller.addEventListener('scroll', () => {
-      this.left = scroller.scrollLeft;
+      if (Math.abs(scroller.scrollLeft - this.left) >= 1) this.left = scroller.scrollLeft; // else it is our own, rounded
     }, { passive: true });
   }
 
@@ -19,13 +19,17 @@ export class Scale {
     const [from] = this.range;
     this.width = Math.max(1, this.scroller.clientWidth);
     this.inner.style.setProperty('--seen', `${this.width}px`);
-    this.stretch();
-    this.scrollTo(this.x(from));
+    this.show(this.zoom, this.x(from));
+    this.place();
   }
 
-  // In pixels: a percentage of a width that is no whole number would lie pixels off at a deep zoom.
-  stretch() {
+  // The page follows: its layout is settled here, so that all else is to be written before. The width is in pixels: a
+  // percentage of one that is no whole number would lie pixels off at a deep zoom.
+  place() {
+    if (this.isPlaced) return;
+    this.isPlaced = true;
     this.inner.style.width = `${this.width * this.zoom}px`;
+    this.scroller.scrollLeft = this.left;
   }
 
   get maxZoom() {
@@ -62,23 +66,29 @@ export class Scale {
     return (pixels / (this.width * this.zoom)) * this.duration;
   }
 
-  // Zoom so that the time under `clientX` stays there.
-  zoomAt(zoom, clientX) {
-    const time = this.timeAt(clientX);
-    const offset = clientX - this.scroller.getBoundingClientRect().left;
-    this.zoom = Math.min(this.maxZoom, Math.max(1, zoom));
-    this.stretch();
-    this.scrollTo(this.x(time) - offset);
+  // Zoom so that the time `offset` pixels from the left edge of what is seen stays there; `place` shows it.
+  zoomAt(zoom, offset) {
+    const time = Math.min(this.duration, this.seconds(this.left + offset));
+    const next = Math.min(this.maxZoom, Math.max(1, zoom));
+    this.show(next, (time / this.duration) * this.width * next - offset);
   }
 
   fit() {
-    this.zoom = 1;
-    this.stretch();
-    this.scrollTo(0);
+    this.show(1, 0);
+  }
+
+  show(zoom, left) {
+    this.zoom = zoom;
+    this.left = this.within(left);
+    this.isPlaced = false;
+  }
+
+  within(x) {
+    return Math.min(Math.max(0, x), this.width * (this.zoom - 1));
   }
 
   scrollTo(x) {
-    this.left = Math.min(Math.max(0, x), this.width * (this.zoom - 1));
+    this.left = this.within(x);
     this.scroller.scrollLeft = this.left;
   }
 

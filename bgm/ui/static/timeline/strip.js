@@ -7,6 +7,8 @@ import { emotionName, t } from '../texts.js';
 
 const ROOMS = [24, 108]; // pixels from which on a block shows its name, its times
 const [BESIDE, LETTER, WIDE_LETTER] = [122, 6.5, 11]; // pixels: the times and what is around them, a letter of how sure it is
+const AT_ONCE = 12; // blocks that begin to say more or less in one frame
+const STEPS = 2; // so many blocks beside the selected one are there for the keys, wherever one looks
 
 export class Strip {
   constructor(element, scale) {
@@ -25,22 +27,37 @@ export class Strip {
     reconcile(this.handles, segments.slice(1), (s) => s.id, makeHandle, (element, s, i) => this.updateHandle(element, i + 1));
   }
 
-  // How much of what a block says has room in it, after another zoom.
+  // After another zoom or scroll: what is far out of sight is not laid out, and a block says what it has room for. Whether some
+  // are left for the next frame.
   fit() {
-    const width = this.scale.x(1);
-    if (width === this.fitted) return;
-    this.fitted = width;
-    for (const block of this.blocks.children) this.furnish(block, block.segment.end - block.segment.start);
+    const [from, to] = this.scale.range;
+    const margin = (to - from) / 2;
+    const blocks = [...this.blocks.children];
+    const at = blocks.findIndex(({ tabIndex }) => tabIndex === 0);
+    const isNear = blocks.map(({ segment: { start, end } }, i) => Math.abs(i - at) <= STEPS || (end >= from - margin && start <= to + margin));
+    let left = AT_ONCE;
+    blocks.forEach((block, i) => {
+      conceal(block, !isNear[i]);
+      if (i > 0) conceal(this.handles.children[i - 1], !isNear[i] && !isNear[i - 1]);
+      if (isNear[i] && left > 0) left -= Number(this.furnish(block, block.segment.end - block.segment.start));
+    });
+    return left <= 0;
   }
 
+  // Whether it says something else than before.
   furnish(block, seconds) {
     const width = this.scale.x(seconds);
     const room = String([...ROOMS, BESIDE + block.sureWidth].filter((least) => width >= least).length);
-    if (block.dataset.room !== room) block.dataset.room = room;
+    const isOther = block.dataset.room !== room;
+    if (isOther) block.dataset.room = room;
+    return isOther;
   }
 
   select(selected) {
-    for (const block of this.blocks.children) markSelected(block, selected);
+    const blocks = [...this.blocks.children];
+    blocks.forEach((block) => markSelected(block, selected));
+    const at = blocks.findIndex(({ tabIndex }) => tabIndex === 0);
+    for (const block of blocks.slice(Math.max(0, at - STEPS), at + STEPS + 1)) block.hidden = false;
   }
 
   // Show a boundary elsewhere without an edit: what a drag costs per frame.
@@ -136,6 +153,11 @@ function markSelected(element, { ids, at }) {
   const isIn = String(ids.has(element.dataset.key));
   if (element.getAttribute('aria-selected') !== isIn) element.setAttribute('aria-selected', isIn);
   element.tabIndex = element.dataset.key === at ? 0 : -1;
+}
+
+function conceal(element, isConcealed) {
+  const isHidden = isConcealed && element !== document.activeElement;
+  if (element.hidden !== isHidden) element.hidden = isHidden;
 }
 
 let inPercent = null; // a formatter is dear to make

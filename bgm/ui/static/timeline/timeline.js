@@ -30,21 +30,32 @@ export function timeline() {
   const voice = new Voice(parts.canvas, scale);
   const lane = new Lane(parts.music, parts.clips, scale, () => redraw());
   const label = dragLabel(parts.label, scale);
-  const redraw = framed(() => {
-    strip.fit();
+  let zooming = null; // turns of the wheel since the last frame, as one
+  const draw = () => {
+    if (zooming) scale.zoomAt(scale.zoom * zooming.factor, zooming.offset);
+    zooming = null;
+    const isMore = strip.fit();
     curves.draw();
     voice.draw();
-    lane.draw();
+    const isEven = lane.draw();
     edges.draw();
     movePlayhead(parts.head, scale, now());
-  });
-  const zoom = (factor, clientX = playheadX(parts)) => {
-    if (factor) scale.zoomAt(scale.zoom * factor, clientX);
-    else scale.fit();
+    scale.place();
+    if (isMore || !isEven) redraw();
+  };
+  const redraw = framed(draw);
+  const zoom = (factor, clientX) => {
+    const offset = clientX - scroller.getBoundingClientRect().left;
+    zooming = { factor: factor * (zooming?.factor ?? 1), offset };
     redraw();
   };
+  const zoomNow = (factor) => {
+    if (factor) scale.zoomAt(scale.zoom * factor, playheadX(scale));
+    else scale.fit();
+    draw();
+  };
 
-  parts.root.prepend(toolbar(zoom, (emotion) => curves.highlight(emotion)));
+  parts.root.prepend(toolbar(zoomNow, (emotion) => curves.highlight(emotion)));
   const line = snapLine(scale);
   inner.append(line.element);
   draggable(strip, scale, label, line);
@@ -90,7 +101,7 @@ function keepInStep(parts, scale, strip, curves, voice, redraw) {
     if (!view.id) return;
     scale.duration = view.duration;
     parts.inner.dataset.duration = view.duration;
-    if (shown !== view.id) scale.fit();
+    if (shown !== view.id) scale.fit(); // the drawing places it
     shown = view.id;
     strip.draw(segments(), selection());
     parts.nothing.hidden = !view.analyzed || view.utterances.some((u) => u.scores);
@@ -238,10 +249,9 @@ function tell(element) {
 }
 
 // Where the buttons zoom: at the playhead, or in the middle where that is out of sight.
-function playheadX({ scroller, head }) {
-  const { left, right, width } = scroller.getBoundingClientRect();
-  const x = head.getBoundingClientRect().left;
-  return x >= left && x <= right ? x : left + width / 2;
+function playheadX(scale) {
+  const x = scale.seenX(now());
+  return x >= 0 && x <= scale.width ? x : scale.width / 2;
 }
 
 // `work` at most once per frame.
