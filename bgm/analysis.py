@@ -34,16 +34,16 @@ CANCELLING = (
     "the sound is not changed, but a device with one loudspeaker can't play all of it."
 )
 COSTS = {
-    "decode": (0.2, 0.009),
-    "separate": (0.5, 0.17),
-    "cuts": (0.1, 0.001),
-    "transcribe": (0.5, 0.1),
-    "classify": (0.2, 0.003),
+    "decode": (0.25, 0.007),
+    "separate": (0.8, 0.06),
+    "cuts": (0.05, 0.0005),
+    "transcribe": (0.5, 0.13),
+    "classify": (0.1, 0.0015),
     "timeline": (0.05, 0.0),
 }
 """Seconds that each stage usually takes on two processor cores: at all, and for each second of video (``python -m
 benchmarks.remaining``). Used only for the progress and the remaining time."""
-_PER_LINE, _PER_SPEECH = 0.5, 0.08
+_PER_REGION, _PER_SPEECH = 0.35, 0.14
 """Of speech recognition, better: for each speech region, and for each second of them."""
 _SUBTITLES_COST = 0.3
 LOUD_BACKGROUND_DB = 1.0
@@ -161,7 +161,7 @@ def _separate(project: Project, info: MediaInfo, stages: Stages) -> Project:
         def listen(sound: Path, told: Progress) -> Spans:
             spans = speech_spans(sound, told)
             if not _beside(project):
-                stages.expect("transcribe", _PER_LINE * len(spans) + _PER_SPEECH * sum(b - a for a, b in spans))
+                stages.expect("transcribe", _PER_REGION * len(spans) + _PER_SPEECH * sum(b - a for a, b in spans))
             return spans
 
         with beside(project.voice) as part:

@@ -110,7 +110,8 @@ class Remaining:
             self._told = max(due, reading / 2)
             return self._told
         inertia = min(self.INERTIA, cost / 4) if cost else self.INERTIA
-        self._told = due + (reading - due) * -math.expm1((self._read - now) / inertia)
+        step = min(0.5, -math.expm1((self._read - now) / inertia))
+        self._told = due + (reading - due) * step
         self._done, self._read = overall, now
         return self._told
 

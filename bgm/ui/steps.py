@@ -31,7 +31,7 @@ _ROUNDS = 5
 """How often the music is remade for edits that arrive meanwhile; later edits wait for the next step."""
 _PAINTED = 0.95
 """How much of a step is done when a slow engine has made its music; the rest is the mix."""
-_COMPOSED = 0.5
+_COMPOSED = 0.55
 """The same of an engine that is quick."""
 
 
