@@ -32,7 +32,7 @@ function engineChip() {
     chip.hidden = !used.length;
     setText(name, engineName((used.find(({ stage }) => stage === 'music') ?? used.at(-1))?.name ?? ''));
     list.replaceChildren(...used.map(({ stage, name: engine, reason }) =>
-      h('li', {}, h('b', {}, `${t(`uses_${stage}`)}: ${engine}`), ` (${why(reason)})`)));
+      h('li', {}, h('b', {}, `${t(`uses_${stage}`)}: ${engine === 'none' ? t('engine_none') : engine}`), ` (${why(reason)})`)));
   });
   document.addEventListener('pointerdown', ({ target }) => chip.contains(target) || chip.removeAttribute('open'));
   chip.addEventListener('keydown', (event) => event.key === 'Escape' && chip.removeAttribute('open'));

@@ -39,11 +39,12 @@ const needsEnglish = (u) => u.english !== u.text && store.view.language !== 'en'
 
 function showFeeling(element, { scores, english }) {
   const best = scores ? scores.indexOf(Math.max(...scores)) : -1;
-  element.classList.toggle('unread', best < 0);
+  const isToCome = best < 0 && !store.view.analyzed; // while the words arrive
+  element.classList.toggle('unread', best < 0 && !isToCome);
   element.style.setProperty('--fill', best < 0 ? 'transparent' : `var(--fill-${EMOTIONS[best]})`);
   const why = english ? 'unread' : 'unreadable';
-  setText(element, best < 0 ? t(why) : emotionName(EMOTIONS[best]));
-  set(element, 'title', best < 0 ? t(`${why}_hint`) : percent(scores[best]));
+  setText(element, isToCome ? '…' : best < 0 ? t(why) : emotionName(EMOTIONS[best]));
+  set(element, 'title', isToCome ? '' : best < 0 ? t(`${why}_hint`) : percent(scores[best]));
 }
 
 function editable(name, index, label) {
