@@ -47,6 +47,7 @@ NOT_IN_THE_TABLE = {
     "breathing": "needs recorded sentences that the user names",
     "batch": "needs Ray (requirements-cluster.txt)",
     "heard": "makes what the emotion engines are judged on",
+    "remaining": "has no peer; it says how true the remaining time is",
     "session": "has no peer; it says how long a creator waits for music",
     "picture": "draws a result, measures nothing",
     "styles": "has no peer; it tells ours from each other",
