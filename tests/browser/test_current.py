@@ -13,7 +13,7 @@ from bgm import studio
 from bgm.project import Project
 from bgm.ui.page import Page as Studio
 from bgm.ui.steps import Records, mix_key, result_key
-from tests.browser.waiting import WAIT, saved, until
+from tests.browser.waiting import WAIT, eventually, saved, until
 
 Truth = Callable[[str], Project]
 HEARD = """async () => {
@@ -170,3 +170,19 @@ def test_a_merge_keeps_the_longer_label(tab: Page, page: Studio, project: str, t
     assert [s.emotion for s in truth(project).segments] == ["sadness", "anger", "fear"]
     tab.keyboard.press("Control+z")
     expect(tab.locator(".seg .name")).to_have_text(["joy", "sadness", "anger", "fear"])
+
+
+def test_two_steps_asked_for_while_a_mix_makes_way_both_count(tab: Page, project: str, truth: Truth) -> None:
+    with_music(tab)
+    idle(tab)
+    before = truth(project).segments
+    tab.evaluate(
+        """async (ids) => {
+          const { store } = await import(new URL('studio/static/store.js', location.href));
+          store.run('preview');
+          for (const id of ids) store.run('compose', { segments: [id], another: true });
+        }""",
+        [segment.id for segment in before[:2]],
+    )
+    taken = [len(segment.takes) + 1 for segment in before[:2]]
+    eventually(tab, lambda: [len(segment.takes) for segment in truth(project).segments[:2]] == taken)

@@ -7,10 +7,10 @@ import { leave } from './start.js';
 import { has, said, t } from './texts.js';
 
 export function mount({ element, props, trigger, watch }) {
-  let next = null;
+  let next = []; // steps for which the mix makes way, in order
   store.run = (step, more = {}) => {
     if (isRunning() && store.job.kind === 'preview') {
-      next = [step, more];
+      next.push([step, more]);
       stop();
       return;
     }
@@ -27,9 +27,10 @@ export function mount({ element, props, trigger, watch }) {
   element.querySelector('.bgm-steps').replaceChildren(
     bar(close, nextButton(), progress()), problem());
   const hear = (job) => {
-    if (next && job.state !== 'running' && job.state !== 'waiting') {
-      const [step, more] = next;
-      next = null;
+    const isOver = job.state !== 'running' && job.state !== 'waiting';
+    if (isOver && job.kind !== 'preview' && job.state !== 'done') next = []; // what failed or was stopped is told, and ends the rest
+    if (next.length && isOver) {
+      const [step, more] = next.shift();
       setJob({ state: 'idle' });
       store.run(step, more);
     } else onJob(job);
