@@ -62,7 +62,7 @@ def main(argv: list[str] | None = None) -> None:
     results = {}
     for name in arguments.classifier or installed():
         classify = _reader(name, options).classify
-        results[name] = {**measure(name, sets, options), "segments": segments(classify)}
+        results[name] = {**measure(name, sets, options), "segments": segments(classify, name.partition(":")[0])}
         if lines:
             results[name]["context"] = context(classify, lines)
     print(json.dumps(results, indent=1) if arguments.json else report(results))
@@ -118,7 +118,7 @@ def context(classify: Classify, lines: Sequence[Line]) -> dict[str, Figures]:
     return found
 
 
-def segments(classify: Classify) -> dict[str, Any]:
+def segments(classify: Classify, reader: str) -> dict[str, Any]:
     """Timelines of made videos: how much of their time has the right emotion, and what their confidence is worth.
 
     ``bins`` maps tenths of confidence to (segments, share that is right), for the threshold that follows the material.
@@ -134,7 +134,7 @@ def segments(classify: Classify) -> dict[str, Any]:
             shares = []
             for utterances, truth in videos:
                 duration = truth[-1][1]
-                timeline = segment(utterances, duration, threshold)
+                timeline = segment(utterances, duration, threshold, reader)
                 told = [_told(s.start, s.end, truth) for s in timeline.segments]
                 hits = [told_of[EMOTIONS.index(s.emotion)] for s, told_of in zip(timeline.segments, told, strict=True)]
                 shares.append(sum(hits) / duration)

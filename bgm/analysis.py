@@ -309,7 +309,7 @@ def _segment(project: Project, stages: Stages) -> Project:
         """Lay the creator's current segments on top, including edits made meanwhile."""
         from bgm.emotion.smoothing import segment
 
-        fresh = segment(now.utterances, now.duration, settings.min_segment)
+        fresh = segment(now.utterances, now.duration, settings.min_segment, now.reader)
         return replace(now, timeline=_with_decisions(fresh, now.segments, settings.seed))
 
     stages.begin(step.name)

@@ -109,6 +109,12 @@ class Project:
     def segments(self) -> tuple[Segment, ...]:
         return self.timeline.segments if self.timeline else ()
 
+    @property
+    def reader(self) -> str | None:
+        """The classifier that scored the utterances."""
+        use = self.engines.get("classify")
+        return use.name if use else None
+
     def noted(self, step: Noted, notes: tuple[str, ...]) -> Project:
         """A copy with ``notes`` in place of the previous ones of ``step`` (one of NOTED)."""
         return replace(self, notes={s: found for s in NOTED if (found := notes if s == step else self.notes.get(s))})

@@ -33,6 +33,8 @@ LEAST_S, MOST_S = 2.0, 5.0
 AGREEMENT = 0.2
 """How much surer several utterances make that say the same: 0 as sure as one, 1 as if they were independent. Fitted on
 the development split (see weights/README.md)."""
+AGREEMENT_OF = {"mpnet": 0.5}
+"""The same for readers whose mistakes are less alike."""
 CHANGE = 10.0
 """What a further segment must be worth where the threshold follows the material, in seconds times nats: a sentence that
 is read as something else than all around it was more often misread than meant. Fitted with AGREEMENT."""
@@ -51,12 +53,14 @@ _NEUTRAL_FIRST = sorted(EMOTIONS, key=lambda e: e != Emotion.NEUTRAL)
 """The order in which equals are tried: without evidence the answer is neutral."""
 
 
-def segment(utterances: Sequence[Utterance], duration: float, min_segment: Threshold = "auto") -> Timeline:
+def segment(
+    utterances: Sequence[Utterance], duration: float, min_segment: Threshold = "auto", reader: str | None = None
+) -> Timeline:
     """The timeline of a video of ``duration`` seconds in which every emotion lasts ``min_segment`` seconds or more.
 
     Boundaries lie between utterances only. Utterances without scores count as silence; those that overlap share the
     time. A segment's confidence is what :func:`heard` says of its emotion, and 0 where nothing is spoken. A video
-    shorter than the threshold is one segment. Raises BadInput.
+    shorter than the threshold is one segment. ``reader``: the classifier that gave the scores. Raises BadInput.
     """
     if not (math.isfinite(duration) and duration > 0):
         raise BadInput("a timeline needs a duration above zero")
@@ -67,14 +71,15 @@ def segment(utterances: Sequence[Utterance], duration: float, min_segment: Thres
     cells = _cells(speech, duration, max(least, SILENCE_S))
     labels = _best_labels(cells, least, CHANGE if min_segment == "auto" else 0.0)
     runs = itertools.groupby(zip(labels, cells, strict=True), key=lambda pair: pair[0])
-    segments = [_segment(n, emotion, [cell for _, cell in run]) for n, (emotion, run) in enumerate(runs, start=1)]
+    told = [(emotion, [cell for _, cell in run]) for emotion, run in runs]
+    segments = [_segment(n, emotion, run, reader) for n, (emotion, run) in enumerate(told, start=1)]
     return Timeline(duration, tuple(segments))
 
 
-def heard(utterances: Sequence[Utterance], start: float, end: float) -> Scores | None:
+def heard(utterances: Sequence[Utterance], start: float, end: float, reader: str | None = None) -> Scores | None:
     """The seven probabilities of what is said between ``start`` and ``end``; None where nobody speaks.
 
-    ``utterances`` are in order and disjoint. Each counts by how long it lies inside.
+    ``utterances`` are in order and disjoint, ``reader`` gave their scores. Each counts by how long it lies inside.
     """
     inside: list[tuple[float, Scores]] = []
     for u in itertools.islice(utterances, bisect_right(utterances, start, key=lambda u: u.end), None):
@@ -82,7 +87,7 @@ def heard(utterances: Sequence[Utterance], start: float, end: float) -> Scores |
             break
         if u.scores is not None:
             inside.append((min(u.end, end) - max(u.start, start), u.scores))
-    return _joint(inside)
+    return _joint(inside, reader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,7 @@ class Ignored:
     confidence: float
 
 
-def ignored(utterances: Sequence[Utterance], timeline: Timeline) -> dict[str, list[Ignored]]:
+def ignored(utterances: Sequence[Utterance], timeline: Timeline, reader: str | None = None) -> dict[str, list[Ignored]]:
     """By segment id, in order; a neutral stretch is no feeling. Their ends are where a segment's would be."""
     cells = _cells(_speech(utterances, timeline.duration), timeline.duration, SILENCE_S)
     starts = [segment.start for segment in timeline.segments]
@@ -107,12 +112,12 @@ def ignored(utterances: Sequence[Utterance], timeline: Timeline) -> dict[str, li
     for (index, winner), run in itertools.groupby(cells, key=place):
         segment = timeline.segments[index]
         if winner not in (segment.emotion, Emotion.NEUTRAL):
-            found.setdefault(segment.id, []).extend(_worth_a_mark(segment, winner, list(run)))
+            found.setdefault(segment.id, []).extend(_worth_a_mark(segment, winner, list(run), reader))
     return {segment_id: marks for segment_id, marks in found.items() if marks}
 
 
-def _worth_a_mark(segment: Segment, emotion: Emotion, run: Sequence[_Cell]) -> Iterator[Ignored]:
-    confidence = _confidence(emotion, run)
+def _worth_a_mark(segment: Segment, emotion: Emotion, run: Sequence[_Cell], reader: str | None) -> Iterator[Ignored]:
+    confidence = _confidence(emotion, run, reader)
     start, end = max(segment.start, run[0].start), min(segment.end, run[-1].end)
     if confidence >= WORTH_A_MARK and end - start >= MIN_LENGTH:
         yield Ignored(start, end, emotion, confidence)
@@ -243,17 +248,18 @@ def _walk_back(choice: Sequence[tuple[int, Emotion]]) -> list[Emotion]:
     return labels[::-1]
 
 
-def _segment(number: int, emotion: Emotion, cells: Sequence[_Cell]) -> Segment:
-    return Segment(f"s{number}", cells[0].start, cells[-1].end, emotion, confidence=_confidence(emotion, cells))
+def _segment(number: int, emotion: Emotion, cells: Sequence[_Cell], reader: str | None) -> Segment:
+    confidence = _confidence(emotion, cells, reader)
+    return Segment(f"s{number}", cells[0].start, cells[-1].end, emotion, confidence=confidence)
 
 
-def _confidence(emotion: Emotion, cells: Iterable[_Cell]) -> float:
+def _confidence(emotion: Emotion, cells: Iterable[_Cell], reader: str | None) -> float:
     """Of an emotion over the speech in these cells; 0 without speech."""
-    joint = _joint([(cell.weight, cell.scores) for cell in cells if cell.scores])
+    joint = _joint([(cell.weight, cell.scores) for cell in cells if cell.scores], reader)
     return joint[emotion] if joint else 0.0
 
 
-def _joint(readings: Sequence[tuple[float, Scores]]) -> Scores | None:
+def _joint(readings: Sequence[tuple[float, Scores]], reader: str | None) -> Scores | None:
     """What utterances of (seconds, probabilities) say together; None where they say nothing.
 
     Their mean, sharpened by how many they are: n that agree are surer than one, but not as sure as n independent
@@ -269,6 +275,7 @@ def _joint(readings: Sequence[tuple[float, Scores]]) -> Scores | None:
     if most <= 0:
         return None
     count = 1 / sum(share**2 for share in shares)
-    powers = {e: (m / most) ** count**AGREEMENT for e, m in mean.items()}
+    surer = count ** AGREEMENT_OF.get(reader or "", AGREEMENT)
+    powers = {e: (m / most) ** surer for e, m in mean.items()}
     whole = sum(powers.values())
     return {e: power / whole for e, power in powers.items()}

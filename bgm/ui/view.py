@@ -184,7 +184,7 @@ def _composing(job: Job | None, old: frozenset[str]) -> frozenset[str]:
 
 
 def _segments(project: Project, files: Files, old: frozenset[str], composing: frozenset[str]) -> list[View]:
-    marks = ignored(project.utterances, project.timeline) if project.timeline else {}
+    marks = ignored(project.utterances, project.timeline, project.reader) if project.timeline else {}
     return [
         {**_segment(project, files, s, marks.get(s.id, ())), "stale": s.id in old, "composing": s.id in composing}
         for s in project.segments
@@ -192,7 +192,7 @@ def _segments(project: Project, files: Files, old: frozenset[str], composing: fr
 
 
 def _segment(project: Project, files: Files, segment: Segment, marks: Sequence[Ignored]) -> View:
-    scores = heard(project.utterances, segment.start, segment.end)
+    scores = heard(project.utterances, segment.start, segment.end, project.reader)
     # Set by hand: what the model read there is no measure of how sure it is.
     is_own = segment.source == "user" and segment.confidence == 1
     confidence = segment.confidence if is_own or scores is None else scores[segment.emotion]

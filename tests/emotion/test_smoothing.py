@@ -225,6 +225,13 @@ def test_utterances_that_agree_are_surer_than_one_and_those_that_do_not_are_less
     assert mixed.confidence < alone.confidence < agreed.confidence < 1
 
 
+def test_confidence_of_the_timeline_and_of_the_page_is_that_of_the_same_reader() -> None:
+    speech = [said(0, 6, JOY, 0.6), said(6, 12, JOY, 0.6)]
+    (by_mpnet,) = smoothing.segment(speech, 12, reader="mpnet").segments
+    scores = heard(speech, 0, 12, "mpnet")
+    assert scores is not None and scores[JOY] == by_mpnet.confidence > segment(speech, 12).segments[0].confidence
+
+
 def test_what_is_heard_counts_by_how_long_it_lies_inside_and_is_nothing_in_a_pause() -> None:
     speech = [said(0, 10, JOY), said(10, 20, ANGER), Utterance(20, 30, "not read yet")]
     scores = heard(speech, 8, 11)
