@@ -15,7 +15,7 @@ const { min: QUIETEST, max: LOUDEST } = window.bgm.controls.segment.gain_db;
 const LEAST = 34; // pixels from which on a clip has a name and a level to take hold of
 const WAVE = 8; // pixels from which on its waveform tells something
 const STEP = 0.5;
-const AT_ONCE = 8; // clips that are made in one frame
+const AT_ONCE = 4; // clips that are made in one frame
 
 const ROOM = 0.6; // how much of its height a take has at 0 dB
 const even = new WeakMap();

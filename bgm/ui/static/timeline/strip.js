@@ -7,7 +7,7 @@ import { emotionName, t } from '../texts.js';
 
 const ROOMS = [24, 108]; // pixels from which on a block shows its name, its times
 const [BESIDE, LETTER, WIDE_LETTER] = [122, 6.5, 11]; // pixels: the times and what is around them, a letter of how sure it is
-const AT_ONCE = 12; // blocks that begin to say more or less in one frame
+const AT_ONCE = 8; // blocks that begin to say more or less in one frame
 const STEPS = 2; // so many blocks beside the selected one are there for the keys, wherever one looks
 
 export class Strip {
@@ -34,12 +34,13 @@ export class Strip {
     const margin = (to - from) / 2;
     const blocks = [...this.blocks.children];
     const at = blocks.findIndex(({ tabIndex }) => tabIndex === 0);
-    const isNear = blocks.map(({ segment: { start, end } }, i) => Math.abs(i - at) <= STEPS || (end >= from - margin && start <= to + margin));
+    const isWithin = ({ segment: { start, end } }, beside) => end >= from - beside && start <= to + beside;
+    const isNear = blocks.map((block, i) => Math.abs(i - at) <= STEPS || isWithin(block, margin));
     let left = AT_ONCE;
     blocks.forEach((block, i) => {
       conceal(block, !isNear[i]);
       if (i > 0) conceal(this.handles.children[i - 1], !isNear[i] && !isNear[i - 1]);
-      if (isNear[i] && left > 0) left -= Number(this.furnish(block, block.segment.end - block.segment.start));
+      if (left > 0 && isWithin(block, 0)) left -= Number(this.furnish(block, block.segment.end - block.segment.start));
     });
     return left <= 0;
   }
