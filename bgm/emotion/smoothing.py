@@ -33,7 +33,7 @@ LEAST_S, MOST_S = 2.0, 5.0
 AGREEMENT = 0.2
 """How much surer several utterances make that say the same: 0 as sure as one, 1 as if they were independent. Fitted on
 the development split (see weights/README.md)."""
-AGREEMENT_OF = {"mpnet": 0.5}
+AGREEMENT_OF = {"mpnet": 0.35}
 """The same for readers whose mistakes are less alike."""
 CHANGE = 10.0
 """What a further segment must be worth where the threshold follows the material, in seconds times nats: a sentence that

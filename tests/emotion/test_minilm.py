@@ -33,7 +33,7 @@ PLAIN = {
 }
 TOLD = {
     "She never came back, and I still set the table for two.": Emotion.SADNESS,
-    "We did it, a hundred thousand of you!": Emotion.JOY,
+    "My daughter took her first steps straight into my arms.": Emotion.JOY,
     "Happy hour starts at five.": Emotion.NEUTRAL,
     "there were maggots in the rice and they served it anyway": Emotion.DISGUST,
 }
