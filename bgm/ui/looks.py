@@ -112,8 +112,7 @@ def head() -> str:
     styles = "".join(f'<link rel="stylesheet" href="{PREFIX}/static/{name}">' for name in _STYLES)
     modules = (path.relative_to(_FOLDER).as_posix() for path in sorted(_FOLDER.rglob("*.js")) if path.name != _FIRST)
     early = "".join(f'<link rel="modulepreload" href="{PREFIX}/static/{name}">' for name in modules)
-    return (
-        f"<script>window.bgm = {json.dumps(known)};</script>"
-        f'<script src="{PREFIX}/static/{_FIRST}"></script>'
-        f"<style>{colours()}</style>{styles}{early}"
-    )
+    # In one element: Gradio's script puts these in, and a script that is put in and has an address runs when it comes,
+    # which may be after the modules have asked for the words of a language that nobody has chosen yet.
+    first = (_FOLDER / _FIRST).read_text(encoding="utf-8")
+    return f"<script>window.bgm = {json.dumps(known)};\n{first}</script><style>{colours()}</style>{styles}{early}"

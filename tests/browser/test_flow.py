@@ -20,10 +20,15 @@ HEARD = """async () => {
 def test_a_video_is_dropped_and_its_music_is_heard_rendered_and_taken_away(
     context: BrowserContext, open_tab: Callable[..., Page], clip: Path, tmp_path: Path
 ) -> None:
-    """Nothing is pressed between the drop and the first music."""
+    """Nothing is pressed between the drop and the first music, though another file was dropped by mistake before."""
     tab = open_tab(context)
+    notes = tmp_path / "notes.txt"
+    notes.write_text("what I meant to upload")
+    tab.locator("#bgm-drop input[type=file]").set_input_files(notes)
+    expect(tab.locator(".problem")).to_contain_text("notes.txt")
     tab.locator("#bgm-drop input[type=file]").set_input_files([clip, clip.with_suffix(".srt")])
     expect(tab.locator(".seg .name")).to_have_text(["joy", "sadness", "anger", "fear"], timeout=WAIT)
+    expect(tab.locator(".problem")).to_be_hidden()
     expect(tab.locator(".line .text").first).to_have_text("I am so happy today, this is wonderful and I love it!")
     expect(tab.locator(".engines")).to_contain_text("emotions: minilm (named by the user)")
     tab.wait_for_function(HEARD, timeout=WAIT)

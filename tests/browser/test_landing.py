@@ -90,6 +90,16 @@ def test_the_sample_opens_with_its_music(landing: Page, page: Studio) -> None:
     eventually(landing, lambda: page.service.jobs.count("running") == 0)
 
 
+def test_the_page_has_its_words_however_late_a_script_of_its_head_comes(chromium: Browser, open_tab: Open) -> None:
+    """What had been a blank page: the words were asked for before the script that chooses the language had run."""
+    context = chromium.new_context(locale="ko-KR")
+    context.route("**/static/boot.js", lambda route: route.abort())
+    tab = open_tab(context)
+    expect(tab.locator(".hero h2")).to_have_text("영상의 순간마다 어울리는 음악")
+    assert tab.errors == []  # type: ignore[attr-defined]
+    context.close()
+
+
 def test_nothing_is_cut_off(landing: Page) -> None:
     for width, height in ((1440, 900), (1280, 720), (1024, 768), (390, 844)):
         landing.set_viewport_size({"width": width, "height": height})

@@ -12,7 +12,10 @@ export function playerRoom() {
   attach(video);
   video.addEventListener('error', () => playSoundOnly(video, note));
   video.addEventListener('loadedmetadata', () => video.classList.toggle('no-picture', !video.videoHeight));
-  subscribe(['view'], () => load(video, note));
+  subscribe(['view'], () => {
+    load(video, note);
+    if (video.error) playSoundOnly(video, note); // its sound may have been decoded since
+  });
   return h('section', { class: 'player card', 'aria-label': t('player') }, h('div', { class: 'screen' }, video), note, bar);
 }
 

@@ -66,10 +66,12 @@ function show(view) {
   if (!same) {
     store.message = null;
     store.picked = [];
+    if (store.job.state === 'failed' && store.job.kind === 'start') store.job = { state: 'idle' }; // another file was taken
     mark(null);
   }
   follow(same ? now() : 0);
   tell('view');
+  if (!same) tell('job');
 }
 
 export function setJob(job) {
