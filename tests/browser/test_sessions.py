@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from bgm.project import Project
 from bgm.ui.page import Page as Studio
-from tests.browser.waiting import WAIT, eventually
+from tests.browser.waiting import WAIT, eventually, saved
 
 Truth = Callable[[str], Project]
 Open = Callable[..., Page]
@@ -29,6 +29,20 @@ def test_a_reload_keeps_the_work(tab: Page, context: BrowserContext, page: Studi
     tab.close()
     other.goto(page.blocks.local_url)
     expect(other.locator(".seg .name")).to_have_text(["joy", "joy", "anger", "fear"])
+
+
+def test_a_tab_shows_what_was_changed_in_another_when_one_comes_back(
+    tab: Page, context: BrowserContext, page: Studio
+) -> None:
+    other = context.new_page()
+    other.goto(page.blocks.local_url)
+    other.locator(".seg").nth(1).click()
+    other.keyboard.press("4")
+    expect(other.locator(".bar [aria-label^=Undo]")).to_be_enabled()
+    saved(other)
+    tab.bring_to_front()
+    tab.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")  # a browser without windows tells none
+    expect(tab.locator(".seg .name")).to_have_text(["joy", "joy", "anger", "fear"])
 
 
 def test_a_job_survives_a_closed_tab(

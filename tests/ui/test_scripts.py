@@ -34,7 +34,7 @@ IN_BROWSER = """async ([known, cases]) => {
 
 def known() -> dict[str, Any]:
     """What Python tells the scripts."""
-    found = re.search(r"window\.bgm = (\{.*?\});</script>", head())
+    found = re.search(r"window\.bgm = (\{.*\});\n", head())
     assert found
     return dict(json.loads(found[1]))
 

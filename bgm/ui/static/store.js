@@ -204,6 +204,11 @@ async function send() {
   tell('view');
 }
 
+// Another tab may have changed the project while one was there.
+document.addEventListener('visibilitychange', () => {
+  if (!document.hidden && store.view.id && !isSaving() && !isRunning()) ask('edit', { gestures: [] });
+});
+
 // Call one of Python's functions; its view becomes ours, its refusal is shown.
 export async function ask(name, call) {
   try {
