@@ -242,4 +242,5 @@ def test_a_new_page_closes_nothing_that_was_opened_before_its_answer_came(servic
     async def answers() -> list[Any]:
         return [part async for shown in handlers.restore("") for part in shown]
 
-    assert asyncio.run(answers()) == [gr.skip()] * 3
+    with ThreadPoolExecutor(1) as pool:  # Playwright's loop runs in this thread
+        assert pool.submit(asyncio.run, answers()).result() == [gr.skip()] * 3
