@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,11 @@ class Ended:
 
 def segments(truth: Truth, project: str) -> tuple[Segment, ...]:
     return truth(project).segments
+
+
+def drawn(found: tuple[Segment, ...]) -> list[Segment]:
+    """Without the takes: what was composed for a moment's emotion stays in the list."""
+    return [replace(s, takes=()) for s in found]
 
 
 def middle(handle: Locator) -> tuple[float, float]:
@@ -146,13 +152,15 @@ def test_keys_for_emotion_silence_lock_split_merge_and_undo(tab: Page, project: 
     eventually(tab, lambda: len(segments(truth, project)) == 4)
     for _ in range(3):
         tab.keyboard.press("Control+z")
-    eventually(tab, lambda: segments(truth, project) == before)
+    eventually(tab, lambda: drawn(segments(truth, project)) == drawn(before))
     tab.keyboard.press("Control+Shift+z")
     eventually(tab, lambda: segments(truth, project)[1].emotion == "joy")
     tab.keyboard.press("m")
     eventually(tab, lambda: len(segments(truth, project)) == 3)
     tab.keyboard.press("Control+z")
-    eventually(tab, lambda: [s.takes for s in segments(truth, project)] == [s.takes for s in before])
+    eventually(tab, lambda: len(segments(truth, project)) == 4)
+    for then, now in zip(before, segments(truth, project), strict=True):
+        assert set(then.takes) <= set(now.takes)
 
 
 def test_everything_has_a_visible_button(tab: Page, project: str, truth: Truth) -> None:
