@@ -19,7 +19,7 @@ from bgm.errors import BadInput, EngineUnavailable
 from bgm.files import beside
 from bgm.media import audio
 from bgm.media.probe import MediaInfo, probe
-from bgm.progress import Progress, Stages, part
+from bgm.progress import Progress, Stages, part, usual_cost
 from bgm.project import LANGUAGE_UNKNOWN, EngineUse, Noted, Project
 from bgm.takes import Activity
 from bgm.timeline import MIN_LENGTH, Segment, Timeline, Utterance, overlay
@@ -67,7 +67,7 @@ def analyze(project: Project, stages: Stages) -> Project:
 
 def costs(project: Project) -> dict[str, float]:
     """Seconds that each stage usually takes for this video."""
-    return {stage: once + each * project.duration for stage, (once, each) in COSTS.items()}
+    return {stage: usual_cost(rate, project.duration) for stage, rate in COSTS.items()}
 
 
 def _beside(project: Project) -> Path | None:

@@ -136,6 +136,12 @@ def over(listen: Listener, start: float, end: float, remaining: Remaining | None
     return inner
 
 
+def usual_cost(rate: tuple[float, float], length: float) -> float:
+    """Seconds of work: ``rate`` is what it takes at all, and for each of the ``length`` seconds of video or music."""
+    once, each = rate
+    return once + each * length
+
+
 class Stages:
     """The stages of one studio call, weighted by their usual cost: ``in_seconds``, or relative to each other."""
 

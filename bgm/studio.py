@@ -27,7 +27,7 @@ from bgm.media.probe import MediaInfo, probe
 from bgm.media.remux import RemuxOptions, remux
 from bgm.mix.placement import MixPlan, MixReport, MixSettings, Placement
 from bgm.music import direction
-from bgm.progress import Listener, Remaining, Stages, over, silent, unheard
+from bgm.progress import Listener, Remaining, Stages, over, silent, unheard, usual_cost
 from bgm.project import Project
 from bgm.settings import Settings
 from bgm.speech.subtitle_file import to_srt
@@ -184,7 +184,7 @@ def compose(
         todo = takes.missing(project, music, wanted, another=another)
         quick = engines.composer_class(choice.name).is_quick
         stages = Stages(
-            {"music": _cost(MUSIC_COST, sum(order.cue.frames for order in todo) / audio.SAMPLE_RATE)},
+            {"music": usual_cost(MUSIC_COST, sum(order.cue.frames for order in todo) / audio.SAMPLE_RATE)},
             listen,
             in_seconds=quick,
         )
@@ -239,7 +239,7 @@ def render(project: Project, out: Path, listen: Listener = unheard, *, overwrite
     check_output(info, out, overwrite, keep_original=project.settings.keep_original)
     with project.locked():
         stages = Stages(
-            {"mix": _cost(MIX_COST, project.duration), "remux": _cost(REMUX_COST, project.duration)},
+            {"mix": usual_cost(MIX_COST, project.duration), "remux": usual_cost(REMUX_COST, project.duration)},
             listen,
             in_seconds=True,
         )
@@ -288,15 +288,10 @@ def _transcript(project: Project) -> Iterator[Path | None]:
         yield file
 
 
-def _cost(usual: tuple[float, float], seconds: float) -> float:
-    once, each = usual
-    return once + each * seconds
-
-
 def mix_preview(project: Project, listen: Listener = unheard) -> Path:
     """The final mix alone, without the remux: the project's master stem."""
     with project.locked():
-        _mix(project, Stages({"mix": _cost(MIX_COST, project.duration)}, listen, in_seconds=True))
+        _mix(project, Stages({"mix": usual_cost(MIX_COST, project.duration)}, listen, in_seconds=True))
     return project.master
 
 
