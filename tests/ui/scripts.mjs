@@ -174,6 +174,31 @@ function mappingCases({ Scale, ticks, MIN_SPAN }) {
   return cases;
 }
 
+function fetchCases({ fetched }) {
+  const from = async (answer, ...more) => {
+    const { fetch } = globalThis;
+    globalThis.fetch = answer;
+    try {
+      return await fetched('peaks', ...more);
+    } finally {
+      globalThis.fetch = fetch;
+    }
+  };
+  const answer = (ok, json) => async () => ({ ok, status: ok ? 200 : 404, json });
+  const broken = async () => {
+    throw new Error('cut off');
+  };
+  return {
+    'what comes is taken from the answer as it is wanted': async () => {
+      same(await from(answer(true, async () => [1, 2])), [1, 2]);
+      same(await from(answer(true, broken), ({ status }) => status), 200);
+    },
+    'a fetch that comes to nothing is null, not an error': async () => {
+      same([await from(broken), await from(answer(false, async () => [1])), await from(answer(true, broken))], [null, null, null]);
+    },
+  };
+}
+
 function ruleCases({ apply }, { near, nearest }, { seconds }, cases) {
   const found = [{ time: 1, kind: 'line' }, { time: 1.4, kind: 'word' }];
   const rules = Object.fromEntries(cases.map(({ name, before, gesture, after }) => (
@@ -191,9 +216,9 @@ function ruleCases({ apply }, { near, nearest }, { seconds }, cases) {
 }
 
 export async function run(base, cases) {
-  const names = ['store', 'edits', 'timeline/scale', 'timeline/snap', 'transcript/linebar'];
-  const [store, edits, scale, snap, linebar] = await Promise.all(names.map((name) => import(`${base}/${name}.js`)));
-  const all = { ...undoCases(store), ...mappingCases(scale), ...ruleCases(edits, snap, linebar, cases) };
+  const names = ['store', 'edits', 'timeline/scale', 'timeline/snap', 'transcript/linebar', 'dom'];
+  const [store, edits, scale, snap, linebar, dom] = await Promise.all(names.map((name) => import(`${base}/${name}.js`)));
+  const all = { ...undoCases(store), ...mappingCases(scale), ...ruleCases(edits, snap, linebar, cases), ...fetchCases(dom) };
   const results = [];
   for (const [name, work] of Object.entries(all)) {
     try {

@@ -102,6 +102,17 @@ export function clock(seconds, digits = 1) {
   return minutes < 60 ? `${minutes}:${tail}` : `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, '0')}:${tail}`;
 }
 
+// What comes from an address, as `read` takes it from the answer; null where nothing does: no connection, refused, cut off or
+// damaged. What asked goes on without it.
+export async function fetched(address, read = (answer) => answer.json()) {
+  try {
+    const answer = await fetch(address);
+    return answer.ok ? await read(answer) : null;
+  } catch {
+    return null;
+  }
+}
+
 const FIELDS = 'input:not([type=range]):not([type=checkbox]):not([type=radio]):not([type=button]), textarea, select, [role=textbox], [role=combobox]';
 
 // Whether a key goes into a text: any field or editable element, ours or Gradio's, also inside a component of its own,

@@ -1,5 +1,5 @@
 // The takes of a segment as small players: a waveform to click on, choose, download. They play on while others change.
-import { button, clock, h, icon, reconcile, setText } from './dom.js';
+import { button, clock, fetched, h, icon, reconcile, setText } from './dom.js';
 import { isPlaying, soundsAlone } from './playback.js';
 import { commit, store, subscribe, selectedSegment } from './store.js';
 import { emotionName, t } from './texts.js';
@@ -121,8 +121,7 @@ const known = new Map(); // by address: peaks that have come
 
 function loading(address) {
   if (!pictures.has(address)) {
-    const come = fetch(address).then((r) => (r.ok ? r.json() : [])).catch(() => []);
-    pictures.set(address, come.then((peaks) => known.set(address, peaks).get(address)));
+    pictures.set(address, fetched(address).then((peaks) => known.set(address, peaks ?? []).get(address)));
   }
   return pictures.get(address);
 }

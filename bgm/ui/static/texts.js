@@ -1,11 +1,13 @@
 // The words of the page. t('segment_of', {k: 3, n: 7}) fills {k} and {n}.
+import { fetched } from './dom.js';
+
 const address = new URL(`./texts.${window.bgm.language}.json`, import.meta.url);
 const texts = await loaded(address);
 
 // A server that is busy may turn one request away; a page without its words is no page.
 async function loaded(from, tries = 5) {
-  const answer = await fetch(from).catch(() => null);
-  if (answer?.ok) return answer.json();
+  const words = await fetched(from);
+  if (words) return words;
   if (tries === 1) throw new Error(`${from.pathname} could not be read`);
   await new Promise((resolve) => setTimeout(resolve, 400));
   return loaded(from, tries - 1);

@@ -1,9 +1,12 @@
 // The picture in a row under the ruler, its frames as close as the zoom has room for. Python makes them aside, sheet by sheet.
+import { fetched } from '../dom.js';
+
 const { steps: STEPS, cells: CELLS } = window.bgm.film;
 const HEIGHT = 34;
 const CALM = 120; // milliseconds without another zoom or scroll, before sheets are asked for
 const AGAIN = 600; // milliseconds until one that is being made is asked for again
 const TRIES = 100;
+const LATER = 'later'; // it is being made
 const KEPT = 60; // sheets: about 500 kB each
 
 export class Film {
@@ -63,12 +66,10 @@ export class Film {
 
   async load(address, key, tries = 0) {
     const [path, version] = address.split('?');
-    const answer = await fetch(`${path}/${key}?${version}`).catch(() => null);
-    if (address !== this.address) return;
-    if (answer?.status === 202 && tries < TRIES) setTimeout(() => this.load(address, key, tries + 1), AGAIN);
-    if (answer?.status !== 200) return;
-    const sheet = await answer.blob().then(createImageBitmap).catch(() => null); // cut off with its project, or damaged
-    if (sheet) this.keep(key, sheet);
+    const sheet = await fetched(`${path}/${key}?${version}`, sheetOf);
+    if (address !== this.address || !sheet) return;
+    if (sheet !== LATER) this.keep(key, sheet);
+    else if (tries < TRIES) setTimeout(() => this.load(address, key, tries + 1), AGAIN);
   }
 
   keep(key, sheet) {
@@ -82,6 +83,8 @@ export class Film {
     this.redraw();
   }
 }
+
+const sheetOf = async (answer) => (answer.status === 202 ? LATER : createImageBitmap(await answer.blob()));
 
 // A cell fills its place; what stands over is cut off evenly.
 function cover(context, { sheet, cell }, [left, top, width, height]) {

@@ -1,6 +1,6 @@
 // What a time snaps to while it is dragged: the edges of lines and words, the cuts of the picture, where the playhead stood,
 // else whole seconds. What was found is shown as a line over all rows.
-import { h } from '../dom.js';
+import { fetched, h } from '../dom.js';
 import { store } from '../store.js';
 import { t } from '../texts.js';
 
@@ -11,8 +11,8 @@ let known = { address: null, word: [], cut: [] };
 export async function loadEdges(address) {
   if (address === known.address) return;
   known = { address, word: [], cut: [] };
-  const answer = address && (await fetch(address).catch(() => null));
-  if (answer?.ok && known.address === address) Object.assign(known, await answer.json());
+  const edges = address && (await fetched(address));
+  if (edges && known.address === address) Object.assign(known, edges);
 }
 
 // The nearest within reach, as {time, kind}; kind is null where there is none and the time stays.

@@ -1,4 +1,5 @@
 // What is said and how loud, under the curves: the utterances as blocks with their words, the voice as a waveform.
+import { fetched } from '../dom.js';
 import { fitted, shortened, wave } from './canvas.js';
 
 const WORDS_HEIGHT = 24;
@@ -20,8 +21,8 @@ export class Voice {
     this.address = address;
     this.peaks = [];
     if (!address) return;
-    const peaks = await fetch(address).then((answer) => (answer.ok ? answer.json() : [])).catch(() => []);
-    if (this.address === address) this.peaks = peaks;
+    const peaks = await fetched(address);
+    if (this.address === address) this.peaks = peaks ?? [];
     this.draw();
   }
 
