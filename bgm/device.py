@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -113,7 +113,7 @@ gpu = Residents()
 
 
 class Loaded(Generic[M]):
-    """A loaded model that all users share: one uses it at a time, and while idle it may leave the GPU.
+    """A loaded model that all users share: ``at_once`` calls use it at a time, and while idle it may leave the GPU.
 
     This is enough for a single torch module. A model with several overrides :meth:`networks` and :meth:`move`.
     """
@@ -121,10 +121,11 @@ class Loaded(Generic[M]):
     instead: ClassVar[str] = "--device cpu"
     """What to suggest when it doesn't fit."""
 
-    def __init__(self, title: str, model: M, device: str) -> None:
-        self.title, self.model, self.device = title, model, device
+    def __init__(self, title: str, model: M, device: str, at_once: int = 1) -> None:
+        """``at_once`` is more than 1 only for a model whose library allows that, on the CPU."""
+        self.title, self.model, self.device, self.at_once = title, model, device, at_once
         self._placed = "cpu"
-        self._busy = threading.Lock()
+        self._free = threading.BoundedSemaphore(at_once)
 
     def networks(self) -> Sequence[Any]:
         """The torch modules that hold its weights."""
@@ -145,7 +146,7 @@ class Loaded(Generic[M]):
         GPU."""
         import torch
 
-        with taken(self._busy, tick):
+        with taken(self._free, tick):
             try:
                 self._place()
                 yield self.model
@@ -157,12 +158,12 @@ class Loaded(Generic[M]):
     def leave(self) -> bool:
         """Move to the CPU to make room for another model, unless at work; :meth:`at_work` moves it back."""
         # Never blocking: the caller holds the GPU's own lock, and the model at work may wait for that.
-        if not self._busy.acquire(blocking=False):
-            return False
-        try:
+        with ExitStack() as held:
+            for _ in range(self.at_once):
+                if not self._free.acquire(blocking=False):
+                    return False
+                held.callback(self._free.release)
             self._move("cpu")
-        finally:
-            self._busy.release()
         return True
 
     def _place(self) -> None:
@@ -219,8 +220,8 @@ class Shelf(Generic[S]):
 
 
 @contextmanager
-def taken(lock: threading.Lock, tick: Tick) -> Iterator[None]:
-    """Hold a lock; call ``tick`` while waiting for it, so that waiting can be cancelled."""
+def taken(lock: threading.Lock | threading.Semaphore, tick: Tick) -> Iterator[None]:
+    """Hold a lock, or a place of a semaphore; call ``tick`` while waiting for it, so that waiting can be cancelled."""
     while not lock.acquire(timeout=WAIT_S):
         tick()
     try:

@@ -13,7 +13,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
@@ -195,12 +196,39 @@ def attended(work: Callable[[Tick], T], tick: Tick) -> T:
     For libraries that can't be interrupted during a long computation: when ``tick`` raises, the thread is abandoned,
     and its next ``check`` raises there.
     """
-    result: Future[T] = Future()
+    return next(side_by_side([work], 1, tick))
+
+
+def side_by_side(works: Iterable[Callable[[Tick], T]], most: int, tick: Tick) -> Iterator[T]:
+    """The results of ``works`` in their order, of which up to ``most`` are begun; otherwise like :func:`attended`."""
     left = threading.Event()
+    begun: deque[tuple[Future[T], threading.Thread]] = deque()
 
     def check() -> None:
         if left.is_set():
             raise LeftBehindError
+
+    def first() -> T:
+        while not wait([begun[0][0]], TICK_S).done:
+            tick()
+        return begun.popleft()[0].result()
+
+    try:
+        for work in works:
+            begun.append(_begun(work, check))
+            if len(begun) == most:
+                yield first()
+        while begun:
+            yield first()
+    except BaseException:
+        left.set()
+        # Not joined here: the caller wants to stop now, and the library returns when it returns.
+        _left_behind.extend(thread for _, thread in begun)
+        raise
+
+
+def _begun(work: Callable[[Tick], T], check: Tick) -> tuple[Future[T], threading.Thread]:
+    result: Future[T] = Future()
 
     def run() -> None:
         try:
@@ -210,15 +238,7 @@ def attended(work: Callable[[Tick], T], tick: Tick) -> T:
 
     thread = threading.Thread(target=run, name="attended", daemon=True)
     thread.start()
-    try:
-        while not wait([result], TICK_S).done:
-            tick()
-    except BaseException:
-        left.set()
-        # Not joined here: the caller wants to stop now, and the library returns when it returns.
-        _left_behind.append(thread)
-        raise
-    return result.result()
+    return result, thread
 
 
 def leave(status: int) -> NoReturn:

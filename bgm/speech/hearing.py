@@ -17,12 +17,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, TypeVar
 
 from bgm import weights
 from bgm.device import free_gpu_bytes, why_no_device
 from bgm.engines import EngineOptions, Translator
-from bgm.progress import Progress, Tick, attended, part, silent
+from bgm.progress import Progress, Tick, attended, part, side_by_side, silent
 from bgm.speech import language
 from bgm.speech.activity import Mono, together, wave, widened
 from bgm.speech.language import ENGLISH, UNKNOWN, Spoken, main_language, notes
@@ -42,6 +42,8 @@ from bgm.speech.words import (
     reads_as_english,
 )
 from bgm.timeline import Utterance
+
+T = TypeVar("T")
 
 WIDEST_GAP_S = 1.5
 """Speech separated by more than this is decoded separately: Whisper hallucinates words over silence and music."""
@@ -86,10 +88,14 @@ class Passage:
 
 
 class Model(Protocol):
-    """A loaded Whisper that several users share; one call at a time, audio of at most 30 s.
+    """A loaded Whisper that several users share; audio of at most 30 s.
 
     ``check`` is called now and then and raises when the caller no longer waits for the answer.
     """
+
+    @property
+    def at_once(self) -> int:
+        """How many calls it answers at a time; further ones wait."""
 
     @property
     def languages(self) -> frozenset[str]:
@@ -121,23 +127,35 @@ class Ear:
         self._other: Model | None = None
         self._language = named if len(model.languages) > 1 else ENGLISH
 
-    def listen(self, speech: Spans, progress: Progress) -> Iterator[tuple[Spoken, Tick]]:
-        """Each stretch with its language, and the tick to call while it is processed."""
+    def listen(
+        self, speech: Spans, work: Callable[[Spoken, Tick], T], progress: Progress
+    ) -> Iterator[tuple[Spoken, T]]:
+        """Each stretch with its language and what ``work`` makes of it, in order; the model is kept busy meanwhile."""
         pieces = together(widened(speech, MARGIN_S), WIDEST_GAP_S)
         total, done = sum(end - start for start, end in pieces), 0.0
+        note = "hearing which language it is"
 
-        def detecting() -> None:
-            progress(done / total, "hearing which language it is")
+        def tick() -> None:
+            progress(done / total, note)
 
-        for spoken in self._spoken(pieces, speech, detecting):
-            note = f"recognising speech at {spoken.start:.0f} s ({spoken.language})"
-            yield spoken, partial(progress, done / total, note)
+        def works() -> Iterator[Callable[[Tick], tuple[Spoken, T]]]:
+            nonlocal note
+            for spoken in self._spoken(pieces, speech, tick):
+                note = f"recognising speech at {spoken.start:.0f} s ({spoken.language})"
+                yield partial(self._worked, work, spoken)
+
+        # More than it answers at a time: a short stretch behind a long one that is still heard leaves no place empty.
+        for spoken, made in side_by_side(works(), 2 * self._model.at_once - 1, tick):
             done += spoken.end - spoken.start
+            yield spoken, made
 
-    def words(self, spoken: Spoken, speech: Spans, tick: Tick) -> tuple[list[Timed], int]:
+    @staticmethod
+    def _worked(work: Callable[[Spoken, Tick], T], spoken: Spoken, check: Tick) -> tuple[Spoken, T]:
+        return spoken, work(spoken, check)
+
+    def words(self, spoken: Spoken, speech: Spans, check: Tick) -> tuple[list[Timed], int]:
         """The words of a stretch, and how many were dropped as hallucinated."""
-        wave = self._wave(spoken)
-        passages = attended(partial(self._model.hear, wave, spoken.language, self._prompt), tick)
+        passages = self._model.hear(self._wave(spoken), spoken.language, self._prompt, check)
         # 1. Passages that the model itself doubts are dropped whole: single words of theirs may look probable.
         words = [_at(word, spoken) for passage in passages if passage.is_credible for word in passage.words]
         # 2. A word that is improbable and lies where nobody speaks was made up.
@@ -145,14 +163,14 @@ class Ear:
         believed = [inside(word, near) for word in words if heard(word, near)]
         return believed, len(words) - len(believed)
 
-    def in_english(self, said: Sequence[Utterance], spoken: Spoken, tick: Tick) -> list[Utterance]:
+    def in_english(self, said: Sequence[Utterance], spoken: Spoken, check: Tick) -> list[Utterance]:
         """The phrases of a stretch with their English: their own text, or from a translation of the whole stretch."""
         if spoken.language == ENGLISH:
             return [replace(u, english=u.text) for u in said]
-        translator = self._translator(tick) if said else None
+        translator = self._translator(check) if said else None
         if translator is None:
             return list(said)
-        passages = attended(partial(translator.translate, self._wave(spoken), spoken.language), tick)
+        passages = translator.translate(self._wave(spoken), spoken.language, check)
         # A translation has no word timestamps: its words are spread over their passages, then cut where phrases part.
         words = [_at(word, spoken) for p in passages for word in evenly(p.start, p.end, p.text)]
         texts = lay(words, [(u.start, u.end) for u in said])
@@ -162,12 +180,12 @@ class Ear:
             for u, text in zip(said, texts, strict=True)
         ]
 
-    def retold(self, said: Sequence[Utterance], spoken: Spoken, speech: Spans, tick: Tick) -> list[Utterance]:
+    def retold(self, said: Sequence[Utterance], spoken: Spoken, speech: Spans, check: Tick) -> list[Utterance]:
         """Given phrases (subtitles) with an English translation of the speech at their times."""
         if spoken.language != ENGLISH:
-            return self.in_english(said, spoken, tick)
+            return self.in_english(said, spoken, check)
         # English speech under foreign subtitles needs no translation: it is transcribed.
-        own, _ = self.words(spoken, speech, tick)
+        own, _ = self.words(spoken, speech, check)
         words = [word for u in phrased(own, spoken) for word in evenly(u.start, u.end, u.text)]
         texts = lay(words, [(u.start, u.end) for u in said])
         return [replace(u, english=text, unsure=spoken.is_guess) for u, text in zip(said, texts, strict=True)]
@@ -185,7 +203,7 @@ class Ear:
             return
         # 1. Each stretch on its own, with the languages of the whole recording as the prior.
         expected = self._expected(pieces, tick)
-        guesses = (self._guess(piece, expected, tick) for piece in pieces)
+        guesses = (guess for piece in pieces for guess in self._guesses([piece], expected, tick))
         before: Spoken | None = None
         for guess, after in _with_next(guesses):
             # 2. A stretch that differs from a neighbour, or is unsure, may contain a switch: detect each region's
@@ -203,18 +221,19 @@ class Ear:
         # A few stretches suffice for a prior, and each detection costs a pass through the encoder.
         step = max(1, math.ceil(len(pieces) / SAMPLES))
         votes: dict[str, float] = {}
-        for start, end in pieces[::step]:
-            for code, probability in self._detect((start, end), tick).items():
+        for (start, end), found in zip(pieces[::step], self._detect(pieces[::step], tick), strict=True):
+            for code, probability in found.items():
                 votes[code] = votes.get(code, 0.0) + probability * (end - start)
         # Relative to the likeliest; one that no sample speaks keeps a chance, for a guest may come late.
         top = max(votes.values(), default=1.0) or 1.0
         return {code: max(FOREIGN, vote / top) for code, vote in votes.items()}
 
-    def _guess(self, piece: Span, expected: Mapping[str, float], tick: Tick) -> Spoken:
-        found = self._detect(piece, tick)
-        # Bayes' rule but for its denominator: what the sound says, times what the recording makes likely.
-        code = max(found, key=lambda code: found[code] * expected.get(code, FOREIGN))
-        return Spoken(*piece, code, found[code])
+    def _guesses(self, pieces: Sequence[Span], expected: Mapping[str, float], tick: Tick) -> Iterator[Spoken]:
+        for piece, found in zip(pieces, self._detect(pieces, tick), strict=True):
+            # Bayes' rule but for its denominator: what the sound says, times what the recording makes likely.
+            likely = {code: share * expected.get(code, FOREIGN) for code, share in found.items()}
+            code = max(likely, key=likely.__getitem__)
+            yield Spoken(*piece, code, found[code])
 
     def _turns(self, whole: Spoken, speech: Spans, expected: Mapping[str, float], tick: Tick) -> list[Spoken]:
         """Split a stretch where its language changes, if it does."""
@@ -222,7 +241,7 @@ class Ear:
         if len(regions) < 2:
             return [whole]
         turns: list[Spoken] = []
-        for guess in (self._guess(region, expected, tick) for region in regions):
+        for guess in self._guesses(regions, expected, tick):
             if turns and turns[-1].language == guess.language:
                 share = max(turns[-1].probability, guess.probability)
                 turns[-1] = Spoken(turns[-1].start, guess.end, guess.language, share)
@@ -230,8 +249,10 @@ class Ear:
                 turns.append(guess)
         return turns if len(turns) > 1 else [whole]
 
-    def _detect(self, piece: Span, tick: Tick) -> Mapping[str, float]:
-        return attended(partial(self._model.detect, wave(self._audio, *piece)), tick)
+    def _detect(self, pieces: Sequence[Span], tick: Tick) -> Iterator[Mapping[str, float]]:
+        """The probability of each language in each piece."""
+        works = (partial(self._model.detect, wave(self._audio, *piece)) for piece in pieces)
+        return side_by_side(works, self._model.at_once, tick)
 
     def _wave(self, spoken: Spoken) -> Mono:
         return wave(self._audio, spoken.start, spoken.end)
@@ -354,14 +375,17 @@ class Recogniser(Translator, ABC):
         if recording.audio is None or not recording.speech:
             return Transcript(UNKNOWN, (), ("No speech was heard.",))
         ear = self._ear(recording.audio, part(progress, 0.0, 0.1))
+
+        def heard_in(spoken: Spoken, check: Tick) -> tuple[list[Utterance], list[Timed], int]:
+            believed, dropped = ear.words(spoken, recording.speech, check)
+            return ear.in_english(phrased(believed, spoken), spoken, check), believed, dropped
+
         phrases: list[Utterance] = []
         words: list[Timed] = []
         found: list[Spoken] = []
         invented = 0
-        for spoken, tick in ear.listen(recording.speech, part(progress, 0.1, 1.0)):
-            believed, dropped = ear.words(spoken, recording.speech, tick)
-            said = phrased(believed, spoken)
-            phrases += ear.in_english(said, spoken, tick)
+        for spoken, (said, believed, dropped) in ear.listen(recording.speech, heard_in, part(progress, 0.1, 1.0)):
+            phrases += said
             words += believed
             invented += dropped
             found += [spoken] if said else []
@@ -383,10 +407,15 @@ class Recogniser(Translator, ABC):
         if recording.audio is None or not audible:
             return tuple(utterances)
         ear = self._ear(recording.audio, part(progress, 0.0, 0.1))
-        english: dict[float, Utterance] = {}
-        for spoken, tick in ear.listen(tuple((u.start, u.end) for u in audible), part(progress, 0.1, 1.0)):
+
+        def retold_in(spoken: Spoken, check: Tick) -> list[Utterance]:
             inside = [u for u in audible if spoken.start <= (u.start + u.end) / 2 < spoken.end]
-            english |= {u.start: u for u in ear.retold(inside, spoken, recording.speech, tick)}
+            return ear.retold(inside, spoken, recording.speech, check)
+
+        english: dict[float, Utterance] = {}
+        times = tuple((u.start, u.end) for u in audible)
+        for _, told in ear.listen(times, retold_in, part(progress, 0.1, 1.0)):
+            english |= {u.start: u for u in told}
         progress(1.0, f"{len(english)} phrases")
         return tuple(english.get(u.start, u) for u in utterances)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
@@ -211,8 +212,12 @@ def _device(wanted: str) -> str:
     return "cpu" if chosen == "mps" else chosen
 
 
-MOST_THREADS = 4
-"""CTranslate2's own default; more threads gain little for the base size."""
+MOST_THREADS, MOST_AT_ONCE = 4, 4
+"""On a processor: threads of a call (CTranslate2's own default; more gain little for the base size), calls at a time.
+
+The encoder gains from a second thread what the decoder loses: two stretches beside each other on two cores, each with
+one thread, take half the time of one after the other with two.
+"""
 TINY_DEEPEST = 3
 """The deepest decoder layer of tiny, the smallest that translates; with large-v3's 128 mel bands it is turbo's.
 Decoders cut to this depth (turbo, the distilled ones) were not trained to translate."""
@@ -243,8 +248,8 @@ class FasterWhisper(Recogniser):
 class CTranslateModel(_Loaded):
     """A :class:`hearing.Model` on CTranslate2, shared by all users."""
 
-    def __init__(self, title: str, model: Any, place: str, folder: Path) -> None:
-        super().__init__(title, model, place)
+    def __init__(self, title: str, model: Any, place: str, folder: Path, at_once: int = 1) -> None:
+        super().__init__(title, model, place, at_once)
         self._bytes = (folder / "model.bin").stat().st_size
         self._is_cut = _is_cut(folder, model.model.n_mels)
 
@@ -292,11 +297,14 @@ _ctranslate_shelf: device.Shelf[CTranslateModel] = device.Shelf()
 
 def _converted(folder: Path, title: str, place: str) -> CTranslateModel:
     kind = "float16" if place == "cuda" else "int8"
+    cores = _cores()
+    at_once = 1 if place == "cuda" else min(MOST_AT_ONCE, cores)
+    threads = min(MOST_THREADS, max(1, cores // at_once))
     try:
-        model = _remembering()(str(folder), device=place, compute_type=kind, cpu_threads=_threads())
+        model = _remembering()(str(folder), device=place, compute_type=kind, cpu_threads=threads, num_workers=at_once)
     except Exception as error:  # CTranslate2 and tokenizers raise a bare one for a file of another kind
         raise BadInput(f"{folder} holds no Whisper for CTranslate2, or a damaged one: {error}") from error
-    ready = CTranslateModel(title, model, place, folder)
+    ready = CTranslateModel(title, model, place, folder, at_once)
     ready.move("cpu")  # until it works
     return ready
 
@@ -310,13 +318,15 @@ def _remembering() -> Any:
         def __init__(self, *args: Any, **more: Any) -> None:
             super().__init__(*args, **more)
             self._encoded: list[tuple[Any, Any]] = []
+            self._noting = threading.Lock()
 
         def encode(self, features: Any) -> Any:
             for known, output in self._encoded:
                 if np.array_equal(known, features):
                     return output
             output = super().encode(features)
-            self._encoded = [*self._encoded, (features.copy(), output)][-REMEMBERED:]
+            with self._noting:  # of two calls at a time
+                self._encoded = [*self._encoded, (features.copy(), output)][-REMEMBERED:]
             return output
 
     return Remembering
@@ -338,5 +348,5 @@ def _ctranslate_passage(segment: Any) -> Passage:
     return Passage(*times, segment.text, tuple(words), segment.avg_logprob, segment.compression_ratio)
 
 
-def _threads() -> int:
-    return min(MOST_THREADS, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from bgm.engines import EngineOptions
-from bgm.errors import BadInput
+from bgm.errors import BadInput, Cancelled
 from bgm.progress import Tick
 from bgm.speech.activity import RATE, Mono
 from bgm.speech.hearing import MARGIN_S, Model, Passage, Recogniser
@@ -29,6 +30,7 @@ class Scripted:
     translates: bool = True
     logprob: float = -0.2
     languages: frozenset[str] = frozenset(SAID)
+    at_once: int = 1
     asked: list[tuple[str, str, float]] = field(default_factory=list)
 
     def detect(self, wave: Mono, check: Tick) -> Mapping[str, float]:
@@ -92,6 +94,42 @@ def test_a_video_may_change_its_language(tmp_path: Path) -> None:
     assert [u.text for u in transcript.utterances] == [SAID["en"], SAID["de"]]
     assert [u.english for u in transcript.utterances] == [SAID["en"], "I am at home."]
     assert transcript.notes == ("More than one language is spoken: en from 0:00, de from 0:29.",)
+
+
+@dataclass
+class Meeting(Scripted):
+    """Answers no call alone: each waits for another one."""
+
+    at_once: int = 2
+    door: threading.Barrier = field(default_factory=lambda: threading.Barrier(2))
+
+    def hear(self, wave: Mono, language: str, prompt: str | None, check: Tick) -> list[Passage]:
+        self.door.wait(60)
+        return super().hear(wave, language, prompt, check)
+
+
+def test_stretches_are_heard_beside_each_other_and_told_in_their_order(tmp_path: Path) -> None:
+    told: list[list[str]] = []
+    recording = recorded(tmp_path, ("en", 28), ("de", 28), ("ko", 28), ("en", 28))
+    show = replace(recording, told=lambda lines: told.append([u.text for u in lines]))
+    shares: list[float] = []
+    transcript = Engine(Meeting()).transcribe(show, lambda share, note="": shares.append(share))
+    said = [SAID[code] for code in ("en", "de", "ko", "en")]
+    assert [u.text for u in transcript.utterances] == said
+    assert told == [said[:count] for count in range(1, 5)]
+    assert shares == sorted(shares)
+
+
+def test_who_stops_waits_for_none_of_them(tmp_path: Path) -> None:
+    model = Meeting(door=threading.Barrier(3))  # nobody comes third
+
+    def stop(share: float, note: str = "") -> None:
+        if model.door.n_waiting == 2:
+            raise Cancelled("stopped")
+
+    with pytest.raises(Cancelled):
+        Engine(model).transcribe(recorded(tmp_path, ("en", 28), ("en", 28)), stop)
+    model.door.abort()
 
 
 def test_a_change_inside_a_stretch_is_found(tmp_path: Path) -> None:
