@@ -21,7 +21,7 @@ from bgm.media import audio
 from bgm.media.probe import MediaInfo, probe
 from bgm.progress import Progress, Stages, part, usual_cost
 from bgm.project import LANGUAGE_UNKNOWN, EngineUse, Noted, Project
-from bgm.takes import Activity
+from bgm.takes import Activity, Reading
 from bgm.timeline import MIN_LENGTH, Segment, Timeline, Utterance, overlay
 
 if TYPE_CHECKING:
@@ -275,6 +275,8 @@ def _without_words(project: Project, why: str) -> Project:
 def _classify(project: Project, stages: Stages) -> Project:
     key = digest("scores", _state(project, "transcribe"), project.settings.classifier)
     changed = project.state().get("classify") != key
+    if changed:
+        Reading.forget(project)
     readable = [i for i, u in enumerate(project.utterances) if u.english]
     todo = [i for i in readable if changed or project.utterances[i].scores is None]
     if not todo:
@@ -307,24 +309,28 @@ def _segment(project: Project, stages: Stages) -> Project:
 
     def arrive(now: Project) -> Project:
         """Lay the creator's current segments on top, including edits made meanwhile."""
-        from bgm.emotion.smoothing import segment
+        from bgm.emotion.smoothing import segment, settled
 
-        fresh = segment(now.utterances, now.duration, settings.min_segment, now.reader)
-        return replace(now, timeline=_with_decisions(fresh, now.segments, settings.seed))
+        said, old = now.utterances, now.segments
+        fresh = segment(said, now.duration, settings.min_segment, now.reader, Reading.of(now).pace)
+        return replace(now, timeline=_with_decisions(settled(fresh, old, said), old, settings.seed))
 
     stages.begin(step.name)
     return _finished(projects.update(project, arrive), stages, step)
 
 
 def _with_decisions(fresh: Timeline, old: tuple[Segment, ...], seed: int | str) -> Timeline:
-    """The new timeline with the creator's segments on top, and the takes of the segments that did not move."""
-    seeded = tuple(replace(s, seed=seed_of(seed, s.id)) for s in fresh.segments)
-    timeline = Timeline(fresh.duration, seeded)
-    kept = [s for s in old if s.source == "user" or s.locked]
-    same = {(n.start, n.end): n for n in seeded}
-    unmoved = [(s, same[s.start, s.end]) for s in old if s not in kept and (s.start, s.end) in same]
-    refreshed = [replace(s, emotion=n.emotion, confidence=n.confidence, seed=n.seed) for s, n in unmoved]
-    return overlay(timeline, sorted([*kept, *refreshed], key=lambda s: s.start))
+    """The new timeline with the creator's segments on top; segments that are what they were keep their music."""
+    decided = [s for s in old if s.source == "user" or s.locked]
+    same = {(n.start, n.end): n for n in fresh.segments}
+    unmoved = [(s, same[s.start, s.end]) for s in old if s not in decided and (s.start, s.end) in same]
+    # With the confidence and the seed for which its music was made: other words that say the same are no other music.
+    stay = [s if s.emotion == n.emotion else replace(s, emotion=n.emotion, confidence=n.confidence) for s, n in unmoved]
+    kept = {s.id: s for s in sorted([*decided, *stay], key=lambda s: s.start)}
+    # The id of a segment that is gone names its takes, which come back with it when the change is undone.
+    laid = overlay(fresh, tuple(kept.values()), [s for s in old if s.takes])
+    parts = (s if s.id in kept else replace(s, seed=seed_of(seed, s.id)) for s in laid.segments)
+    return replace(laid, segments=tuple(parts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,8 @@ class Card:
     """The stage whose engine it names, as ``auto`` or ``NAME[:MODEL]``."""
     on_page: bool = False
     """Whether the page and the API may change it."""
+    of_export: bool = False
+    """Whether it is of the finished file, not of the timeline and its music: snapshots and undo leave it as it is."""
     portable: bool = True
     """Whether a project file may contain it. Files, models and devices are for the server to name."""
 
@@ -175,6 +177,7 @@ class Settings:
         bounds=(-60, -5),
         unit="LUFS",
         on_page=True,
+        of_export=True,
     )
     duck: bool = _card(True, help="lower the music under speech", group="mix", on_page=True)
     duck_depth_db: float | None = _card(
@@ -186,9 +189,11 @@ class Settings:
         bounds=(-40, 0),
         unit="dB",
     )
-    keep_original: bool = _card(False, help="keep the original audio as a second track", group="mix", on_page=True)
+    keep_original: bool = _card(
+        False, help="keep the original audio as a second track", group="mix", on_page=True, of_export=True
+    )
     subtitle_track: bool = _card(
-        False, help="add the transcript as a subtitle track, off by default", group="mix", on_page=True
+        False, help="add the transcript as a subtitle track, off by default", group="mix", on_page=True, of_export=True
     )
     device: str = _card(
         AUTO,

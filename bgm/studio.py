@@ -32,7 +32,7 @@ from bgm.project import Project
 from bgm.settings import Settings
 from bgm.speech.subtitle_file import to_srt
 from bgm.takes import Music, piece_of
-from bgm.timeline import Segment, Take, Timeline, Utterance
+from bgm.timeline import Emotion, Segment, Take, Timeline, Utterance
 
 WORDS = "words of "
 """The start of a note about the creator's description."""
@@ -115,10 +115,25 @@ def edit(
 
 def split(project: Project, timeline: Timeline, segment_id: str, time: float) -> Timeline:
     """``timeline`` with a segment split; both parts keep the current music until they are recomposed."""
-    cut = timeline.split(segment_id, time)
-    second = cut.segments[cut.index(segment_id) + 1]
-    rest = takes.go_on_after(project, timeline[segment_id], second)
-    return takes.with_take(cut, second.id, rest).update(second.id, chosen=rest.id) if rest else cut
+    return _going_on(project, timeline, timeline.split(segment_id, time), {timeline.free_id()})
+
+
+def insert(project: Project, timeline: Timeline, start: float, end: float, emotion: Emotion) -> Timeline:
+    """``timeline`` with a new segment over [start, end]; on both sides of it the current music goes on until it is
+    recomposed."""
+    after = timeline.insert(start, end, emotion)
+    known = {segment.id for segment in timeline.segments}
+    return _going_on(project, timeline, after, {s.id for s in after.segments} - known - {timeline.free_id()})
+
+
+def _going_on(project: Project, before: Timeline, after: Timeline, later: Collection[str]) -> Timeline:
+    """``after`` with music for the ``later`` parts of segments that were cut in two."""
+    for segment_id in later:
+        part = after[segment_id]
+        rest = takes.go_on_after(project, before.at(part.start), part)
+        if rest is not None:
+            after = takes.with_take(after, part.id, rest).update(part.id, chosen=rest.id)
+    return after
 
 
 def choose(project: Project, timeline: Timeline, segment_id: str, take_id: str) -> Timeline:

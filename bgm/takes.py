@@ -7,6 +7,7 @@ the id for the segment's current inputs; nothing else has to be recorded.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache, partial
@@ -17,6 +18,7 @@ from typing import Any
 from bgm import engines
 from bgm import project as projects
 from bgm.digest import digest, seed_of
+from bgm.emotion.smoothing import pace
 from bgm.engines import Choice
 from bgm.files import PART_PREFIX, beside, read_noted, write_text
 from bgm.media import audio
@@ -33,6 +35,7 @@ OWN_FILE = "file"
 MAX_TAKES = 64
 """Takes of one segment for the same inputs."""
 _SPEECH_GRID_S = 0.05
+_NOTED = re.compile(r"([a-z]+) (\d{1,4}\.\d{6})")
 Spans = tuple[tuple[float, float], ...]
 
 
@@ -72,6 +75,40 @@ def _schema() -> Any:
         background: NotRequired[tuple[tuple[seconds, float], ...]]
 
     return TypeAdapter(Noted)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the speech decides for the whole video: its style, and how long an emotion must last to count.
+
+    It is noted before the first of its words is changed, so that a corrected line makes no other music elsewhere.
+    """
+
+    spoken: Emotion
+    """The dominant emotion as classified, so that editing one segment doesn't change the music of another."""
+    pace: float
+    """Seconds (:func:`bgm.emotion.smoothing.pace`)."""
+
+    @classmethod
+    def of(cls, project: Project) -> Reading:
+        """As it was noted, else of the project's lines."""
+        noted = _NOTED.fullmatch(project.state().get("reading", ""))
+        if noted and noted[1] in EMOTIONS:
+            return cls(Emotion(noted[1]), float(noted[2]))
+        return cls(_spoken(project), pace(project.utterances, project.duration))
+
+    @classmethod
+    def note(cls, project: Project) -> None:
+        """Keep it through changes of the lines, unless one is kept already or none of them has been classified."""
+        if not project.state().get("reading") and any(u.scores for u in project.utterances):
+            now = cls.of(project)
+            project.mark("reading", f"{now.spoken} {now.pace:.6f}")
+
+    @staticmethod
+    def forget(project: Project) -> None:
+        """The speech is read anew."""
+        if project.state().get("reading"):
+            project.mark("reading", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,13 +196,11 @@ def piece_of(project: Project) -> Piece:
     seed, style = project.settings.seed, project.settings.style
     if seed == "auto":
         seed = seed_of("piece", project.state().get("video", ""))
-    chosen = auto_style(seed, _spoken(project)) if style == "auto" else Style(style)
+    chosen = auto_style(seed, Reading.of(project).spoken) if style == "auto" else Style(style)
     return Piece(seed, project.duration, chosen)
 
 
 def _spoken(project: Project) -> Emotion:
-    """The dominant emotion of the speech as classified, so that editing one segment doesn't change the music of
-    another."""
     totals = dict.fromkeys(EMOTIONS, 0.0)
     for utterance in project.utterances:
         for emotion, score in (utterance.scores or {}).items():

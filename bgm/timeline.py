@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, ClassVar, Literal, get_args, get_type_hints
@@ -107,7 +107,7 @@ class Segment:
     end: float = field(metadata={"help": "seconds"})
     emotion: Emotion = field(metadata={"help": "what the music expresses"})
     confidence: float = _card(
-        "the model's confidence in this emotion over all speech of the segment; 1 if a person set it",
+        "the model's confidence in this emotion, of all speech of the segment, when it got it; 1 if a person set it",
         1.0,
         called="confidence",
         bounds=(0, 1),
@@ -245,11 +245,10 @@ class Timeline:
         whole = self.segments[i]
         if not (whole.start + MIN_LENGTH <= time <= whole.end - MIN_LENGTH):
             raise ValueError(f"a segment can be split only {MIN_LENGTH} s or more from its ends")
-        # Fades belong to the outer edges: at the cut the music goes on, so neither part fades there. merge() takes the
-        # outer fades back, which makes it the inverse.
-        first = replace(whole, end=time, source="user", fade_out=0.0)
-        second = replace(whole, id=self.free_id(), start=time, source="user", chosen=None, takes=(), fade_in=0.0)
-        return self._put(i, i + 1, first, second)
+        mine = replace(whole, source="user")
+        # merge() takes the outer fades back, which makes it the inverse.
+        first, second = _cut(mine, whole.start, time), _cut(mine, time, whole.end)
+        return self._put(i, i + 1, first, *_renamed([second], self.free_id()))
 
     def merge(self, segment_id: str) -> Timeline:
         """Join a segment with the next one: the longer of the two stays, with its id, emotion, settings and takes.
@@ -287,26 +286,27 @@ class Timeline:
 
     def free_id(self) -> str:
         """An id that no segment has: s1, s2, …"""
-        # Above the highest, never a gap: takes follow a segment by its id (bgm.takes.with_takes_of), and a gap may be
-        # the id of one that an undo brings back.
-        numbers = [int(m[1]) for s in self.segments if (m := re.fullmatch(r"s(\d+)", s.id))]
-        return f"s{max(numbers, default=0) + 1}"
+        return f"s{_highest(self.segments) + 1}"
 
     def _put(self, first: int, last: int, *segments: Segment) -> Timeline:
         return replace(self, segments=(*self.segments[:first], *segments, *self.segments[last:]))
 
 
-def overlay(base: Timeline, kept: Sequence[Segment]) -> Timeline:
+def overlay(base: Timeline, kept: Sequence[Segment], known: Sequence[Segment] = ()) -> Timeline:
     """Lay ``kept`` (disjoint, in order) over ``base``: the creator's segments survive a new analysis.
 
-    Slivers shorter than MIN_LENGTH that would be left of the base go to the kept segment beside them.
+    Slivers shorter than MIN_LENGTH that would be left of the base go to the kept segment beside them. What is left of
+    a segment on both sides is two: the first keeps the id and the takes. The base gets no id of a ``known`` segment.
     """
+    ids = map("s{}".format, itertools.count(_highest([*base.segments, *kept, *known]) + 1))
+    reserved = {segment.id for segment in (*kept, *known)}
     pieces = list(kept)
     for segment in base.segments:
-        pieces += _uncovered(segment, kept)
+        left = _uncovered(segment, kept)
+        # The kept ones have the first choice: their takes are named by their ids.
+        pieces += _renamed(left, next(ids)) if left and segment.id in reserved else left
     pieces.sort(key=lambda s: s.start)
-    pieces = _unique_ids(_without_slivers(pieces, kept), {s.id for s in kept})
-    return Timeline(base.duration, tuple(pieces))
+    return Timeline(base.duration, tuple(_unique_ids(_without_slivers(pieces, kept), ids)))
 
 
 def _uncovered(segment: Segment, kept: Sequence[Segment]) -> list[Segment]:
@@ -315,7 +315,14 @@ def _uncovered(segment: Segment, kept: Sequence[Segment]) -> list[Segment]:
         # Each kept segment cuts what is left of the base into the part before and the part after it; empty parts are
         # dropped.
         spans = [(a, b) for s, e in spans for a, b in ((s, min(e, k.start)), (max(s, k.end), e)) if b > a]
-    return [replace(segment, start=a, end=b) for a, b in spans]
+    return [_cut(segment, a, b) for a, b in spans]
+
+
+def _cut(segment: Segment, start: float, end: float) -> Segment:
+    """A part of a segment. Fades belong to its outer edges: at a cut the music goes on."""
+    rise = segment.fade_in if start == segment.start else 0.0
+    fall = segment.fade_out if end == segment.end else 0.0
+    return replace(segment, start=start, end=end, fade_in=rise, fade_out=fall)
 
 
 def _without_slivers(pieces: list[Segment], kept: Sequence[Segment]) -> list[Segment]:
@@ -332,24 +339,26 @@ def _without_slivers(pieces: list[Segment], kept: Sequence[Segment]) -> list[Seg
     return out
 
 
-def _unique_ids(pieces: list[Segment], reserved: set[str]) -> list[Segment]:
-    taken = {s.id for s in pieces} | reserved
+def _unique_ids(pieces: Sequence[Segment], ids: Iterator[str]) -> list[Segment]:
     seen: set[str] = set()
-    out = []
-    # The creator's segments choose first: their takes are named by their ids, the analysis' new ones have none yet.
-    for piece in sorted(pieces, key=lambda s: s.source != "user"):
-        own = piece if piece.id not in seen else replace(piece, id=_next_id(taken), chosen=None, takes=())
-        seen.add(own.id)
-        taken.add(own.id)
-        out.append(own)
-    return sorted(out, key=lambda s: s.start)
+    out: list[Segment] = []
+    for piece in pieces:
+        out += _renamed([piece], next(ids)) if piece.id in seen else [piece]
+        seen.add(piece.id)
+    return out
 
 
-def _next_id(taken: set[str]) -> str:
-    n = 1
-    while f"s{n}" in taken:
-        n += 1
-    return f"s{n}"
+def _renamed(pieces: Sequence[Segment], own: str) -> list[Segment]:
+    """Under another id, hence without takes."""
+    return [replace(piece, id=own, chosen=None, chosen_for=None, takes=()) for piece in pieces]
+
+
+def _highest(segments: Sequence[Segment]) -> int:
+    """The highest number n of an id of the form sn."""
+    # New ids are above it, never in a gap: takes follow a segment by its id (bgm.takes.with_takes_of), and a gap may be
+    # the id of one that an undo brings back.
+    numbers = [int(m[1]) for s in segments if (m := re.fullmatch(r"s(\d+)", s.id))]
+    return max(numbers, default=0)
 
 
 def _problem(duration: float, segments: Sequence[Segment]) -> str | None:

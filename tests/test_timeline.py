@@ -72,6 +72,24 @@ def test_an_inserted_segment_lies_over_what_was_there() -> None:
     assert len({s.id for s in new.segments}) == 3
 
 
+def test_what_an_insertion_leaves_has_fades_at_its_own_edges_only_and_no_id_that_was_used() -> None:
+    before = timeline(10.0, 20.0).remove("s2").update("s1", fade_in=1.0, fade_out=2.0)
+    new = before.insert(5.0, 10.0, Emotion.FEAR)
+    assert [(s.id, s.start, s.fade_in, s.fade_out) for s in new.segments] == [
+        ("s1", 0, 1, 0),
+        ("s4", 5, 0, 0),
+        ("s5", 10, 0, 2),
+        ("s3", 20, 0, 0),
+    ]
+
+
+def test_what_is_kept_has_its_id_before_what_is_laid_under_it() -> None:
+    kept = Segment("s2", 20.0, 30.0, Emotion.FEAR, chosen="x", takes=(Take("x", "embedded", 1, "takes/x.flac"),))
+    new = overlay(timeline(5.0, 15.0), [kept])
+    assert [(s.id, s.start) for s in new.segments] == [("s1", 0), ("s4", 5), ("s3", 15), ("s2", 20)]
+    assert new["s2"] == kept
+
+
 def test_an_inserted_segment_takes_the_sliver_that_it_leaves_of_an_edited_one() -> None:
     new = timeline().set_emotion("s1", Emotion.JOY).insert(0.0, 29.9, Emotion.FEAR)
     assert [(s.start, s.end, s.emotion) for s in new.segments] == [(0.0, 30.0, Emotion.FEAR)]

@@ -54,18 +54,25 @@ _NEUTRAL_FIRST = sorted(EMOTIONS, key=lambda e: e != Emotion.NEUTRAL)
 
 
 def segment(
-    utterances: Sequence[Utterance], duration: float, min_segment: Threshold = "auto", reader: str | None = None
+    utterances: Sequence[Utterance],
+    duration: float,
+    min_segment: Threshold = "auto",
+    reader: str | None = None,
+    fitting: float | None = None,
 ) -> Timeline:
     """The timeline of a video of ``duration`` seconds in which every emotion lasts ``min_segment`` seconds or more.
 
     Boundaries lie between utterances only. Utterances without scores count as silence; those that overlap share the
     time. A segment's confidence is what :func:`heard` says of its emotion, and 0 where nothing is spoken. A video
-    shorter than the threshold is one segment. ``reader``: the classifier that gave the scores. Raises BadInput.
+    shorter than the threshold is one segment. ``reader``: the classifier that gave the scores; ``fitting``: what fits
+    the material, where it is not these lines that tell. Raises BadInput.
     """
     if not (math.isfinite(duration) and duration > 0):
         raise BadInput("a timeline needs a duration above zero")
     speech = _speech(utterances, duration)
-    least = fitting_threshold(speech) if min_segment == "auto" else min_segment
+    if fitting is None:
+        fitting = fitting_threshold(speech)
+    least = fitting if min_segment == "auto" else min_segment
     if not (math.isfinite(least) and least >= 0):
         raise BadInput("the shortest segment must last zero seconds or more")
     cells = _cells(speech, duration, max(least, SILENCE_S))
@@ -74,6 +81,31 @@ def segment(
     told = [(emotion, [cell for _, cell in run]) for emotion, run in runs]
     segments = [_segment(n, emotion, run, reader) for n, (emotion, run) in enumerate(told, start=1)]
     return Timeline(duration, tuple(segments))
+
+
+def pace(utterances: Sequence[Utterance], duration: float) -> float:
+    """The threshold that fits a video of ``duration`` seconds with these utterances, in seconds."""
+    return fitting_threshold(_speech(utterances, duration))
+
+
+def settled(fresh: Timeline, old: Sequence[Segment], utterances: Sequence[Utterance]) -> Timeline:
+    """``fresh`` with each boundary where it was among the automatic ones of ``old``, if it parts the same two emotions
+    and nobody speaks between its two places: a line that was timed or written otherwise is no other segment."""
+    known: dict[tuple[Emotion, Emotion], list[float]] = {}
+    for a, b in itertools.pairwise(old):
+        if a.source == b.source == "auto":
+            known.setdefault((a.emotion, b.emotion), []).append(b.start)
+    out = [*fresh.segments]
+    for i, (a, b) in enumerate(itertools.pairwise(fresh.segments)):
+        time = min(known.get((a.emotion, b.emotion), ()), key=lambda t: abs(t - b.start), default=b.start)
+        if out[i].start < time < b.end and _is_pause(utterances, min(time, b.start), max(time, b.start)):
+            out[i : i + 2] = replace(out[i], end=time), replace(b, start=time)
+    return replace(fresh, segments=tuple(out))
+
+
+def _is_pause(utterances: Sequence[Utterance], start: float, end: float) -> bool:
+    after = bisect_right(utterances, start + TOLERANCE_S, key=lambda u: u.end)
+    return after == len(utterances) or utterances[after].start >= end - TOLERANCE_S
 
 
 def heard(utterances: Sequence[Utterance], start: float, end: float, reader: str | None = None) -> Scores | None:

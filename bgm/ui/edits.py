@@ -19,11 +19,12 @@ from bgm.settings import AUTO, SETTINGS, Setting, Settings
 from bgm.speech import lines
 from bgm.speech.lines import Lines
 from bgm.speech.words import Timed
-from bgm.timeline import BOUNDED, CARDS, PROMPT_LENGTH, Emotion, Style, Timeline, Utterance
+from bgm.timeline import BOUNDED, CARDS, PROMPT_LENGTH, Emotion, Segment, Style, Timeline, Utterance
 
 Gesture = Mapping[str, Any]
 PAGE_SETTINGS = tuple(name for name, setting in SETTINGS.items() if setting.card.on_page)
 """The settings that the page lets a user change."""
+_WISHES = tuple(name for name in PAGE_SETTINGS if not SETTINGS[name].card.of_export)
 UNDO_DEPTH = 200
 MAX_SEGMENTS = 2000
 """Up to which an edit may add one; each edit reads and writes them all."""
@@ -33,12 +34,20 @@ def _choose_alone(timeline: Timeline, segment_id: str, take_id: str) -> Timeline
     return timeline.update(segment_id, chosen=take_id, source="user")
 
 
+def _unknown(whole: Segment) -> Segment | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class WithTakes:
     """The edits that need more of the project than its timeline, to do all that they should."""
 
     split: Callable[[Timeline, str, float], Timeline] = Timeline.split
     """Cut a segment in two, of which the second part keeps its music."""
+    insert: Callable[[Timeline, float, float, Emotion], Timeline] = Timeline.insert
+    """Lay a new segment over others; what is left of them keeps its music."""
+    earlier: Callable[[Segment], Segment | None] = _unknown
+    """A segment as it was, if there was one that differed at most in its takes and in who set it."""
     choose: Callable[[Timeline, str, str], Timeline] = _choose_alone
     """Let a segment's take be heard, whatever it was made from."""
 
@@ -67,9 +76,9 @@ class Revision:
     settings: Settings | None = None
 
     def wishes_in(self, now: Settings) -> Settings:
-        """Current settings, with those that the page may change as they were then."""
+        """Current settings, with those that the page may change as they were then; what Export is set to stays."""
         then = self.settings or now
-        return replace(now, **{name: getattr(then, name) for name in PAGE_SETTINGS})
+        return replace(now, **{name: getattr(then, name) for name in _WISHES})
 
     def words_in(self, now: Sequence[Utterance]) -> tuple[Utterance, ...]:
         """The lines as they were then; one that is unchanged keeps what was found out about it since."""
@@ -92,6 +101,8 @@ class History:
     changes: int = 0
     """How often either list changed."""
     _run: object = None
+    _at: dict[object, Segment] = field(default_factory=dict)
+    _indexed: int = 0
 
     def remember(self, revision: Revision, run: object = None) -> None:
         """Record the revision before a gesture; gestures of one ``run`` are undone in one step."""
@@ -101,6 +112,15 @@ class History:
         self.future = []
         self.changes += 1
         self._run = run
+
+    def earlier(self, whole: Segment) -> Segment | None:
+        """The segment as it was last, at these times; None if anything but its takes, and who set it, differed."""
+        if self._indexed != self.changes:  # once for a gesture, which may merge thousands
+            # Of equal keys the last one, the latest, stays.
+            self._at = {_place(s): s for revision in self.past for s in revision.timeline.segments}
+            self._indexed = self.changes
+        then = self._at.get(_place(whole))
+        return then if then and _without_takes(then) == _without_takes(whole) else None
 
     def undo(self, now: Revision) -> Revision:
         """What was before the last gesture; ``now`` where there is none."""
@@ -118,6 +138,14 @@ class History:
         self.changes += 1
         self.past.append(now)
         return self.future.pop()
+
+
+def _place(segment: Segment) -> object:
+    return segment.id, segment.start, segment.end
+
+
+def _without_takes(segment: Segment) -> Segment:
+    return replace(segment, takes=(), chosen=None, chosen_for=None, source="user")
 
 
 MAX_TOGETHER = 4000
@@ -155,8 +183,14 @@ def _split(files: WithTakes, timeline: Timeline, gesture: Gesture) -> Timeline:
     return files.split(timeline, _id(gesture), _number(gesture, "time"))
 
 
-def _merge(timeline: Timeline, gesture: Gesture) -> Timeline:
-    return timeline.merge(_id(gesture))
+def _merge(files: WithTakes, timeline: Timeline, gesture: Gesture) -> Timeline:
+    merged = timeline.merge(_id(gesture))
+    # Merging the halves of a split gives back what was there, although both have music of their own by now.
+    whole = merged.at(timeline[_id(gesture)].start)
+    then = files.earlier(whole)
+    if then is None or all(take.id != then.chosen for take in whole.takes):
+        return merged
+    return merged.update(whole.id, source=then.source, chosen=then.chosen, chosen_for=then.chosen_for)
 
 
 def _remove(timeline: Timeline, gesture: Gesture) -> Timeline:
@@ -167,9 +201,9 @@ def _emotion(timeline: Timeline, gesture: Gesture) -> Timeline:
     return timeline.set_emotion(_id(gesture), _emotion_of(gesture))
 
 
-def _insert(timeline: Timeline, gesture: Gesture) -> Timeline:
+def _insert(files: WithTakes, timeline: Timeline, gesture: Gesture) -> Timeline:
     _check_count(timeline)
-    return timeline.insert(_number(gesture, "start"), _number(gesture, "end"), _emotion_of(gesture))
+    return files.insert(timeline, _number(gesture, "start"), _number(gesture, "end"), _emotion_of(gesture))
 
 
 def _choose(files: WithTakes, timeline: Timeline, gesture: Gesture) -> Timeline:
@@ -261,15 +295,15 @@ def _flag(value: object) -> bool:
 
 _WITH_TAKES: dict[str, Callable[[WithTakes, Timeline, Gesture], Timeline]] = {
     "split": _split,
+    "merge": _merge,
+    "insert": _insert,
     "choose": _choose,
     "together": _together,
 }
 _EDITS: dict[str, Callable[[Timeline, Gesture], Timeline]] = {
     "move": _move,
-    "merge": _merge,
     "remove": _remove,
     "emotion": _emotion,
-    "insert": _insert,
     "set": _set,
 }
 _FIELDS: dict[str, Callable[[object], Any]] = {

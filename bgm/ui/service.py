@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from bgm import project as projects
-from bgm import snapshots, studio
+from bgm import snapshots, studio, takes
 from bgm.errors import BadInput
 from bgm.files import beside, full_disk_told
 from bgm.media.probe import probe, vet
@@ -159,7 +159,8 @@ class Service:
         """Change settings that the page offers."""
         with self._editing(project_id) as project:
             now = projects.update(project, lambda p: replace(p, settings=edits.change_settings(p.settings, changes)))
-            if now.settings != project.settings and project.timeline is not None:  # else there is nothing to hear yet
+            # Without a timeline there is nothing to hear yet; what the finished file is to be is no edit.
+            if project.timeline is not None and _revision(project).wishes_in(now.settings) != now.settings:
                 self._history(project.folder.name).remember(_revision(project))
         return self.view(project_id)
 
@@ -226,9 +227,15 @@ class Service:
         def change(current: Project) -> Project:
             before.append(_revision(current))
             if str(gesture.get("op")) not in edits.LINE_EDITS:
-                files = WithTakes(partial(studio.split, current), partial(studio.choose, current))
+                files = WithTakes(
+                    partial(studio.split, current),
+                    partial(studio.insert, current),
+                    history.earlier,
+                    partial(studio.choose, current),
+                )
                 timeline = edits.apply(before[0].timeline, gesture, files)
                 return replace(current, timeline=timeline)
+            takes.Reading.note(current)
             heard = Heard(partial(words.load, current.words), current.duration)
             lines, found = edits.apply_to_lines(current.utterances, gesture, heard)
             told.update(found)
@@ -320,7 +327,9 @@ def _analyzed(project: Project) -> Timeline:
 
 
 def _heard(project: Project) -> dict[str, object]:
-    """The settings that decide what is heard, of those that the page may change; engines are the server's to say."""
+    """The settings that decide what is heard, of those that the page may change; engines are the server's to say, and
+    what Export is set to is the creator's."""
     cards = {name: SETTINGS[name].card for name in edits.PAGE_SETTINGS}
-    wanted = (name for name, card in cards.items() if card.group in {"music", "mix"} and not card.engine)
+    heard = {name: card for name, card in cards.items() if card.group in {"music", "mix"} and not card.of_export}
+    wanted = (name for name, card in heard.items() if not card.engine)
     return {name: getattr(project.settings, name) for name in wanted}

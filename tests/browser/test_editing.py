@@ -164,12 +164,14 @@ def test_keys_for_emotion_silence_lock_split_merge_and_undo(tab: Page, project: 
 
 
 def test_everything_has_a_visible_button(tab: Page, project: str, truth: Truth) -> None:
-    tab.locator(".seg").nth(2).click()
+    box = tab.locator(".seg").nth(2).bounding_box()
+    assert box
+    tab.locator(".seg").nth(2).click(position={"x": 0.8 * box["width"], "y": 40})
     tab.get_by_role("button", name="Split at the playhead (S)").click()
     eventually(tab, lambda: len(segments(truth, project)) == 5)
     tab.get_by_role("button", name="Undo (Ctrl+Z)").click()
     eventually(tab, lambda: len(segments(truth, project)) == 4)
-    tab.get_by_role("button", name="Merge with the next segment (M)").click()
+    tab.get_by_role("button", name="Merge at the nearest boundary (M)").click()
     eventually(tab, lambda: len(segments(truth, project)) == 3)
     tab.locator(".emotions").get_by_role("button", name="surprise (7)").click()
     tab.get_by_role("button", name="No music in this segment (N)").click()

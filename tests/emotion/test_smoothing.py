@@ -179,6 +179,19 @@ def test_threshold_follows_the_phrases_between_two_and_five_seconds(phrase: floa
     assert fitting_threshold(speech) == pytest.approx(threshold)
 
 
+def test_a_boundary_stays_where_it_was_for_as_long_as_nobody_speaks_there() -> None:
+    old = smoothing.segment([said(0, 4, JOY), said(6, 10, SADNESS)], 10).segments
+    assert old[0].end == 5
+
+    def drawn(first: Utterance, second: Utterance) -> list[tuple[float, float, str]]:
+        speech = [first, second]
+        return told(smoothing.settled(smoothing.segment(speech, 10), old, speech))
+
+    assert drawn(said(0, 4.6, JOY), said(6, 10, SADNESS)) == [(0, 5, "joy"), (5, 10, "sadness")]
+    assert drawn(said(0, 5.4, JOY), said(6, 10, SADNESS)) == [(0, 5.7, "joy"), (5.7, 10, "sadness")], "spoken over"
+    assert drawn(said(0, 4.6, JOY), said(6, 10, FEAR)) == [(0, 5.3, "joy"), (5.3, 10, "fear")], "another one"
+
+
 def test_ignored_feeling_is_told_with_its_place() -> None:
     speech = [
         said(0, 6, SADNESS),

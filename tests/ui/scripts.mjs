@@ -199,12 +199,24 @@ function fetchCases({ fetched }) {
   };
 }
 
-function ruleCases({ apply }, { near, nearest }, { seconds }, cases) {
+function ruleCases({ apply, beforeNearest }, { near, nearest }, { seconds }, cases) {
   const found = [{ time: 1, kind: 'line' }, { time: 1.4, kind: 'word' }];
   const rules = Object.fromEntries(cases.map(({ name, before, gesture, after }) => (
     [name, () => same(apply({ segments: before.map(segment), preview: {} }, gesture).segments.map(row), after)])));
   return {
     ...rules,
+    'after a split a merge is the way back, also a while later and in the last segment': () => {
+      const rows = [['s1', 0, 4, 'joy', 0, 0], ['s2', 4, 10, 'fear', 1, 2]];
+      const whole = { segments: rows.map(segment), preview: {} };
+      for (const [id, time] of [['s1', 1.5], ['s2', 6]]) {
+        const { segments } = apply(whole, { op: 'split', id, time });
+        for (const later of [0, 0.9]) {
+          same(apply({ ...whole, segments }, { op: 'merge', id: beforeNearest(segments, time + later).id }).segments.map(row), rows);
+        }
+      }
+      same([0, 3, 4, 8].map((time) => beforeNearest(whole.segments, time).id), ['s1', 's1', 's1', 's1']);
+      same(beforeNearest([segment(['s1', 0, 10, 'joy'])], 5), null, 'of one segment');
+    },
     'a time snaps to the nearest edge within reach': () => {
       same(near([0, 1, 1.5, 3], 1.2, 0.4), [1, 1.5]);
       same([nearest(found, 1.2, 0.3).kind, nearest(found, 1.25, 0.3).kind, nearest(found, 5, 1)], ['line', 'word', null]);

@@ -16,6 +16,7 @@ from bgm import project as projects
 from bgm import studio
 from bgm.environment import Environment
 from bgm.progress import Step
+from bgm.project import Project
 from bgm.settings import Settings
 from bgm.speech.words import Recording, Transcript
 from bgm.timeline import Utterance
@@ -145,6 +146,121 @@ def test_a_take_chosen_by_hand_stays_until_its_segment_is_edited(service: Servic
     assert service.workspace.load(heard).segments[1].chosen == made, "a choice that was given up does not come back"
 
 
+def composed(service: Service, project_id: str, *gestures: dict[str, object]) -> Project:
+    """The project when the gestures, and what follows from each, are done."""
+    for gesture in gestures:
+        service.edit(project_id, [gesture])
+        over(service.start(project_id, "preview", StepOptions()))
+    return service.workspace.load(project_id)
+
+
+def music(project: Project) -> list[tuple[object, ...]]:
+    """The timeline with the music that is heard, without the choice there is."""
+    return [(s.id, s.start, s.end, s.emotion, s.source, s.gain_db, s.prompt, s.chosen) for s in project.segments]
+
+
+def test_halves_that_are_merged_again_have_the_music_that_was_there(service: Service, heard: str) -> None:
+    second = service.workspace.load(heard).segments[1].id
+    over(service.start(heard, "compose", StepOptions((second,), another=True)))
+    before = service.workspace.load(heard)
+    split = {"op": "split", "id": second, "time": 6.0}
+    halves = composed(service, heard, split)
+    assert len(halves.segments) == 3 and before.segments[1].chosen not in {s.chosen for s in halves.segments}
+    view = service.edit(heard, [{"op": "merge", "id": second}])
+    whole = service.workspace.load(heard)
+    assert music(whole) == music(before), "the second take, which was asked for, not the first"
+    assert set(before.segments[1].takes) <= set(whole.segments[1].takes)
+    assert not any(s["stale"] for s in view["segments"])
+    # With another emotion in one half it is another segment.
+    edits = [split, {"op": "emotion", "id": second, "emotion": "fear"}, {"op": "merge", "id": second}]
+    assert [s["stale"] for s in service.edit(heard, edits)["segments"]] == [False, True]
+
+
+EDITS: tuple[dict[str, object], ...] = (
+    {"op": "move", "id": "s2", "time": 5.0},
+    {"op": "split", "id": "s1", "time": 2.0},
+    {"op": "merge", "id": "s1"},
+    {"op": "remove", "id": "s1"},
+    {"op": "insert", "start": 1.0, "end": 3.0, "emotion": "fear"},
+    {"op": "insert", "start": 2.0, "end": 6.0, "emotion": "joy"},
+    {"op": "set", "id": "s2", "field": "seed", "value": 5},
+    {"op": "set", "id": "s1", "field": "silent", "value": True},
+    {"op": "line_text", "index": 0, "name": "text", "text": "How dare you, I am furious, I hate this!"},
+    {"op": "line_times", "index": 0, "start": 0.2, "end": 4.15},
+)
+
+
+def test_undo_and_redo_give_back_the_very_music(service: Service, heard: str) -> None:
+    before = service.workspace.load(heard)
+    for gesture in EDITS:
+        after = composed(service, heard, gesture)
+        assert music(after) != music(before)
+        for back, wanted in (("undo", before), ("redo", after), ("undo", before)):
+            service.edit(heard, [{"op": back}])
+            now = service.workspace.load(heard)
+            assert (music(now), now.utterances) == (music(wanted), wanted.utterances), gesture
+            assert not studio.stale(now), "there is nothing to be made"
+
+
+def test_beside_a_painted_stretch_the_music_goes_on(service: Service, heard: str) -> None:
+    composed(service, heard, {"op": "set", "id": "s1", "field": "locked", "value": True})
+    before = service.workspace.load(heard).segments[0]
+    service.edit(heard, [{"op": "insert", "start": 1.0, "end": 3.0, "emotion": "fear"}])
+    project = service.workspace.load(heard)
+    left, _, right = project.segments[:3]
+    assert left.chosen == before.chosen and left.locked and right.locked
+    assert before.chosen_take and right.chosen_take
+    whole, _ = soundfile.read(project.take_path(before.chosen_take))
+    rest, _ = soundfile.read(project.take_path(right.chosen_take))
+    assert (rest == whole[3 * 48_000 :]).all()
+    over(service.start(heard, "render", StepOptions()))
+
+
+WORDS: tuple[dict[str, object], ...] = (
+    {"op": "line_split", "index": 0, "left": "I am so happy today,", "right": "this is wonderful and I love it!"},
+    {"op": "line_merge", "index": 0},
+    {"op": "line_text", "index": 0, "name": "text", "text": "I am so happy today, this is wonderful, I loved it!"},
+    {"op": "replace", "find": "night", "put": "evening"},
+    {"op": "line_times", "index": 0, "start": 0.4, "end": 3.7},
+    {"op": "script", "text": "I am so happy today. This is wonderful, I love it! I miss her so much. I cried. So sad."},
+)
+
+
+def test_other_words_and_other_lines_are_no_other_music(service: Service, heard: str) -> None:
+    before = service.workspace.load(heard)
+    for gesture in WORDS:
+        service.edit(heard, [gesture])
+        over(service.start(heard, "read_emotions", StepOptions()))
+        now = service.workspace.load(heard)
+        assert now.utterances != before.utterances and not studio.unread(now)
+        assert (music(now), studio.stale(now)) == (music(before), ()), gesture["op"]
+    assert service.view(heard)["preview"]["url"], "the mix is what it was"
+
+
+def test_a_line_that_says_something_else_makes_its_own_segment_anew(service: Service, heard: str) -> None:
+    before = service.workspace.load(heard)
+    service.edit(heard, [{"op": "line_text", "index": 0, "name": "text", "text": "I hate this, I am so furious!"}])
+    over(service.start(heard, "read_emotions", StepOptions()))
+    now = service.workspace.load(heard)
+    assert [s.emotion for s in now.segments] == ["anger", "sadness"]
+    assert studio.stale(now) == ("s1",) and music(now)[1] == music(before)[1]
+
+
+def test_a_snapshot_and_an_undo_leave_what_export_is_set_to(service: Service, heard: str) -> None:
+    wishes = {"style": "jazz", "duck": False}
+    before = service.set_settings(heard, wishes)["settings"]
+    service.save_snapshot(heard, "one")
+    export = {"lufs": -23.0, "subtitle_track": True, "keep_original": True}
+    for changes in ({"style": "lofi"}, {"duck": True}, *({name: value} for name, value in export.items())):
+        service.set_settings(heard, changes)
+    changed = service.workspace.load(heard).settings
+    assert service.restore_snapshot(heard, "one")["settings"] == {**before, **export}
+    service.edit(heard, [{"op": "undo"}])
+    assert service.workspace.load(heard).settings == changed, "back to what it was before"
+    undone = service.edit(heard, [{"op": "undo"}, {"op": "undo"}])["settings"]
+    assert undone == {**before, **export}, "two changes of the music; what Export is set to was no edit"
+
+
 def test_a_segment_in_work_says_so(service: Service, heard: str) -> None:
     _, second = (s.id for s in service.workspace.load(heard).segments)
     service.edit(heard, [{"op": "emotion", "id": second, "emotion": "fear"}])
@@ -174,7 +290,7 @@ def test_an_edit_while_the_emotions_are_read_again_is_kept(service: Service, hea
 
 def test_a_timeline_that_follows_from_a_line_is_undone_with_it(service: Service, heard: str) -> None:
     before = service.workspace.load(heard)
-    for end in (3.5, 3.6):  # a slider or a key that is held: one step, whatever is read meanwhile
+    for end in (4.1, 4.15):  # over the boundary; a slider or a key that is held: one step, whatever is read meanwhile
         service.edit(heard, [{"op": "line_times", "index": 0, "start": 0.5, "end": end, "run": 1}])
         over(service.start(heard, "read_emotions", StepOptions()))
     assert service.workspace.load(heard).segments[0].end != before.segments[0].end

@@ -53,6 +53,14 @@ export function canSplit(segment, time) {
   return Boolean(segment) && time >= segment.start + MIN_LENGTH && time <= segment.end - MIN_LENGTH;
 }
 
+// Where a merge begins: the segment before the boundary nearest to `time`; null where there is only one segment. So after a split
+// a merge is the way back, whether the video plays or stands still.
+export function beforeNearest(segments, time) {
+  const apart = (i) => Math.abs(segments[i].end - time);
+  const nearest = segments.slice(0, -1).reduce((best, _, i) => (apart(i) < apart(best) ? i : best), 0);
+  return segments.length > 1 ? segments[nearest] : null;
+}
+
 function merge(segments, { id }) {
   const i = segments.findIndex((s) => s.id === id);
   if (i < 0 || i + 1 >= segments.length) return segments;

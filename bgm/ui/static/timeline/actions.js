@@ -1,5 +1,5 @@
 // What one can do with the selected segment: the same for buttons and keys.
-import { apply, canSplit, clampBoundary } from '../edits.js';
+import { apply, beforeNearest, canSplit, clampBoundary } from '../edits.js';
 import { faster, isPlaying, now, pause, play, seek, toggle } from '../playback.js';
 import { chosenSegments, commit, currentRun, EMOTIONS, mark, pick, pickTo, say, segmentAt, segments, selectedSegment, store } from '../store.js';
 import { t } from '../texts.js';
@@ -29,12 +29,12 @@ export function editEach(edits, run = null) {
   else if (edits.length) commit({ op: 'together', edits, run });
 }
 
-// The segment with the next one; of several each run of neighbours becomes one.
+// The two segments at the boundary nearest to the playhead; of several that were picked each run of neighbours becomes one.
 export function merge() {
   const chosen = chosenSegments();
   if (chosen.length > 1) return mergeRuns(chosen);
-  if (chosen.length && segments().at(-1) !== chosen[0]) return commit({ op: 'merge', id: chosen[0].id });
-  return say(t('cannot_merge'), true);
+  const left = beforeNearest(segments(), now());
+  return left ? commit({ op: 'merge', id: left.id }) : say(t('cannot_merge'), true);
 }
 
 function mergeRuns(chosen) {

@@ -1,6 +1,6 @@
 // Every gesture of the timeline as a visible button.
 import { button, h } from '../dom.js';
-import { chosenSegments, EMOTIONS, selectedSegment, store, subscribe } from '../store.js';
+import { EMOTIONS, selectedSegment, store, subscribe } from '../store.js';
 import { emotionName, t } from '../texts.js';
 import * as actions from './actions.js';
 
@@ -47,7 +47,7 @@ function refresh(buttons, emotions) {
   const segment = selectedSegment();
   const first = store.view.segments?.[0] === segment;
   const last = store.view.segments?.at(-1) === segment;
-  buttons.merge.disabled = last && chosenSegments().length < 2;
+  buttons.merge.disabled = first && last;
   buttons.remove.disabled = first && last;
   buttons.earlier.disabled = first;
   buttons.later.disabled = first;
