@@ -162,7 +162,7 @@ def walk(tab: Tab) -> list[tuple[float, float]]:
     tab.wait_for_timeout(700)
     press(tab, "dialog.export [data-step=render]")
     began = time.time()
-    tab.locator(".result").wait_for(timeout=60_000)
+    tab.locator(".result video").wait_for(timeout=60_000)
     waits.append((began, time.time()))
     tab.wait_for_timeout(2000)
     return waits

@@ -81,7 +81,7 @@ def test_render_makes_what_is_out_of_date_and_an_edit_marks_the_result(
     tab.keyboard.press("7")
     tab.get_by_role("button", name="Export").click()
     tab.locator("[data-step=render]").click()
-    expect(tab.locator(".result")).to_be_visible(timeout=WAIT)
+    expect(tab.locator(".result video")).to_be_visible(timeout=WAIT)
     idle(tab)
     now = truth(project)
     assert now.segments[1].emotion == "surprise"

@@ -30,7 +30,7 @@ def test_a_video_is_dropped_and_its_music_is_heard_rendered_and_taken_away(
     expect(tab.locator(".seg .name")).to_have_text(["joy", "sadness", "anger", "fear"], timeout=WAIT)
     expect(tab.locator(".problem")).to_be_hidden()
     expect(tab.locator(".line .text").first).to_have_text("I am so happy today, this is wonderful and I love it!")
-    expect(tab.locator(".engines")).to_contain_text("emotions: minilm (named by the user)")
+    expect(tab.locator(".engines li").nth(2)).to_have_text("emotions: small emotion readerminilmnamed by the user")
     tab.wait_for_function(HEARD, timeout=WAIT)
     expect(tab.locator(".seg.stale, .seg.empty")).to_have_count(0)
     expect(tab.get_by_role("button", name="With music")).to_have_attribute("aria-pressed", "true")
@@ -41,6 +41,10 @@ def test_a_video_is_dropped_and_its_music_is_heard_rendered_and_taken_away(
     expect(made).to_be_visible(timeout=WAIT)
     expect(tab.locator(".result .numbers")).to_contain_text("−14.0 LUFS")
     expect(tab.locator(".result .numbers")).to_contain_text("copied without encoding")
+    expect(tab.get_by_role("link", name="Download the video")).to_be_focused()
+    seen = [tab.locator(f"dialog.export {part}") for part in (".result video", ".numbers", ".result a", ".exports")]
+    tops = [box["y"] + box["height"] for part in seen if (box := part.bounding_box())]
+    assert max(tops[:3]) < min(tops[3], tab.viewport_size["height"] if tab.viewport_size else 0), "on top and in sight"
     made.evaluate("video => video.play()")
     tab.wait_for_function("() => document.querySelector('.result video').currentTime > 0.7")
     with tab.expect_download() as download:

@@ -70,12 +70,56 @@ def test_the_editor_is_one_screen(tab: Page) -> None:
             tab.get_by_role("tab", name=tab_name).click()
             eventually(tab, lambda: tab.evaluate(OVERFLOW) == [])  # nothing scrolls but the panel's inside
             eventually(tab, lambda: tab.evaluate(OUTSIDE) == [])
+        assert tab.evaluate(ROOM_FOR_LINES) >= 5
+
+
+STATES = """async (state) => {
+  const { setJob, store, setView } = await import(new URL('studio/static/store.js', location.href));
+  const preview = { ...store.view.preview, stale: state === 'old', composes: false };
+  setView({ ...store.view, id: 'long', title: 'The whole festival with all of its speeches, second cut', preview });
+  const working = { state: 'running', kind: 'mix', stage: 'classify', overall: 0.37, remaining: 84 };
+  setJob(state === 'working' ? { ...working, note: 'sentence 12 of 37' } : { state: 'idle' });
+}"""
+SAID = """() => {
+  const row = document.querySelector('.bar .doing').getBoundingClientRect();
+  return [...document.querySelectorAll('.bar .doing span')].map((part) => {
+    const { left, right, top, bottom } = part.getBoundingClientRect();
+    if (top > row.bottom - 5) return null;
+    const isWhole = left >= row.left && right <= Math.min(row.right, innerWidth) && bottom <= row.bottom;
+    return isWhole ? part.textContent : 'cut';
+  });
+}"""
+PLACES = """() => [...document.querySelectorAll('.controls > *, .controls .switch button, .bar > :is(.btn, .title)')]
+  .map((e) => Math.round(e.getBoundingClientRect().x))"""
+TOLD = ["37%", "~85 s left", "Reading emotions", "12 of 37"]
+
+
+def test_what_the_studio_says_is_read_at_every_width_and_moves_nothing(tab: Page) -> None:
+    for width, least in ((1440, 4), (1280, 2), (1024, 2), (768, 2), (390, 3)):
+        tab.set_viewport_size({"width": width, "height": 844})
+        tab.evaluate(STATES, "idle")
+        places = tab.evaluate(PLACES)
+        tab.evaluate(STATES, "working")
+        seen = [TOLD[:n] + [None] * (4 - n) for n in range(least, 5)]
+        eventually(tab, lambda seen=seen: tab.evaluate(SAID) in seen)
+        assert tab.evaluate(PLACES) == places, width
+        tab.evaluate(STATES, "old")
+        expect(tab.locator(".old-mix")).to_have_text("music out of date")
+        assert tab.evaluate(PLACES) == places, width
+    tab.evaluate(STATES, "working")
+    tab.locator(".bar .doing").click()
+    expect(tab.locator(".bar .doing")).to_have_attribute("aria-expanded", "true")
 
 
 OUTSIDE = """() => ['header.bar', '.player video', '.panel', '.strip'].filter((part) => {
   const { left, top, right, bottom } = document.querySelector(part).getBoundingClientRect();
   return left < 0 || top < 0 || right > innerWidth || bottom > innerHeight;
 })"""
+ROOM_FOR_LINES = """() => {
+  const list = document.querySelector('.lines');
+  const least = Math.min(...[...list.children].map((line) => line.offsetHeight));
+  return list.clientHeight / least;
+}"""
 OVERFLOW = """() => [...document.querySelectorAll('html, .bgm-studio, .bgm-steps, .bar, .player, .panel')]
   .filter((e) => e.scrollHeight > e.clientHeight + 1 || e.scrollWidth > e.clientWidth + 1)
   .map((e) => [e.className, e.scrollWidth, e.clientWidth, e.scrollHeight, e.clientHeight])"""

@@ -120,7 +120,7 @@ def test_the_second_in_the_queue_sees_its_place(tab: Page, others: Callable[...,
     tab.get_by_role("tab", name="Segment").click()
     release = others("music")
     tab.get_by_role("button", name="Another take").click()
-    expect(tab.locator(".doing")).to_have_text("Waiting for our turn: 1 before you")
+    expect(tab.locator(".bar .doing")).to_have_text("Waiting: 1 before you")
     release.set()
     expect(tab.locator(".take")).to_have_count(2)
 

@@ -32,15 +32,20 @@ function engineChip() {
     chip.hidden = !used.length;
     setText(name, engineName((used.find(({ stage }) => stage === 'music') ?? used.at(-1))?.name ?? ''));
     list.replaceChildren(...used.map(({ stage, name: engine, reason }) =>
-      h('li', {}, h('b', {}, `${t(`uses_${stage}`)}: ${engine === 'none' ? t('engine_none') : engine}`), ` (${why(reason)})`)));
+      h('li', {}, h('b', {}, `${t(`uses_${stage}`)}: ${engineName(engine)}`), engine === 'none' ? '' : h('code', {}, engine), h('span', { class: 'note' }, why(reason)))));
   });
   document.addEventListener('pointerdown', ({ target }) => chip.contains(target) || chip.removeAttribute('open'));
   chip.addEventListener('keydown', (event) => event.key === 'Escape' && chip.removeAttribute('open'));
   return chip;
 }
 
-// 'riffusion: not installed: diffusers → embedded': each engine that was passed over with its reason, then the one taken.
-const why = (reason) => reason.split(' → ').map((part) => {
-  const [, name, missing] = /^([\w-]+): (.*)$/s.exec(part) ?? [];
-  return name ? `${name}: ${translated(missing).replace('; --device cpu insists', '')}` : translated(part); // no word of the shell's
-}).join(' → ');
+// 'riffusion: not installed: diffusers → embedded': each engine that was passed over with its reason, then the one taken, whose
+// name stands before it already.
+const why = (reason) => {
+  const passed = reason.split(' → ');
+  if (passed.length > 1) passed.pop();
+  return passed.map((part) => {
+    const [, name, missing] = /^([\w-]+): (.*)$/s.exec(part) ?? [];
+    return name ? `${engineName(name)}: ${translated(missing).replace('; --device cpu insists', '')}` : translated(part); // no word of the shell's
+  }).join(' · ');
+};

@@ -4,7 +4,7 @@ import { h, icon, setText } from './dom.js';
 import { soundsAlone } from './playback.js';
 import { toggle } from './settings.js';
 import { progress, stepButton } from './steps.js';
-import { isBusy, isRunning, store, subscribe } from './store.js';
+import { isBusy, isRunning, say, store, subscribe } from './store.js';
 import { said, t } from './texts.js';
 
 export function exportRoom() {
@@ -14,34 +14,56 @@ export function exportRoom() {
     beside.hidden = !store.view.media?.poster; // a sound file has no tracks beside its sound
     for (const field of tracks) field.show(store.view.settings?.[field.name], isBusy());
   });
-  return [beside, stepButton('render'), h('div', { class: 'reserved' }, progress('render')), formsRoom(), resultRoom()]; // what comes last moves nothing
+  return [resultRoom(), beside, stepButton('render'), formsRoom()];
 }
 
+// On top: it has its place as soon as it is asked for, and how far it is stands where its download will.
 function resultRoom() {
   const video = h('video', { playsinline: true, controls: true, preload: 'metadata', 'aria-label': t('result') });
-  const numbers = h('p', { class: 'note numbers' });
+  const frame = h('div', { class: 'frame' }, video);
+  const numbers = h('p', { class: 'note numbers', role: 'status' });
   const save = h('a', { class: 'btn primary', download: true }, icon('download'), h('span', {}, t('download_video')));
   const stop = () => video.pause();
   video.addEventListener('play', () => soundsAlone(stop));
-  const room = h('section', { class: 'result', 'aria-label': t('result') }, video, numbers, h('div', { class: 'row' }, save), notes());
-  subscribe(['view'], () => show(room, video, numbers, save));
+  const room = h('section', { class: 'result', 'aria-label': t('result') }, frame, h('div', { class: 'under' }, h('div', { class: 'made' }, save, numbers), progress('render')), notes());
+  let awaited = null; // of which project a video is made, and the address of the one before
+  subscribe(['view', 'job'], () => {
+    const { id, result, media } = store.view;
+    const isMaking = isRunning() && store.job.kind === 'render';
+    if (isMaking) awaited ??= { id, url: result?.url };
+    else if (['stopped', 'failed'].includes(store.job.state) || awaited?.id !== id) awaited = null;
+    room.hidden = !result && !isMaking;
+    room.classList.toggle('busy', isMaking);
+    frame.style.backgroundImage = media?.poster ? `url("${media.poster}")` : '';
+    frame.classList.toggle('sound', !media?.poster);
+    show(video, numbers, save);
+    if (isMaking || !awaited || !result || result.url === awaited.url) return;
+    awaited = null;
+    present(room.closest('dialog'), save);
+  });
   return room;
 }
 
-function show(room, video, numbers, save) {
-  const { result, media, notes: told } = store.view;
-  room.hidden = !result;
+function show(video, numbers, save) {
+  const { result, notes: told } = store.view;
+  video.hidden = !result;
   if (!result) return;
   if (video.dataset.address !== result.url) {
     video.dataset.address = result.url;
-    video.poster = media.poster ?? '';
     video.src = result.url;
-    if (store.job.kind === 'render') room.scrollIntoView({ block: 'nearest' });
   }
   save.href = `${result.url}&download`;
   const first = told.kept[0] ? said(told.kept[0]) : '';
-  setText(numbers, [result.stale ? t('result_stale') : '', ...measured(result), first].filter(Boolean).join(' · '));
+  setText(numbers, [t(result.stale ? 'result_stale' : 'result_ready'), ...measured(result), first].filter(Boolean).join(' · '));
   numbers.classList.toggle('warn', result.stale);
+}
+
+// Whoever waits in the sheet is brought to the finished video; whoever works elsewhere is told.
+function present(dialog, save) {
+  const { activeElement: active } = document;
+  dialog.scrollTop = 0;
+  if (!dialog.open) say(t('result_waits'));
+  else if (active === document.body || dialog.contains(active)) save.focus({ preventScroll: true }); // a button that was greyed has lost the focus
 }
 
 function measured({ lufs, true_peak_db: peak, under_speech_lu: under }) {

@@ -79,18 +79,19 @@ function showPlaying(element) {
 
 function sources() {
   const original = h('button', { type: 'button', onclick: () => choose(hearOriginal) }, t('hear_original'));
-  const music = h('button', { type: 'button', onclick: () => choose(hearMusic) });
-  const group = h('div', { class: 'switch', role: 'group', 'aria-label': t('hear') }, original, music);
-  subscribe(['view', 'job'], () => show(original, music));
+  const music = h('button', { type: 'button', onclick: () => choose(hearMusic) }, t('hear_music'));
+  const old = h('span', { class: 'old-mix', 'aria-hidden': 'true' }); // over the picture's edge: it comes and goes, and nothing moves
+  const group = h('div', { class: 'sources' }, old, h('div', { class: 'switch', role: 'group', 'aria-label': t('hear') }, original, music));
+  subscribe(['view', 'job'], () => show(original, music, old));
   return group;
 
   function choose(source) {
     source();
-    show(original, music);
+    show(original, music, old);
   }
 }
 
-function show(original, music) {
+function show(original, music, old) {
   const { preview, segments = [] } = store.view;
   const isMixing = isRunning() && store.job.kind === 'preview';
   const isOld = store.withMusic && sound.source === 'music' && !isMixing && (!preview?.url || preview.stale);
@@ -99,7 +100,7 @@ function show(original, music) {
   music.setAttribute('aria-pressed', String(isHeard));
   music.classList.toggle('busy', isMixing);
   music.setAttribute('aria-busy', String(isMixing));
-  setText(music, isOld ? `${t('hear_music')} · ${t('stale')}` : t('hear_music'));
+  setText(old, isOld ? t('mix_old') : '');
   music.disabled = !segments.some((s) => s.chosen);
   music.title = t(music.disabled ? 'no_music_yet' : isOld ? 'hear_again_hint' : 'hear_music_hint');
 }

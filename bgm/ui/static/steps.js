@@ -5,6 +5,7 @@ import { button, h, setText } from './dom.js';
 import { isBusy, isRunning, setJob, setView, store, subscribe } from './store.js';
 import { leave } from './start.js';
 import { has, said, t } from './texts.js';
+import { percent } from './timeline/strip.js';
 
 export function mount({ element, props, trigger, watch }) {
   let next = []; // steps for which the mix makes way, in order
@@ -96,34 +97,50 @@ function nextButton() {
   return element;
 }
 
-// `kind`: only of this step.
+// How far the work is, `kind`: only of this step. What matters most comes first; where there is no room for all of it the last
+// is left out whole, and a click shows it.
 export function progress(kind = null) {
   const bar = h('progress', { max: '1', value: '0' });
-  const text = h('span', kind ? { class: 'far' } : { class: 'doing', role: 'status' }); // told once
+  const parts = ['far', 'left', 'what', 'count'].map((name) => h('span', { class: name }));
+  const text = kind ? h('span', { class: 'doing' }, parts) : disclosed(parts);
   const end = button('close', t('stop'), stop, { text: t('stop') });
-  const row = h('div', { class: kind ? 'row making' : 'progress', hidden: true }, bar, text, end);
+  const stage = h('span', { class: 'heard', role: 'status' }); // each stage is told, not each step of it
+  const row = h('div', { class: kind ? 'making' : 'progress', hidden: true }, bar, end, text, kind ? '' : stage);
   subscribe(['job'], () => {
     const { job } = store;
     row.hidden = !isRunning() || (kind !== null && job.kind !== kind);
     end.disabled = store.stopping;
     if (job.overall === undefined) bar.removeAttribute('value');
     else bar.value = job.overall;
-    setText(text, doing(job));
+    const words = doing(job);
+    parts.forEach((part, i) => setText(part, words[i]));
+    text.title = words.filter(Boolean).join(' · ');
+    setText(stage, words[2]);
   });
   return row;
 }
 
-function doing({ state, stage, note, remaining, position }) {
-  if (state === 'waiting') return position ? t('waiting', { n: position }) : t('starting');
-  const parts = [stage && has(`stage_${stage}`) ? t(`stage_${stage}`) : '', translated(note), left(remaining)];
-  return parts.filter(Boolean).join(' · ');
+// A line of which as much is seen as has room; pressed, all of it.
+function disclosed(parts) {
+  const text = h('button', { type: 'button', class: 'doing', 'aria-expanded': 'false' }, parts);
+  const open = (isOpen) => text.setAttribute('aria-expanded', String(isOpen));
+  text.addEventListener('click', () => open(text.getAttribute('aria-expanded') === 'false'));
+  text.addEventListener('keydown', ({ key }) => key === 'Escape' && open(false));
+  text.addEventListener('blur', () => open(false));
+  return text;
 }
 
-// The stages' own words: counts are translated, other figures shown as they are; mere names say no more than the stage.
-function translated(note) {
-  const found = /^(composing|segment|sentence) (\d+) of (\d+)$/.exec(note ?? '');
-  if (found) return t(found[1] === 'sentence' ? 'sentence_of' : 'segment_of', { k: found[2], n: found[3] });
-  return /\d|load|fetch|download/i.test(note ?? '') ? note : '';
+function doing({ state, stage, note, remaining, overall, position }) {
+  if (state === 'waiting') return ['', '', position ? t('waiting', { n: position }) : t('starting'), ''];
+  return [overall === undefined ? '' : percent(overall), left(remaining), stage && has(`stage_${stage}`) ? t(`stage_${stage}`) : '', counted(note)];
+}
+
+// The stages' own words: what is counted, fetched or loaded; all else says no more than the stage.
+function counted(note) {
+  const [, k, n] = /^(?:composing|segment|sentence) (\d+) of (\d+)$/.exec(note ?? '') ?? [];
+  if (n) return t('count_of', { k, n });
+  const [, act, what] = /^(fetching|loading) (.+)$/.exec(note ?? '') ?? [];
+  return act ? t(act, { what }) : '';
 }
 
 function left(seconds) {

@@ -18,7 +18,8 @@ export function panelRoom() {
     for (const [key, value] of Object.entries({ role: 'tabpanel', id: `bgm-room-${name}`, 'aria-labelledby': `bgm-tab-${name}` })) room.setAttribute(key, value);
   }
   const list = h('div', { class: 'tabs', role: 'tablist', 'aria-label': t('panel') }, tabs);
-  const panel = h('section', { class: 'panel card', 'aria-label': t('panel'), 'data-open': 'false' }, list, Object.values(rooms));
+  const head = h('div', { class: 'tabs-row' }, list, rooms.transcript.tools);
+  const panel = h('section', { class: 'panel card', 'aria-label': t('panel'), 'data-open': 'false' }, head, Object.values(rooms));
   let shown = null;
   show = (name) => {
     shown = name;
@@ -27,6 +28,7 @@ export function panelRoom() {
       tab.tabIndex = tab.dataset.tab === name ? 0 : -1;
       rooms[tab.dataset.tab].hidden = tab.dataset.tab !== name;
     }
+    rooms.transcript.tools.hidden = name !== 'transcript';
   };
   const tap = (name) => {
     panel.dataset.open = String(panel.dataset.open === 'false' || shown !== name);

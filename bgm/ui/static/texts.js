@@ -1,4 +1,4 @@
-// The words of the page. t('segment_of', {k: 3, n: 7}) fills {k} and {n}.
+// The words of the page. t('count_of', {k: 3, n: 7}) fills {k} and {n}.
 import { fetched } from './dom.js';
 
 const address = new URL(`./texts.${window.bgm.language}.json`, import.meta.url);
@@ -46,8 +46,11 @@ export const keyHints = () => t('keys_hint').split(' · ').map((hint) => hint.sp
 export const emotionName = (emotion) => t(`emotion_${emotion}`);
 export const styleName = (style) => t(`style_${style}`);
 
-// An engine without words of its own is called by its name.
-export const engineName = (engine) => (has(`engine_${engine}`) ? t(`engine_${engine}`) : engine);
+// An engine ('whisper:base') in plain words; one without words of its own is called by its name.
+export function engineName(engine) {
+  const key = `engine_${engine.split(':')[0]}`;
+  return has(key) ? t(key) : engine;
+}
 
 export function has(key) {
   return key in texts;

@@ -13,13 +13,12 @@ export function transcriptRoom() {
   const list = h('ol', { class: 'lines' });
   const find = finder(list, () => redraw());
   const bar = lineBar(list);
-  const script = sheetButton('script', button('paste', t('paste_script'), () => {}, { text: t('paste_script') }));
-  const subtitles = button('upload', t('use_subtitles'), () => pick('#bgm-subtitles'), { text: t('use_subtitles') });
+  const script = sheetButton('script', button('paste', t('paste_script'), () => {}, { text: t('paste_script_short') }));
+  const subtitles = button('upload', t('use_subtitles'), () => pick('#bgm-subtitles'), { text: t('use_subtitles_short') });
   const empty = h('p', { class: 'note' }, t('no_speech'));
   const unread = h('p', { class: 'note', role: 'status' });
-  const room = h('div', { class: 'transcript' },
-    h('header', {}, find.element, h('span', { class: 'grow' }), script, subtitles), find.replacing,
-    h('div', { 'data-problems': 'transcript' }), bar, unread, empty, list);
+  const tools = h('div', { class: 'tab-tools' }, find.element, script, subtitles); // beside the tabs: the lines have the room
+  const room = h('div', { class: 'transcript' }, find.replacing, h('div', { 'data-problems': 'transcript' }), bar, unread, empty, list);
   const redraw = () => {
     const all = (store.view.utterances ?? []).map((utterance, index) => ({ utterance, index }));
     const shown = find.filter(all);
@@ -40,8 +39,8 @@ export function transcriptRoom() {
     script.disabled = !empty.hidden;
   });
   onTime((time) => markCurrent(list, time));
-  room.addEventListener('keydown', find.onKey);
-  return room;
+  for (const part of [room, tools]) part.addEventListener('keydown', find.onKey);
+  return Object.assign(room, { tools });
 }
 
 function markCurrent(list, time) {
