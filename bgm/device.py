@@ -6,6 +6,7 @@ idle; an evicted model moves back when it is next needed.
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -45,6 +46,13 @@ def pick(wanted: str) -> str:
     if not there.get(wanted):
         raise EngineUnavailable(f"there is no {wanted} device on this machine; choose auto or cpu")
     return wanted
+
+
+def cores() -> int:
+    """Processor cores for one piece of work: those of this process, at most OMP_NUM_THREADS (bgm.batch sets that)."""
+    own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return min(own, max(1, int(asked))) if asked.isdecimal() else own
 
 
 def _may_have_gpu() -> bool:

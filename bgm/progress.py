@@ -199,8 +199,11 @@ def attended(work: Callable[[Tick], T], tick: Tick) -> T:
     return next(side_by_side([work], 1, tick))
 
 
-def side_by_side(works: Iterable[Callable[[Tick], T]], most: int, tick: Tick) -> Iterator[T]:
-    """The results of ``works`` in their order, of which up to ``most`` are begun; otherwise like :func:`attended`."""
+def side_by_side(works: Iterable[Callable[[Tick], T]], most: int, tick: Tick, *, leave: bool = True) -> Iterator[T]:
+    """The results of ``works`` in their order, of which up to ``most`` are begun; otherwise like :func:`attended`.
+
+    Without ``leave`` no thread is abandoned: for works that call ``check`` often, and clean up behind themselves.
+    """
     left = threading.Event()
     begun: deque[tuple[Future[T], threading.Thread]] = deque()
 
@@ -209,6 +212,7 @@ def side_by_side(works: Iterable[Callable[[Tick], T]], most: int, tick: Tick) ->
             raise LeftBehindError
 
     def first() -> T:
+        tick()  # many short works may each be done before they are waited for
         while not wait([begun[0][0]], TICK_S).done:
             tick()
         return begun.popleft()[0].result()
@@ -222,8 +226,11 @@ def side_by_side(works: Iterable[Callable[[Tick], T]], most: int, tick: Tick) ->
             yield first()
     except BaseException:
         left.set()
-        # Not joined here: the caller wants to stop now, and the library returns when it returns.
-        _left_behind.extend(thread for _, thread in begun)
+        for _, thread in begun:
+            if leave:  # the caller wants to stop now, and the library returns when it returns
+                _left_behind.append(thread)
+            else:
+                thread.join()
         raise
 
 

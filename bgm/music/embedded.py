@@ -6,13 +6,14 @@ import logging
 import os
 import struct
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
+from bgm.device import cores
 from bgm.engines import Composer, EngineOptions
 from bgm.errors import BadInput, EngineUnavailable
 from bgm.files import beside
@@ -23,10 +24,12 @@ from bgm.music.composer.compose import compose
 from bgm.music.mastering import gain_for, ridden, rms_db, softened
 from bgm.music.score import Cue, Made, Score
 from bgm.music.synth import DRUM_BANK, Buses, find_library, package_folders, played
-from bgm.progress import Progress, part
+from bgm.progress import Progress, Tick, side_by_side
 
 __all__ = ["EmbeddedComposer", "compose", "render"]
 
+MOST_AT_ONCE = 2
+"""Cues that are played at a time: each holds its first minute in memory."""
 _FADE_IN = SAMPLE_RATE // 500
 _MEASURED_BLOCKS = 24
 """Blocks in the first minute, which determines the level and is held in memory until then."""
@@ -66,12 +69,26 @@ class EmbeddedComposer(Composer):
     def compose(self, cues: Sequence[Cue], targets: Sequence[Path], progress: Progress) -> Iterator[Made]:
         """Write cue ``i`` to ``targets[i]`` (FLAC, 48 kHz, stereo, 24 bit, exactly its length), in order."""
         font = _font(self._wanted)  # now, not when it was loaded: another may have been fetched or set since
-        for i, (cue, target) in enumerate(zip(cues, targets, strict=True)):
-            share = part(progress, i / len(cues), (i + 1) / len(cues))
-            own = _counted(share, f"segment {i + 1} of {len(cues)}")
-            own(0.0)
+        shares = [0.0] * len(cues)  # of each cue, as its thread writes it
+        number = 1
+
+        def make(cue: Cue, target: Path, i: int, check: Tick) -> Made:
+            def own(fraction: float, note: str = "") -> None:
+                check()
+                shares[i] = fraction
+
             render(compose(cue), target, cue.frames, own, font)
-            yield Made(i)
+            return Made(i)
+
+        def tick() -> None:
+            progress(sum(shares) / len(shares), f"segment {number} of {len(shares)}")
+
+        works = (partial(make, cue, target, i) for i, (cue, target) in enumerate(zip(cues, targets, strict=True)))
+        # All are waited for: who stops goes on to delete the targets.
+        for made in side_by_side(works, min(MOST_AT_ONCE, cores()), tick, leave=False):
+            number = min(made.index + 2, len(shares))
+            yield made
+        progress(1.0, f"segment {number} of {number}")
 
 
 def render(score: Score, target: Path, frames: int, progress: Progress, font: Path | None = None) -> None:
@@ -96,15 +113,6 @@ def render(score: Score, target: Path, frames: int, progress: Progress, font: Pa
             last = softened(block[: frames - done] * gain)
             file.write(_faded(last, done, frames, score.fade))
             done += len(last)
-
-
-def _counted(progress: Progress, count: str) -> Progress:
-    """The same progress, with the number of the segment as its note."""
-
-    def inner(fraction: float, note: str = "") -> None:
-        progress(fraction, count)
-
-    return inner
 
 
 def _told(blocks: Iterator[Buses], frames: int, progress: Progress) -> Iterator[Buses]:

@@ -65,6 +65,9 @@ _SOFTEST_CENTS = -3_600.0
 """How far the softest note's filter is closed: 1.5 times the specified value, to be audible with dull samples too."""
 
 
+_making = threading.Lock()
+
+
 class Synth:
     """A fresh synthesiser for each score, so that nothing of an earlier piece (reverb, dither) remains."""
 
@@ -74,7 +77,9 @@ class Synth:
         count = len(Bus)
         buses = {"synth.audio-channels": count, "synth.audio-groups": count, "synth.chorus.active": 0}
         settings = {"synth.dynamic-sample-loading": 1, "synth.polyphony": _VOICES, **buses}
-        self._synth = self._fluid.Synth(gain=_GAIN, samplerate=float(SAMPLE_RATE), channels=16, **settings)
+        # The first one in a process computes FluidSynth's tables; a second one beside it would not wait for them.
+        with _making:
+            self._synth = self._fluid.Synth(gain=_GAIN, samplerate=float(SAMPLE_RATE), channels=16, **settings)
         addresses = ctypes.POINTER(ctypes.c_void_p)
         effects = (("effect_buffers", ctypes.c_int, 1), ("effects", addresses, 1))
         dry = (("dry_buffers", ctypes.c_int, 1), ("dry", addresses, 1))

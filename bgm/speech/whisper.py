@@ -8,7 +8,6 @@ folder.
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -297,9 +296,8 @@ _ctranslate_shelf: device.Shelf[CTranslateModel] = device.Shelf()
 
 def _converted(folder: Path, title: str, place: str) -> CTranslateModel:
     kind = "float16" if place == "cuda" else "int8"
-    cores = _cores()
-    at_once = 1 if place == "cuda" else min(MOST_AT_ONCE, cores)
-    threads = min(MOST_THREADS, max(1, cores // at_once))
+    at_once = 1 if place == "cuda" else min(MOST_AT_ONCE, device.cores())
+    threads = min(MOST_THREADS, device.cores() // at_once)
     try:
         model = _remembering()(str(folder), device=place, compute_type=kind, cpu_threads=threads, num_workers=at_once)
     except Exception as error:  # CTranslate2 and tokenizers raise a bare one for a file of another kind
@@ -346,7 +344,3 @@ def _ctranslate_passage(segment: Any) -> Passage:
     words = (Timed(float(w.start), float(w.end), w.word, float(w.probability)) for w in segment.words or ())
     times = float(segment.start), float(segment.end)
     return Passage(*times, segment.text, tuple(words), segment.avg_logprob, segment.compression_ratio)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -12,8 +12,10 @@ import soundfile
 from benchmarks.music import clicks
 from benchmarks.score import heard as played_whole
 from benchmarks.sound import centroids, octaves
+from bgm import progress
 from bgm.engines import EngineOptions
 from bgm.errors import BadInput, Cancelled
+from bgm.files import PART_PREFIX
 from bgm.media.audio import SAMPLE_RATE, Audio, read
 from bgm.media.signal import loudness_of
 from bgm.music import embedded, synth
@@ -181,14 +183,28 @@ def test_the_same_cue_is_the_same_file_whatever_was_played_before(engine: Embedd
 def test_cancelling_leaves_no_file(engine: EmbeddedComposer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(embedded, "_MEASURED_BLOCKS", 1)
 
+    monkeypatch.setattr(progress, "TICK_S", 0.001)
+    targets = [tmp_path / f"{number}.flac" for number in range(4)]
+    begun: list[Path] = []
+
     def stop(fraction: float, note: str = "") -> None:
-        if fraction > 0.6:
-            assert list(tmp_path.iterdir()), "it is stopped in the middle of a file"
+        begun[:] = tmp_path.glob(f"{PART_PREFIX}*")
+        if fraction > 0.3 and begun:
             raise Cancelled("stopped")
 
     with pytest.raises(Cancelled):
-        list(engine.compose([cue(Emotion.JOY, 20, speech=((0.0, 20.0),))], [tmp_path / "take.flac"], stop))
-    assert list(tmp_path.iterdir()) == []
+        list(engine.compose([cue(Emotion.JOY, 20, speech=((0.0, 20.0),))] * 4, targets, stop))
+    assert begun, "it was stopped in the middle of a file"
+    assert not set(tmp_path.iterdir()) - set(targets), "whole takes are its caller's to delete"
+
+
+def test_takes_made_beside_each_other_are_those_made_alone(engine: EmbeddedComposer, tmp_path: Path) -> None:
+    cues = [cue(emotion, 4) for emotion in (Emotion.JOY, Emotion.ANGER, Emotion.FEAR, Emotion.SADNESS)]
+    targets = [tmp_path / f"{number}.flac" for number in range(4)]
+    assert [made.index for made in engine.compose(cues, targets, silent)] == [0, 1, 2, 3]
+    for request, target in zip(cues, targets, strict=True):
+        play(engine, request, tmp_path / "alone.flac")
+        assert (tmp_path / "alone.flac").read_bytes() == target.read_bytes()
 
 
 def test_progress_moves_forward_to_one(engine: EmbeddedComposer, tmp_path: Path) -> None:
