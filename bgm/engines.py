@@ -7,6 +7,7 @@ heavy library: a module listed here must import in milliseconds, and imports hea
 from __future__ import annotations
 
 import importlib
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -246,27 +247,36 @@ def survey(options: EngineOptions) -> list[dict[str, Any]]:
 
 def separator(choice: Choice) -> Separator:
     """The chosen engine, loaded once per process for equal options and shared by all users."""
-    return _load(choice.stage, choice.name, choice.options)
+    return _shared(choice)
 
 
 def transcriber(choice: Choice) -> Transcriber:
     """Like :func:`separator`."""
-    return _load(choice.stage, choice.name, choice.options)
+    return _shared(choice)
 
 
 def translator(choice: Choice) -> Translator:
     """Like :func:`separator`."""
-    return _load(choice.stage, choice.name, choice.options)
+    return _shared(choice)
 
 
 def classifier(choice: Choice) -> Classifier:
     """Like :func:`separator`."""
-    return _load(choice.stage, choice.name, choice.options)
+    return _shared(choice)
 
 
 def composer(choice: Choice) -> Composer:
     """Like :func:`separator`."""
-    return _load(choice.stage, choice.name, choice.options)
+    return _shared(choice)
+
+
+def _shared(choice: Choice) -> Any:
+    # Who comes while it is loaded waits for that, instead of loading it too.
+    with _loading.setdefault((choice.stage, choice.name), threading.Lock()):
+        return _load(choice.stage, choice.name, choice.options)
+
+
+_loading: dict[tuple[Stage, str], threading.Lock] = {}
 
 
 @lru_cache(maxsize=8)

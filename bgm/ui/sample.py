@@ -12,19 +12,22 @@ import os
 import shutil
 import tempfile
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
-from bgm import __version__, analysis, studio, takes
+from bgm import __version__, analysis, engines, studio, takes
 from bgm import project as projects
 from bgm.digest import digest, fingerprint
+from bgm.engines import Stage
 from bgm.errors import BgmError
 from bgm.files import beside
 from bgm.media import audio
 from bgm.media.decode import decode
 from bgm.media.picture import thumbnail
 from bgm.media.probe import probe
+from bgm.progress import Tick, side_by_side
 from bgm.project import Project
 from bgm.settings import Settings
 from bgm.takes import Activity, Music, order, piece_of
@@ -105,12 +108,10 @@ class Sample:
         log.info("the engines are loaded")
 
     def prepare(self, settings: Settings) -> None:
-        """Unpack the sample and load the engines; nothing depends on it."""
-        for step in (self._unpacked, self.warm) if self.is_analyzed() else (self.warm,):
-            try:
-                step(settings)
-            except (BgmError, OSError) as error:
-                log.warning("the server could not prepare itself: %s", error)
+        """Load the engines and unpack the sample, beside each other; nothing depends on it."""
+        # The reader of emotions is needed last, but its libraries take longest to import, which is work for one core.
+        steps = [_load_reader, self.warm, *([self._unpacked] if self.is_analyzed() else [])]
+        list(side_by_side([partial(_tried, step, settings) for step in steps], len(steps), lambda: None))
 
     def _unpacked(self, settings: Settings) -> Path:
         """The folder that every visitor's project begins with; what another version left is deleted."""
@@ -174,6 +175,18 @@ class Sample:
         with beside(project.voice) as part:
             _unpack_sound(self.analysis / "voice.ogg", part)
         return project.save()
+
+
+def _tried(step: Callable[[Settings], object], settings: Settings, check: Tick) -> None:
+    try:
+        step(settings)
+    except (BgmError, OSError) as error:
+        log.warning("the server could not prepare itself: %s", error)
+
+
+def _load_reader(settings: Settings) -> None:
+    options = engines.EngineOptions(offline=True, device=settings.device)
+    engines.classifier(engines.choose(Stage.CLASSIFY, settings.classifier, options))
 
 
 @lru_cache(maxsize=4)
