@@ -35,9 +35,10 @@ _BESIDE_BYTES = 8 * 2**20
 """What an upload may contain besides the largest file: subtitles and the form itself."""
 _SESSIONS = 200
 """Sessions for which Gradio keeps the last call's values; we store nothing in them."""
-_LAST = "() => [localStorage.getItem('bgm-project') ?? '']"
-"""The project that was open in this browser (start.js keeps it). Read when the event begins: a gr.BrowserState reads
-its value when its script has come, which on a busy machine is after the page's load event was sent without it."""
+_LAST = "() => [(history.state?.bgm ?? { project: localStorage.getItem('bgm-project') }).project ?? '']"
+"""The project that was open in this tab (history.js), in a new tab the one that was open last (start.js). Read when the
+event begins: a gr.BrowserState reads its value when its script has come, which on a busy machine is after the page's
+load event was sent without it."""
 _ON_LOAD = """
 const address = new URL('{prefix}/static/{name}.js', document.baseURI).href;
 import(address).then((room) => room.mount({{ element, props, trigger, watch, server, upload }}));

@@ -77,6 +77,7 @@ def job_view(job: Job | None, position: int = 0) -> View:
         return {"state": "idle"}
     view: View = {
         "state": job.state,
+        "project": job.project_id,
         "kind": job.kind,
         "position": position,
         "error": job.error and without_folders(job.error),

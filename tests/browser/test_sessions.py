@@ -7,12 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 import soundfile
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from bgm.project import Project
 from bgm.ui.page import Page as Studio
-from tests.browser.waiting import WAIT, eventually, saved
+from tests.browser.waiting import WAIT, eventually, saved, settled, until
 
 Truth = Callable[[str], Project]
 Open = Callable[..., Page]
@@ -111,11 +112,16 @@ def test_too_large_and_too_long_uploads_are_refused(
     expect(tab.locator(".problem")).to_contain_text("is 3 minutes long; this server takes up to 2")
 
 
-def test_a_gone_project_is_explained(tab: Page, page: Studio, project: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["reload", "forward"])
+def test_a_gone_project_is_explained(tab: Page, page: Studio, project: str, tmp_path: Path, way: str) -> None:
+    if way == "forward":
+        tab.go_back()
+        expect(tab.locator(".hero")).to_be_visible()
     page.service.workspace.folder(project).rename(tmp_path / "gone")
-    tab.reload()
+    _ = tab.reload() if way == "reload" else tab.go_forward()
     expect(tab.locator(".problem")).to_contain_text("not on the server any more")
     expect(tab.locator(".hero")).to_be_visible()
+    until(tab, "() => history.state.bgm.project", lambda shown: shown is None)
 
 
 def test_a_project_file_opens_again(tab: Page, chromium: Browser, open_tab: Open, project: str, truth: Truth) -> None:
@@ -138,6 +144,40 @@ def test_a_project_file_opens_again(tab: Page, chromium: Browser, open_tab: Open
         expect(theirs.locator(".seg.stale, .seg.empty")).to_have_count(0, timeout=WAIT)
     finally:
         elsewhere.close()
+
+
+def test_back_and_forward_walk_between_the_start_the_project_and_a_sheet(
+    tab: Page, project: str, truth: Truth, others: Callable[..., threading.Event]
+) -> None:
+    address, release = tab.url, others("music")
+    sheet = tab.get_by_role("dialog", name="Export")
+    tab.get_by_role("button", name="Export").click()
+    tab.go_back()
+    expect(sheet).to_be_hidden()
+    tab.go_forward()
+    expect(sheet).to_be_visible()
+    sheet.get_by_role("button", name="Close").click()
+    expect(sheet).to_be_hidden()
+    until(tab, "() => history.state.bgm.sheet", lambda name: name is None)
+    tab.get_by_role("tab", name="Segment").click()
+    tab.get_by_role("button", name="Another take").click()
+    tab.get_by_label("In your words (optional)").fill("slow strings")
+    tab.evaluate("() => document.querySelector('.player video').play()")
+    tab.go_back()
+    expect(tab.locator(".hero")).to_be_visible()
+    assert tab.url == address and project not in address, "no link names a project"
+    assert tab.evaluate("() => document.querySelector('.player video').paused")
+    eventually(tab, lambda: truth(project).segments[0].prompt == "slow strings")
+    release.set()
+    eventually(tab, lambda: len(truth(project).segments[0].takes) > 1)
+    expect(tab.locator(".recent .btn")).to_have_count(1)
+    tab.go_forward()
+    expect(tab.locator(".seg")).to_have_count(4)
+    settled(tab, project, truth)
+    tab.reload()
+    expect(tab.locator(".seg")).to_have_count(4)
+    tab.go_back()
+    expect(tab.locator(".hero")).to_be_visible()
 
 
 def test_back_to_the_start_and_to_the_work_again(tab: Page) -> None:

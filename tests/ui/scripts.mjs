@@ -23,7 +23,7 @@ const START = [['s1', 0, 4, 'joy'], ['s2', 4, 10, 'fear']];
 // A server that answers when it is told to.
 function server(store) {
   const calls = [];
-  store.server = { edit: ({ gestures }) => new Promise((answer, fail) => calls.push({ ops: gestures.map((g) => g.op), answer, fail })) };
+  store.server = { edit: ({ project, gestures }) => new Promise((answer, fail) => calls.push({ project, ops: gestures.map((g) => g.op), answer, fail })) };
   return calls;
 }
 
@@ -86,6 +86,32 @@ function undoCases({ store, setView, commit, isSaving, setJob }) {
       setJob({ state: 'done' });
       same(calls.map((c) => c.ops), [['emotion']]);
       await answered(calls[0], [['s1', 0, 10, 'anger']]);
+    },
+    'edits of a project that is left go there, and what still comes of it does not open it again': async () => {
+      const calls = begin();
+      commit({ op: 'emotion', id: 's1', emotion: 'anger' });
+      commit({ op: 'emotion', id: 's2', emotion: 'joy' });
+      store.left = new Set(['p']);
+      setView({ id: null });
+      await answered(calls[0], ANGRY);
+      same([calls.length, calls[1].project, calls[1].ops, store.view.id], [2, 'p', ['emotion'], null]);
+      setView(view(ANGRY));
+      await answered(calls[1], [['s1', 0, 4, 'anger'], ['s2', 4, 10, 'joy']]);
+      same([store.view.id, isSaving()], [null, false]);
+      store.left = new Set();
+      setView(view(ANGRY));
+      same(store.view.id, 'p', 'when it is asked for');
+    },
+    'edits that wait for the end of an analysis are there when one comes back': async () => {
+      const calls = begin();
+      setJob({ state: 'running', kind: 'analyze' });
+      commit({ op: 'emotion', id: 's1', emotion: 'anger' });
+      setView({ id: null });
+      await turn();
+      same(calls.length, 0);
+      setView(view(START));
+      same([emotions(), calls.map((c) => c.ops)], ['anger fear', [['emotion']]]);
+      await answered(calls[0], ANGRY);
     },
     'a view that comes while an edit is on its way waits for the answer': async () => {
       const calls = begin();

@@ -200,6 +200,14 @@ def test_undo_and_redo_give_back_the_very_music(service: Service, heard: str) ->
             now = service.workspace.load(heard)
             assert (music(now), now.utterances) == (music(wanted), wanted.utterances), gesture
             assert not studio.stale(now), "there is nothing to be made"
+    service.save_snapshot(heard, "one")
+    after = composed(service, heard, {"op": "remove", "id": "s2"})
+    service.restore_snapshot(heard, "one")
+    back_there = service.workspace.load(heard)
+    service.edit(heard, [{"op": "undo"}])
+    again = service.workspace.load(heard)
+    assert (music(back_there), music(again)) == (music(before), music(after))
+    assert not studio.stale(back_there) and not studio.stale(again)
 
 
 def test_beside_a_painted_stretch_the_music_goes_on(service: Service, heard: str) -> None:

@@ -16,8 +16,9 @@ export function mount({ element, props, trigger }) {
   refuseOthers(props.value.max_mb);
   nameDropArea(element.closest('#bgm-landing'));
   document.documentElement.style.setProperty('--drop-words', JSON.stringify(t('drop_label')));
-  const open = (id) => {
+  store.open = (id) => {
     opening = id;
+    store.left = new Set([...store.left].filter((one) => one !== id));
     trigger('open', { id });
   };
   const sample = props.value.sample && showcase(props.value.sample, () => trigger('sample'));
@@ -36,14 +37,14 @@ export function mount({ element, props, trigger }) {
     if (isHere) sample?.begin();
     else sample?.rest();
     if (!isHere) remember(store.view);
-    drawRecent(recent, open);
+    drawRecent(recent);
   });
   subscribe(['job'], () => {
     if (store.job.state !== 'failed' || store.job.kind !== 'start') return;
     if (!store.view.id) leave(); // it is gone: said once
     if (!opening) return;
     forget(opening);
-    drawRecent(recent, open);
+    drawRecent(recent);
   });
 }
 
@@ -99,9 +100,9 @@ function forget(id) {
   localStorage.setItem('bgm-recent', JSON.stringify(recentProjects().filter((one) => one.id !== id)));
 }
 
-function drawRecent(element, open) {
+function drawRecent(element) {
   const known = recentProjects();
   element.hidden = !known.length;
   element.replaceChildren(h('h3', {}, t('recent')), ...known.map((one) =>
-    h('button', { type: 'button', class: 'btn', onclick: () => open(one.id) }, h('span', {}, one.title), h('span', { class: 'note' }, clock(one.duration, 0)))));
+    h('button', { type: 'button', class: 'btn', onclick: () => store.open(one.id) }, h('span', {}, one.title), h('span', { class: 'note' }, clock(one.duration, 0)))));
 }

@@ -2,6 +2,7 @@
 import { bar } from './bar.js';
 import { goOn, isHalted, lacking } from './current.js';
 import { button, h, setText } from './dom.js';
+import { soundsAlone } from './playback.js';
 import { isBusy, isRunning, setJob, setView, store, subscribe } from './store.js';
 import { leave } from './start.js';
 import { has, said, t } from './texts.js';
@@ -20,13 +21,18 @@ export function mount({ element, props, trigger, watch }) {
     setJob({ state: 'waiting', kind: step, position: 0 });
     trigger('run', { step, project: store.view.id, ...more });
   };
-  const close = () => {
+  // What runs for it goes on, and what was typed last is saved. `awaited`: a project that is on its way here.
+  store.close = (awaited = null) => {
+    document.activeElement?.blur();
+    soundsAlone(null);
+    store.left = new Set([...store.left, store.view.id, awaited]);
+    next = [];
     setView({ id: null });
     leave();
     trigger('close');
   };
   element.querySelector('.bgm-steps').replaceChildren(
-    bar(close, nextButton(), progress()), problem());
+    bar(() => store.close(), nextButton(), progress()), problem());
   const hear = (job) => {
     const isOver = job.state !== 'running' && job.state !== 'waiting';
     if (isOver && job.kind !== 'preview' && job.state !== 'done') next = []; // what failed or was stopped is told, and ends the rest
@@ -36,8 +42,18 @@ export function mount({ element, props, trigger, watch }) {
       store.run(step, more);
     } else onJob(job);
   };
-  watch('value', () => hear(props.value));
-  hear(props.value); // it may have come before this script
+  // What another project's step does, which goes on after one has left it, is not told here; what comes before its project waits.
+  const listen = () => {
+    if ((props.value.project ?? store.view.id) === store.view.id) hear(props.value);
+  };
+  let shown = null;
+  watch('value', listen);
+  listen(); // it may have come before this script
+  subscribe(['view'], () => {
+    if (store.view.id === shown) return;
+    shown = store.view.id;
+    if (props.value.project) listen();
+  });
 }
 
 function onJob(job) {

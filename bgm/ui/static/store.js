@@ -17,7 +17,10 @@ export const store = {
   edits: 0, // how many there were: a mix is of one count
   stopping: false, // Stop was pressed
   server: null,
+  left: new Set(), // projects that were closed: their steps go on, and their views still come
   run: () => {},
+  open: () => {},
+  close: () => {},
 };
 
 const listeners = { view: new Set(), job: new Set(), selected: new Set(), range: new Set(), message: new Set(), told: new Set(), picked: new Set() };
@@ -25,6 +28,7 @@ let seen = { id: null }; // the last view that Python gave, without the edits th
 let pending = [];
 let sending = false;
 let waiting = null; // the latest view that came meanwhile
+const parked = new Map(); // by project that was left: its edits that Python lacks
 
 // `listener` is called now and whenever one of `topics` changed; when it answers `false` it is dropped.
 export function subscribe(topics, listener) {
@@ -52,6 +56,7 @@ export const parsed = (view) => (typeof view === 'string' ? JSON.parse(view) : v
 
 // A view that Python read while an edit was on its way lacks that edit: it waits for the answer.
 export function setView(view) {
+  if (view?.id && store.left.has(view.id)) return;
   const isHeld = sending && view?.id === store.view.id;
   waiting = isHeld ? view : null;
   if (!isHeld) show(view);
@@ -60,18 +65,26 @@ export function setView(view) {
 function show(view) {
   const same = view?.id === store.view.id;
   if (same && view?.rev < seen.rev) return; // it was read before what is shown, and came later
-  if (!same) pending = [];
+  if (!same) park(view?.id);
   seen = view?.id ? { ...view, segments: kept(view.segments, store.view.segments), utterances: kept(view.utterances, store.view.utterances) } : { id: null };
   store.view = pending.reduce(apply, seen);
   if (!same) {
     store.message = null;
     store.picked = [];
-    if (store.job.state === 'failed' && store.job.kind === 'start') store.job = { state: 'idle' }; // another file was taken
+    store.job = { state: 'idle' };
     mark(null);
   }
   follow(same ? now() : 0);
   tell('view');
   if (!same) tell('job');
+  if (!same) send();
+}
+
+// Edits of a project that is left while they are on their way go there; those that wait for the end of its analysis wait here.
+function park(next) {
+  if (pending.length) parked.set(store.view.id, { gestures: pending, isWaiting: isFrozen() });
+  pending = parked.get(next)?.gestures ?? [];
+  parked.delete(next);
 }
 
 export function setJob(job) {
@@ -190,13 +203,16 @@ export const isSaving = () => sending || pending.length > 0;
 const isFrozen = () => isRunning() && store.job.kind === 'analyze';
 
 async function send() {
-  if (sending || !pending.length) return;
+  if (sending || !(pending.length || parked.size)) return;
   sending = true;
   while (pending.length && !isFrozen()) {
     const gestures = pending;
     const project = store.view.id;
     pending = [];
     await ask('edit', { project, gestures });
+  }
+  for (const [project, { gestures, isWaiting }] of [...parked]) {
+    if (!isWaiting && parked.delete(project)) await ask('edit', { project, gestures });
   }
   sending = false;
   if (waiting) show(waiting);

@@ -2,6 +2,7 @@
 import { keepCurrent } from './current.js';
 import { h, setText } from './dom.js';
 import { exportRoom } from './export.js';
+import { keepHistory } from './history.js';
 import { playerRoom } from './player.js';
 import { settingsRoom } from './settings.js';
 import { sheet } from './sheet.js';
@@ -28,7 +29,11 @@ export function mount({ element, props, watch, server }) {
     for (const room of later) room.inert = !store.view.analyzed; // it has its place, so that nothing moves when it is filled
   });
   keepCurrent();
-  const show = () => setView(parsed(props.value));
+  keepHistory();
+  const show = () => {
+    const view = parsed(props.value);
+    if (view.id || !store.view.id) setView(view); // a project is closed here, not by Python's answer, which may come late
+  };
   watch('value', show);
   show();
 }
