@@ -29,10 +29,13 @@ from bgm.ui.view import View, error_view, job_view, packed, without_folders
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 Document = dict[str, Any]
-Shown = tuple[Any, Any, Any]
-"""What the state (the project's id), the steps and the studio show next."""
+Shown = tuple[Any, Any]
+"""What the steps and the studio are told next: each names its project, and a page that shows another one passes it
+over."""
 SKIP = gr.skip()
-CLOSED: Shown = ("", {"state": "idle"}, packed({"id": None}))
+CLOSED: Shown = ({"state": "idle"}, packed({"id": None}))
+_SESSIONS = 2000
+"""Tabs of which we know what they show."""
 
 
 class Handlers:
@@ -41,13 +44,16 @@ class Handlers:
     def __init__(self, service: Service, sample: Sample) -> None:
         self._service = service
         self._sample = sample
+        self._shown: dict[str | None, object] = {}
+        """By session: the project that a tab shows. What goes on in another isn't told there: its news would take the
+        place of those that were not read yet."""
         self.visited = threading.Event()
         """Somebody has loaded the page."""
 
     def upload(self, files: list[str] | None) -> Shown:
         """A video was dropped on the page, perhaps with its subtitles."""
         if not files:
-            return SKIP, SKIP, SKIP
+            return SKIP, SKIP
         return self._begin(lambda: self._service.begin([Path(f) for f in files]), "start")
 
     def sample(self) -> Shown:
@@ -57,53 +63,56 @@ class Handlers:
     def unpack(self, file: str | None) -> Shown:
         """A project file was given."""
         if not file:
-            return SKIP, SKIP, SKIP
+            return SKIP, SKIP
         return self._begin(lambda: self._service.unpack(Path(file)), "start")
 
-    def close(self) -> Shown:
+    def close(self, request: gr.Request) -> Shown:
         """The user goes back to the start; the project stays on the server for its time."""
+        self._show(request, None)
         return CLOSED
 
-    async def restore(self, project_id: str | None) -> AsyncIterator[Shown]:
+    async def restore(self, project_id: str | None, request: gr.Request) -> AsyncIterator[Shown]:
         """The page was loaded: find the project that this browser had, and the step that runs."""
         self.visited.set()
         if not project_id:
-            yield SKIP, SKIP, SKIP  # a new page is closed already; what was opened since must not be closed again
+            yield SKIP, SKIP  # a new page is closed already; what was opened since must not be closed again
             return
+        self._show(request, project_id)
         try:
             view = await asyncio.to_thread(self._service.view, project_id)
         except BgmError as error:
-            yield "", error_view(str(error), "start"), packed({"id": None})
+            yield error_view(str(error), "start", project_id), SKIP
             return
         job = self._service.jobs.of(project_id)
-        yield project_id, job_view(job), packed(view)
+        yield {"project": project_id, **job_view(job)}, packed(view)
         if job is not None and not job.finished.is_set():
-            async for shown in self._follow(job):
+            async for shown in self._follow(job, request):
                 yield shown
         else:
             # Its outcome was shown just now; shown again after the next reload, it would be news of yesterday.
             self._service.jobs.forget(project_id)
 
-    async def open(self, event: gr.EventData) -> AsyncIterator[Shown]:
+    async def open(self, event: gr.EventData, request: gr.Request) -> AsyncIterator[Shown]:
         """One of the projects that this browser remembers was asked for."""
-        async for shown in self.restore(event._data.get("id")):
+        async for shown in self.restore(event._data.get("id"), request):
             yield shown
 
-    async def run(self, project_id: str | None, event: gr.EventData) -> AsyncIterator[Shown]:
+    async def run(self, event: gr.EventData, request: gr.Request) -> AsyncIterator[Shown]:
         """A step was asked for."""
         data = event._data
-        kind, project_id = data.get("step"), data.get("project") or project_id
+        kind, project_id = data.get("step"), data.get("project")
+        self._show(request, project_id)
         try:
             options = options_of(data.get("segments"), data.get("another"))
             begin = partial(self._service.start, project_id, kind, options, join=bool(data.get("by_itself")))
             job = await asyncio.to_thread(begin)
         except BgmError as error:
-            yield SKIP, error_view(str(error), str(kind)), SKIP
+            yield error_view(str(error), str(kind), project_id), SKIP
             return
-        async for shown in self._follow(job):
+        async for shown in self._follow(job, request):
             yield shown
 
-    def subtitles(self, project_id: str | None, file: str | None) -> Shown:
+    def subtitles(self, project_id: str | None, segment: str | None, file: str | None) -> Shown:
         """A subtitle file takes the transcript's place; the page asks for the analysis next."""
         return self._change(partial(self._service.add_subtitles, project_id), file, project_id, "transcript")
 
@@ -111,25 +120,45 @@ class Handlers:
         """The user's own sound takes a segment's place."""
         return self._change(partial(self._service.add_own_audio, project_id, segment), file, project_id, "segment")
 
-    async def _follow(self, job: Job) -> AsyncIterator[Shown]:
+    async def _follow(self, job: Job, request: gr.Request) -> AsyncIterator[Shown]:
+        """For as long as the tab shows its project; the job goes on."""
         async for steps, view in self._service.watch(job):
-            yield SKIP, steps, SKIP if view is None else packed(view)
+            if self._shown.get(request.session_hash, job.project_id) != job.project_id:
+                return
+            yield steps, SKIP if view is None else packed(view)
+
+    def _show(self, request: gr.Request, project_id: object) -> None:
+        self._shown.pop(request.session_hash, None)  # so that the latest is the last
+        while len(self._shown) >= _SESSIONS:
+            self._shown.pop(next(iter(self._shown)))
+        self._shown[request.session_hash] = project_id
 
     def _begin(self, begin: Callable[[], str], place: str) -> Shown:
+        """``is_new`` tells the page that it is to show a project that it didn't know of."""
         try:
             project_id = begin()
-            return project_id, {"state": "idle"}, packed(self._service.view(project_id))
+            view = {**self._service.view(project_id), "is_new": True}
+            return {"project": project_id, "state": "idle"}, packed(view)
         except BgmError as error:
-            return SKIP, error_view(str(error), place), SKIP
+            return error_view(str(error), place), SKIP
 
     def _change(self, change: Callable[[Path], Any], file: str | None, project_id: str | None, place: str) -> Shown:
         if not file:
-            return SKIP, SKIP, SKIP
+            return SKIP, SKIP
         try:
             change(Path(file))
-            return SKIP, {"state": "idle", "kind": place}, packed(self._service.view(project_id))
+            return {"project": project_id, "state": "idle", "kind": place}, packed(self._service.view(project_id))
         except BgmError as error:
-            return SKIP, error_view(str(error), place), SKIP
+            return error_view(str(error), place, project_id), SKIP
+
+
+def recent_function(service: Service) -> Callable[..., Any]:
+    """What the start page calls of its projects: ``{projects}`` gives what goes on in those that are still here."""
+
+    def recent(call: Mapping[str, Any]) -> dict[str, View | None]:
+        return service.recent(call.get("projects"))
+
+    return recent
 
 
 def server_functions(service: Service) -> list[Callable[..., Any]]:

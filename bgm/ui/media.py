@@ -107,7 +107,7 @@ class _Pages:
         return JSONResponse(_peaks(path, path.stat().st_mtime_ns, buckets), headers=_HEADERS | _CACHED)
 
     def poster(self, request: Request) -> Response:
-        project = self._project(request)
+        project = self._project(request, is_use=False)  # the list of projects shows it too
         # The time of the last change is in the key of the cache: a video that was replaced gets a poster of its own.
         picture = _poster(project.video_path, project.video_path.stat().st_mtime_ns) if project else None
         return Response(picture, media_type="image/jpeg", headers=_HEADERS | _CACHED) if picture else _missing()
@@ -170,9 +170,9 @@ class _Pages:
         cached = _CACHED if "v" in request.query_params else {"Cache-Control": "private, no-cache"}
         return FileResponse(path, filename=name, headers=_HEADERS | cached)
 
-    def _project(self, request: Request) -> Project | None:
+    def _project(self, request: Request, *, is_use: bool = True) -> Project | None:
         try:
-            return self._workspace.load(request.path_params["project"])
+            return self._workspace.load(request.path_params["project"], is_use=is_use)
         except BgmError:
             return None
 

@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute
 from bgm.environment import Environment
 from bgm.settings import Settings
 from bgm.ui.guard import listens_on, middleware
-from bgm.ui.handlers import Handlers, add_api, server_functions
+from bgm.ui.handlers import Handlers, add_api, recent_function, server_functions
 from bgm.ui.jobs import Jobs
 from bgm.ui.looks import head, theme, translations
 from bgm.ui.media import routes
@@ -28,7 +28,8 @@ from bgm.ui.view import PREFIX, packed
 from bgm.ui.workspace import UPLOADS_KEPT_SECONDS, Workspace
 
 SAMPLE = Path(__file__).parents[2] / "assets" / "sample.mp4"
-_SELECTED = "(project, _, file) => [project, window.bgm.selected, file]"
+_PICKED = "(project, segment, file) => [...window.bgm.picked['#{name}'], file]"
+"""For which project and segment a file was picked (panel.js): when it has come the page may show another one."""
 _UPLOADS_KEPT_SECONDS = (600, UPLOADS_KEPT_SECONDS)
 """How often Gradio looks for abandoned uploads and results, and the age from which it deletes them."""
 _BESIDE_BYTES = 8 * 2**20
@@ -89,7 +90,7 @@ class Page:
 @dataclass(frozen=True)
 class Parts:
     """The components that have events or are read by one. ``start``, ``steps`` and ``studio`` are drawn by scripts;
-    ``project`` (its id) and the last four are not seen: the scripts' own buttons click them.
+    ``project`` (an id that a script puts in) and the last four are not seen: the scripts' own buttons click them.
     """
 
     project: gr.Textbox
@@ -111,7 +112,7 @@ def build(environment: Environment, settings: Settings | None = None, sample: Pa
     with UploadsOnly(
         title="BGM Studio", fill_width=True, delete_cache=_UPLOADS_KEPT_SECONDS, analytics_enabled=False
     ) as blocks:
-        parts = _lay_out(environment, bundled, server_functions(service))
+        parts = _lay_out(environment, bundled, service)
         handlers = Handlers(service, bundled)
         _listen(blocks, parts, handlers)
         add_api(service)
@@ -131,16 +132,17 @@ def _operating(service: Service) -> tuple[BaseRoute, ...]:
     return healthz, metrics.route()
 
 
-def _lay_out(environment: Environment, sample: Sample, functions: list[Callable[..., Any]]) -> Parts:
+def _lay_out(environment: Environment, sample: Sample, service: Service) -> Parts:
     translate = translations()
     island("header")
     limits = {"keep_hours": environment.keep_hours, "max_mb": environment.max_mb}
     with gr.Column(elem_id="bgm-landing"):
-        start = island("start", {**limits, "sample": sample.showcase()}, events=["sample", "open"])
+        value = {**limits, "sample": sample.showcase()}
+        start = island("start", value, events=["sample", "open"], server_functions=[recent_function(service)])
         with gr.Column(elem_id="bgm-drop"):
             drop = gr.File(label=translate("drop_label"), file_count="multiple", height=160)
     steps = island("steps", {"state": "idle"}, events=["run", "close"])
-    studio = island("studio", packed({"id": None}), server_functions=functions)
+    studio = island("studio", packed({"id": None}), server_functions=server_functions(service))
     with gr.Column(elem_id="bgm-offstage"):
         project = gr.Textbox(elem_id="bgm-project")
         archive = gr.UploadButton(file_types=[".zip"], elem_id="bgm-open-project")
@@ -151,7 +153,7 @@ def _lay_out(environment: Environment, sample: Sample, functions: list[Callable[
 
 
 def _listen(blocks: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
-    project, shown = parts.project, [parts.project, parts.steps, parts.studio]
+    project, shown = parts.project, [parts.steps, parts.studio]
     always: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     # "multiple": Gradio would drop a click that comes while the event before it still answers, and an edit with it.
     quiet = {**always, "trigger_mode": "multiple"}
@@ -162,10 +164,10 @@ def _listen(blocks: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
     parts.start.open(handlers.open, None, shown, **quiet)
     parts.archive.upload(handlers.unpack, parts.archive, shown, **quiet)
     parts.steps.close(handlers.close, None, shown, **quiet)
-    parts.steps.run(handlers.run, project, shown, **quiet)
-    parts.subtitles.upload(handlers.subtitles, [project, parts.subtitles], shown, **quiet)
-    own = [project, parts.segment, parts.own_audio]
-    parts.own_audio.upload(handlers.own_audio, own, shown, js=_SELECTED, **quiet)
+    parts.steps.run(handlers.run, None, shown, **quiet)
+    for button, take_over in ((parts.subtitles, handlers.subtitles), (parts.own_audio, handlers.own_audio)):
+        picked = _PICKED.replace("{name}", str(button.elem_id))
+        button.upload(take_over, [project, parts.segment, button], shown, js=picked, **quiet)
 
 
 def island(

@@ -9,7 +9,7 @@ import asyncio
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -35,6 +35,8 @@ from bgm.ui.workspace import Workspace, place_for_source
 
 SUBTITLES = frozenset({".srt", ".vtt"})
 MAX_GESTURES = 1000
+MOST_RECENT = 200
+"""Projects that a browser may ask about at once."""
 VIEW_SECONDS = 0.4
 """Minimum time between two views of a project while a step runs: each view is the whole project."""
 _HISTORIES = 500
@@ -96,6 +98,18 @@ class Service:
         project = self.workspace.load(project_id)
         name = project.folder.name
         return {**project_view(name, project, self._histories.get(name), self.jobs.of(name)), "rev": rev}
+
+    def recent(self, project_ids: object) -> dict[str, View | None]:
+        """Of the projects that still exist: the step that goes on in each, or None. Asking keeps none any longer."""
+        found: dict[str, View | None] = {}
+        for project_id in project_ids[:MOST_RECENT] if isinstance(project_ids, list) else ():
+            with suppress(BadInput):
+                name = self.workspace.folder(project_id).name
+                job = self.jobs.of(name)
+                found[name] = None
+                if job is not None and not job.finished.is_set():
+                    found[name] = job_view(job, self.jobs.position(job))
+        return found
 
     # Steps ---------------------------------------------------------------------------------------------------------
 

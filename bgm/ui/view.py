@@ -76,8 +76,8 @@ def job_view(job: Job | None, position: int = 0) -> View:
     if job is None:
         return {"state": "idle"}
     view: View = {
-        "state": job.state,
         "project": job.project_id,
+        "state": job.state,
         "kind": job.kind,
         "position": position,
         "error": job.error and without_folders(job.error),
@@ -88,9 +88,9 @@ def job_view(job: Job | None, position: int = 0) -> View:
     return view
 
 
-def error_view(message: str, place: str) -> View:
-    """A refusal, to be shown at ``place`` (start, steps, transcript, segment)."""
-    return {"state": "failed", "kind": place, "error": without_folders(message)}
+def error_view(message: str, place: str, project_id: object = None) -> View:
+    """A refusal, to be shown at ``place`` (start, steps, transcript, segment) of a project."""
+    return {"project": project_id, "state": "failed", "kind": place, "error": without_folders(message)}
 
 
 def without_folders(message: str) -> str:

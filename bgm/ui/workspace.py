@@ -72,11 +72,12 @@ class Workspace:
             raise BadInput(GONE)
         return folder
 
-    def load(self, project_id: object) -> Project:
-        """The project, marked as used now."""
+    def load(self, project_id: object, *, is_use: bool = True) -> Project:
+        """The project, marked as used now; without ``is_use`` it is kept no longer for it."""
         folder = self.folder(project_id)
         # Before it is read: a sweep at this moment would take the folder away under the reader.
-        self.touch(folder.name)
+        if is_use:
+            self.touch(folder.name)
         return projects.load(folder, self.settings)
 
     @contextmanager

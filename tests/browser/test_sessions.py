@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +14,32 @@ import pytest
 import soundfile
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from bgm.project import Project
+from bgm.progress import Listener, Step
+from bgm.project import Project, update
+from bgm.ui.jobs import Job
 from bgm.ui.page import Page as Studio
+from tests.browser.conftest import LINES
 from tests.browser.waiting import WAIT, eventually, saved, settled, until
 
 Truth = Callable[[str], Project]
 Open = Callable[..., Page]
+Other = tuple[str, Job, list[threading.Event]]
+KNOWN_TOO = """one => localStorage.setItem('bgm-recent',
+  JSON.stringify([...JSON.parse(localStorage.getItem('bgm-recent')), one]))"""
+GOING = """async () => {
+  const { h, reconcile } = await import(new URL('studio/static/dom.js', location.href));
+  const list = h('ol', {});
+  document.body.append(list);
+  let told = '';
+  const draw = (keys) => reconcile(list, [...keys], (key) => key, (key) => h('li', { tabindex: '0', onblur: () => {
+    told = 'saved: ';
+    draw('ab'); // the newer
+  } }, key), () => {});
+  draw('abc');
+  list.lastChild.focus();
+  draw('a');
+  return told + list.textContent;
+}"""
 
 
 def test_a_reload_keeps_the_work(tab: Page, context: BrowserContext, page: Studio) -> None:
@@ -81,6 +104,65 @@ def test_two_users_do_not_see_each_other(
         assert stranger.request.get(f"{page.blocks.local_url}gradio_api/file={disk}").status in {403, 404}
     finally:
         stranger.close()
+
+
+@pytest.fixture
+def other(page: Studio, made: Path) -> Iterator[Other]:
+    """A second project, whose analysis goes on to its next stage when it is told to."""
+    with page.service.workspace.new() as (project_id, folder):
+        shutil.copytree(made, folder, dirs_exist_ok=True)
+    stages = [threading.Event() for _ in range(3)]
+
+    def analyze(listen: Listener) -> None:
+        for number, event in enumerate(stages, 2):
+            listen(Step("transcribe", 0.5, number / 10, 60.0))
+            update(page.service.workspace.load(project_id), partial(replace, language=f"x{number}"))
+            assert event.wait(300)
+
+    job = page.service.jobs.submit(project_id, "analyze", "studio", analyze)
+    yield project_id, job, stages
+    for event in stages:
+        event.set()
+    assert job.finished.wait(60)
+
+
+def test_what_goes_on_in_another_project_changes_nothing_in_the_one_that_is_shown(
+    context: BrowserContext, open_tab: Open, project: str, other: Other, truth: Truth
+) -> None:
+    other_id, job, stages = other
+    tab = open_tab(context, other_id)
+    expect(tab.locator(".bar .progress")).to_be_visible()
+    tab.evaluate(KNOWN_TOO, {"id": project, "title": "clip", "duration": 20})
+    tab.get_by_role("button", name="Another video").click()
+    theirs, own = (tab.locator(f".recent [data-key='{one}']") for one in (other_id, project))
+    expect(theirs).to_contain_text("Being analysed, 20 %")
+    stages[0].set()
+    expect(theirs).to_contain_text("Being analysed, 30 %", timeout=WAIT)
+    expect(tab.locator(".hero")).to_be_visible()
+    own.click()
+    line = tab.locator(".line .text").first
+    line.click()
+    tab.keyboard.press("End")
+    tab.keyboard.type(" For")
+    stages[1].set()
+    eventually(tab, lambda: job.step and job.step.overall == 0.4)
+    tab.keyboard.type(" ever")
+    expect(tab.locator(".bar .progress")).to_be_hidden()
+    stages[2].set()
+    assert job.finished.wait(60)
+    tab.keyboard.type(" more")
+    tab.get_by_role("button", name="Another video").click()
+    eventually(tab, lambda: truth(project).utterances[0].text == f"{LINES[0][2]} For ever more")
+    assert truth(other_id).utterances[0].text == LINES[0][2] and truth(other_id).language == "x4"
+    theirs.click()
+    expect(line).to_have_text(LINES[0][2])
+    assert tab.errors == []  # type: ignore[attr-defined]
+
+
+def test_what_is_typed_in_an_element_that_goes_is_saved_before_and_draws_the_rest_anew(
+    context: BrowserContext, open_tab: Open
+) -> None:
+    assert open_tab(context).evaluate(GOING) == "saved: ab"
 
 
 def test_a_bad_upload_is_explained_where_it_was_dropped(

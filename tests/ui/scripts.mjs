@@ -27,11 +27,15 @@ function server(store) {
   return calls;
 }
 
-function undoCases({ store, setView, commit, isSaving, setJob }) {
+function undoCases({ store, setView, closeView, want, commit, isSaving, setJob }) {
   const emotions = () => store.view.segments.map((s) => s.emotion).join(' ');
+  const open = (one) => {
+    want(one.id);
+    setView(one);
+  };
   const begin = () => {
-    setView({ id: null });
-    setView(view(START));
+    closeView();
+    open(view(START));
     return server(store);
   };
   const answered = async (call, rows, more) => {
@@ -91,25 +95,36 @@ function undoCases({ store, setView, commit, isSaving, setJob }) {
       const calls = begin();
       commit({ op: 'emotion', id: 's1', emotion: 'anger' });
       commit({ op: 'emotion', id: 's2', emotion: 'joy' });
-      store.left = new Set(['p']);
-      setView({ id: null });
+      closeView();
       await answered(calls[0], ANGRY);
       same([calls.length, calls[1].project, calls[1].ops, store.view.id], [2, 'p', ['emotion'], null]);
       setView(view(ANGRY));
       await answered(calls[1], [['s1', 0, 4, 'anger'], ['s2', 4, 10, 'joy']]);
       same([store.view.id, isSaving()], [null, false]);
-      store.left = new Set();
-      setView(view(ANGRY));
+      open(view(ANGRY));
       same(store.view.id, 'p', 'when it is asked for');
+    },
+    'only the project that was asked for is shown, or a new one while none is': () => {
+      begin();
+      const other = (more) => ({ ...view(START), id: 'q', ...more });
+      setView(other());
+      setView(other({ is_new: true }));
+      setView({ id: null });
+      same(store.view.id, 'p');
+      closeView();
+      setView(other());
+      same(store.view.id, null);
+      setView(other({ is_new: true }));
+      same(store.view.id, 'q');
     },
     'edits that wait for the end of an analysis are there when one comes back': async () => {
       const calls = begin();
       setJob({ state: 'running', kind: 'analyze' });
       commit({ op: 'emotion', id: 's1', emotion: 'anger' });
-      setView({ id: null });
+      closeView();
       await turn();
       same(calls.length, 0);
-      setView(view(START));
+      open(view(START));
       same([emotions(), calls.map((c) => c.ops)], ['anger fear', [['emotion']]]);
       await answered(calls[0], ANGRY);
     },

@@ -73,8 +73,18 @@ export function button(name, label, onclick, { text = '', key = '', ...more } = 
     text && h('span', {}, text));
 }
 
+const rounds = new WeakMap(); // how often the children of a parent were brought in step
+
 // Keep the children of `parent` in step with `items`: one element per key, made once, updated often, in order.
 export function reconcile(parent, items, keyOf, make, update) {
+  const round = (rounds.get(parent) ?? 0) + 1;
+  rounds.set(parent, round);
+  // The focus leaves what goes before it goes: what was typed there is an edit, which draws these children anew, in the middle of
+  // this. Then they are newer than `items`.
+  const keys = new Set(items.map((item, index) => String(keyOf(item, index))));
+  const typed = document.activeElement;
+  if (parent.contains(typed) && [...parent.children].some((child) => child.contains(typed) && !keys.has(child.dataset.key))) typed.blur();
+  if (rounds.get(parent) !== round) return;
   const old = new Map([...parent.children].map((child) => [child.dataset.key, child]));
   let before = parent.firstElementChild;
   for (const [index, item] of items.entries()) {

@@ -103,14 +103,14 @@ function formsRoom() {
     const { id, exports = [], preview } = store.view;
     const base = `${window.bgm.prefix}/${id}`;
     if (exports.length && !links.children.length) links.append(...exports.map((form) => link(form, (element) => {
-      awaited = element;
+      awaited = { element, id: store.view.id };
       if (!isRunning()) store.run('preview');
     })), project);
     for (const element of links.querySelectorAll('[data-kind]')) element.href = `${base}/export/${element.dataset.kind}`;
     project.href = `${base}/project`;
-    if (isHalted()) awaited = null;
+    if (isHalted() || awaited?.id !== id) awaited = null;
     if (!awaited || isRunning() || !preview?.url) return;
-    const element = awaited;
+    const { element } = awaited;
     awaited = null;
     element.click();
   });

@@ -54,6 +54,6 @@ function follow() {
 function arrive({ project, sheet }) {
   if (project && project === store.view.id) showSheet(sheet);
   else if (project) store.open(project);
-  else if (store.view.id || awaited) store.close(awaited);
+  else if (store.view.id || awaited) store.close();
   awaited = project === store.view.id ? null : project;
 }

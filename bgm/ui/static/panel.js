@@ -51,14 +51,14 @@ const another = () => anotherTake(selectedSegment());
 
 const remake = () => store.run('compose', { segments: [store.selected] });
 
-// The sound goes to the segment for which it was asked, wherever the playhead is when the file was found.
-function pickOwnSound() {
-  window.bgm.selected = store.selected; // page.py reads it
-  pick('#bgm-own-audio');
-}
+const pickOwnSound = () => pick('#bgm-own-audio');
 
-// Gradio's upload button does the upload; ours shows where it belongs.
+window.bgm.picked = {};
+
+// Gradio's upload button does the upload; ours shows where it belongs. The file goes to the project and the segment for which it
+// was asked, whatever is shown when it was found and sent (page.py reads that).
 export function pick(where) {
+  window.bgm.picked[where] = [store.view.id, store.selected];
   document.querySelector(`button${where}`).click();
 }
 

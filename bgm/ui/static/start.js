@@ -1,24 +1,21 @@
 // The empty page: what happens here, and the ways in. Gradio's drop area comes after it.
-import { button, clock, h } from './dom.js';
+import { button, h } from './dom.js';
 import { pick } from './panel.js';
+import { forget, recentRoom, remember } from './recent.js';
 import { showcase } from './showcase.js';
-import { setJob, store, subscribe } from './store.js';
+import { setJob, store, subscribe, want } from './store.js';
 import { t } from './texts.js';
 
-const MOST_RECENT = 5;
 const OPEN = 'bgm-project'; // the project that a reload opens again
 const STEPS = ['tab_transcript', 'timeline', 'export']; // what the editor calls them
 
-export function mount({ element, props, trigger }) {
+export function mount({ element, props, trigger, server }) {
   const root = element.querySelector('.bgm-start');
-  const recent = h('div', { class: 'recent' });
-  let opening = null;
   refuseOthers(props.value.max_mb);
   nameDropArea(element.closest('#bgm-landing'));
   document.documentElement.style.setProperty('--drop-words', JSON.stringify(t('drop_label')));
   store.open = (id) => {
-    opening = id;
-    store.left = new Set([...store.left].filter((one) => one !== id));
+    want(id);
     trigger('open', { id });
   };
   const sample = props.value.sample && showcase(props.value.sample, () => trigger('sample'));
@@ -29,22 +26,21 @@ export function mount({ element, props, trigger }) {
       sample ? '' : button('film', t('try_sample'), () => trigger('sample'), { text: t('try_sample'), class: 'btn primary' }),
       button('upload', t('open_project'), () => pick('#bgm-open-project'), { text: t('open_project') }),
       h('p', { class: 'note' }, t('long_video'), ' ', t('privacy', { hours: props.value.keep_hours }))),
-    recent,
+    recentRoom(server),
     h('ol', { class: 'how' }, STEPS.map((name) => h('li', {}, h('b', {}, t(name)), h('span', {}, t(`how_${name}`))))));
   subscribe(['view'], () => {
     const isHere = !store.view.id;
     document.body.dataset.bgm = isHere ? 'start' : 'work';
     if (isHere) sample?.begin();
     else sample?.rest();
-    if (!isHere) remember(store.view);
-    drawRecent(recent);
+    if (isHere) return;
+    localStorage.setItem(OPEN, store.view.id);
+    remember(store.view);
   });
   subscribe(['job'], () => {
     if (store.job.state !== 'failed' || store.job.kind !== 'start') return;
     if (!store.view.id) leave(); // it is gone: said once
-    if (!opening) return;
-    forget(opening);
-    drawRecent(recent);
+    forget(store.job.project);
   });
 }
 
@@ -81,28 +77,7 @@ function refusal(files, maxMb) {
   return large && t('too_large', { name: large.name, n: maxMb });
 }
 
-function recentProjects() {
-  return JSON.parse(localStorage.getItem('bgm-recent') ?? '[]');
-}
-
 // The creator went back to the start.
 export function leave() {
   localStorage.removeItem(OPEN);
-}
-
-function remember({ id, title, duration }) {
-  localStorage.setItem(OPEN, id);
-  const others = recentProjects().filter((one) => one.id !== id);
-  localStorage.setItem('bgm-recent', JSON.stringify([{ id, title, duration }, ...others].slice(0, MOST_RECENT)));
-}
-
-function forget(id) {
-  localStorage.setItem('bgm-recent', JSON.stringify(recentProjects().filter((one) => one.id !== id)));
-}
-
-function drawRecent(element) {
-  const known = recentProjects();
-  element.hidden = !known.length;
-  element.replaceChildren(h('h3', {}, t('recent')), ...known.map((one) =>
-    h('button', { type: 'button', class: 'btn', onclick: () => store.open(one.id) }, h('span', {}, one.title), h('span', { class: 'note' }, clock(one.duration, 0)))));
 }

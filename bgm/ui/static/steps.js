@@ -3,7 +3,7 @@ import { bar } from './bar.js';
 import { goOn, isHalted, lacking } from './current.js';
 import { button, h, setText } from './dom.js';
 import { soundsAlone } from './playback.js';
-import { isBusy, isRunning, setJob, setView, store, subscribe } from './store.js';
+import { closeView, isBusy, isRunning, say, setJob, store, subscribe } from './store.js';
 import { leave } from './start.js';
 import { has, said, t } from './texts.js';
 import { percent } from './timeline/strip.js';
@@ -21,13 +21,9 @@ export function mount({ element, props, trigger, watch }) {
     setJob({ state: 'waiting', kind: step, position: 0 });
     trigger('run', { step, project: store.view.id, ...more });
   };
-  // What runs for it goes on, and what was typed last is saved. `awaited`: a project that is on its way here.
-  store.close = (awaited = null) => {
-    document.activeElement?.blur();
+  store.close = () => {
     soundsAlone(null);
-    store.left = new Set([...store.left, store.view.id, awaited]);
-    next = [];
-    setView({ id: null });
+    closeView();
     leave();
     trigger('close');
   };
@@ -44,7 +40,10 @@ export function mount({ element, props, trigger, watch }) {
   };
   // What another project's step does, which goes on after one has left it, is not told here; what comes before its project waits.
   const listen = () => {
-    if ((props.value.project ?? store.view.id) === store.view.id) hear(props.value);
+    const { project = null, kind, error } = props.value;
+    const isOfStart = kind === 'start'; // a file that was not taken, a project that is gone
+    if (isOfStart ? !store.view.id : project === store.view.id) hear(props.value);
+    else if (isOfStart && error) say(said(error), true);
   };
   let shown = null;
   watch('value', listen);
@@ -52,7 +51,9 @@ export function mount({ element, props, trigger, watch }) {
   subscribe(['view'], () => {
     if (store.view.id === shown) return;
     shown = store.view.id;
-    if (props.value.project) listen();
+    next = [];
+    store.stopping = false;
+    if (shown && props.value.project === shown) hear(props.value);
   });
 }
 

@@ -17,7 +17,6 @@ export const store = {
   edits: 0, // how many there were: a mix is of one count
   stopping: false, // Stop was pressed
   server: null,
-  left: new Set(), // projects that were closed: their steps go on, and their views still come
   run: () => {},
   open: () => {},
   close: () => {},
@@ -28,6 +27,7 @@ let seen = { id: null }; // the last view that Python gave, without the edits th
 let pending = [];
 let sending = false;
 let waiting = null; // the latest view that came meanwhile
+let wanted; // the project that the creator asked for last; null: the start; undefined: what the page is loaded with
 const parked = new Map(); // by project that was left: its edits that Python lacks
 
 // `listener` is called now and whenever one of `topics` changed; when it answers `false` it is dropped.
@@ -54,19 +54,37 @@ function kept(list, before = []) {
 // Python sends views as text: Gradio would copy an object deeply, and watch each of its values.
 export const parsed = (view) => (typeof view === 'string' ? JSON.parse(view) : view);
 
-// A view that Python read while an edit was on its way lacks that edit: it waits for the answer.
+// Which project is shown is the creator's to say: the one that was asked for, or a new one while none is shown. What comes of any
+// other, whose work goes on, changes nothing here.
+export function want(id) {
+  wanted = id;
+}
+
+function isWanted({ id, is_new: isNew }) {
+  if (id === store.view.id || id === wanted) return true;
+  return Boolean(id) && !store.view.id && (isNew || wanted === undefined);
+}
+
+// A view that Python read while an edit was on its way lacks that edit: it waits for the answer. Whether it is or will be shown.
 export function setView(view) {
-  if (view?.id && store.left.has(view.id)) return;
-  const isHeld = sending && view?.id === store.view.id;
+  if (!isWanted(view)) return false;
+  const isHeld = sending && view.id === store.view.id;
   waiting = isHeld ? view : null;
   if (!isHeld) show(view);
+  return true;
+}
+
+// Back to the start: what runs for the project goes on, and what was typed last is saved.
+export function closeView() {
+  wanted = null;
+  setView({ id: null });
 }
 
 function show(view) {
-  const same = view?.id === store.view.id;
-  if (same && view?.rev < seen.rev) return; // it was read before what is shown, and came later
-  if (!same) park(view?.id);
-  seen = view?.id ? { ...view, segments: kept(view.segments, store.view.segments), utterances: kept(view.utterances, store.view.utterances) } : { id: null };
+  const same = view.id === store.view.id;
+  if (same && view.rev < seen.rev) return; // it was read before what is shown, and came later
+  if (!same) leaveFor(view.id);
+  seen = view.id ? { ...view, segments: kept(view.segments, store.view.segments), utterances: kept(view.utterances, store.view.utterances) } : { id: null };
   store.view = pending.reduce(apply, seen);
   if (!same) {
     store.message = null;
@@ -80,8 +98,11 @@ function show(view) {
   if (!same) send();
 }
 
-// Edits of a project that is left while they are on their way go there; those that wait for the end of its analysis wait here.
-function park(next) {
+// What is being typed is an edit of the project that is left. Edits that are on their way go there; those that wait for the end of
+// its analysis wait here.
+function leaveFor(next) {
+  document.activeElement?.blur();
+  wanted = next;
   if (pending.length) parked.set(store.view.id, { gestures: pending, isWaiting: isFrozen() });
   pending = parked.get(next)?.gestures ?? [];
   parked.delete(next);
@@ -227,17 +248,21 @@ document.addEventListener('visibilitychange', () => {
 
 // Call one of Python's functions; its view becomes ours, its refusal is shown.
 export async function ask(name, call) {
+  const project = call.project ?? store.view.id;
+  const isShown = () => store.view.id === project;
   try {
-    const { view: text, error } = await store.server[name]({ project: store.view.id, ...call });
+    const { view: text, error } = await store.server[name]({ ...call, project });
     const view = parsed(text);
     if (name !== 'edit') store.edits += 1;
-    if (view && view.id === store.view.id) show(view);
+    if (view && isShown()) show(view);
     if (error) say(said(error), true);
-    else if (view?.told?.length) hear(view.told);
+    else if (isShown() && view?.told?.length) hear(view.told);
     return !error;
   } catch {
-    pending = [];
-    show(seen);
+    if (isShown()) {
+      pending = [];
+      show(seen);
+    }
     say(t('connection'), true);
     return false;
   }

@@ -4,6 +4,7 @@ import { h, setText } from './dom.js';
 import { exportRoom } from './export.js';
 import { keepHistory } from './history.js';
 import { playerRoom } from './player.js';
+import { keepAside } from './recent.js';
 import { settingsRoom } from './settings.js';
 import { sheet } from './sheet.js';
 import { parsed, setView, store, subscribe } from './store.js';
@@ -32,7 +33,7 @@ export function mount({ element, props, watch, server }) {
   keepHistory();
   const show = () => {
     const view = parsed(props.value);
-    if (view.id || !store.view.id) setView(view); // a project is closed here, not by Python's answer, which may come late
+    if (!setView(view) && view.is_new) keepAside(view); // it was sent before the creator opened another
   };
   watch('value', show);
   show();

@@ -30,12 +30,13 @@ let awaited = null;
 
 // The next take of this segment is played when it is there, unless something plays already or one has gone elsewhere.
 export function anotherTake(segment) {
-  awaited = { id: segment.id, known: new Set(segment.takes.map((take) => take.id)) };
+  awaited = { project: store.view.id, id: segment.id, known: new Set(segment.takes.map((take) => take.id)) };
   store.run('compose', { segments: [segment.id], another: true });
 }
 
 // It is waited for through the steps that make way for it; one that was stopped or failed brings none.
 function playNew() {
+  if (awaited?.project !== store.view.id) awaited = null;
   if (!awaited) return;
   const segment = (store.view.segments ?? []).find(({ id }) => id === awaited.id);
   const take = segment?.takes.find(({ id }) => id === segment.chosen && !awaited.known.has(id));
