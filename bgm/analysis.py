@@ -56,10 +56,11 @@ def analyze(project: Project, stages: Stages) -> Project:
     """Decode, separate the voice, find speech and cuts, transcribe, classify the emotions, smooth them into a
     timeline."""
     info = probe(project.video_path)
-    if _beside(project):
+    titled = _beside(project) is not None
+    if titled:
         stages.expect("transcribe", _SUBTITLES_COST)
     project = noted(_lasting(project, info.duration), "source", info.notes)
-    for step in (_decode, _separate, _find_cuts):
+    for step in (_decode, partial(_separate, titled=titled), _find_cuts):
         project = step(project, info, stages)
     project = _transcribe(project, info, stages)
     return read_emotions(project, stages)
@@ -146,7 +147,7 @@ def _decode(project: Project, info: MediaInfo, stages: Stages) -> Project:
     return _once(project, stages, _Step("decode", key, (project.audio,)), work)
 
 
-def _separate(project: Project, info: MediaInfo, stages: Stages) -> Project:
+def _separate(project: Project, info: MediaInfo, stages: Stages, *, titled: bool) -> Project:
     if info.audio is None:
         stages.skip("separate")
         return _remember(project, Stage.SEPARATE, "none", "the video has no sound")
@@ -160,7 +161,7 @@ def _separate(project: Project, info: MediaInfo, stages: Stages) -> Project:
 
         def listen(sound: Path, told: Progress) -> Spans:
             spans = speech_spans(sound, told)
-            if not _beside(project):
+            if not titled:
                 stages.expect("transcribe", _PER_REGION * len(spans) + _PER_SPEECH * sum(b - a for a, b in spans))
             return spans
 

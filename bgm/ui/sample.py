@@ -12,6 +12,7 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
@@ -21,13 +22,13 @@ from bgm import __version__, analysis, engines, studio, takes
 from bgm import project as projects
 from bgm.digest import digest, fingerprint
 from bgm.engines import Stage
-from bgm.errors import BgmError
+from bgm.errors import BgmError, Cancelled
 from bgm.files import beside
 from bgm.media import audio
 from bgm.media.decode import decode
 from bgm.media.picture import thumbnail
 from bgm.media.probe import probe
-from bgm.progress import Tick, side_by_side
+from bgm.progress import Progress, Tick, side_by_side
 from bgm.project import Project
 from bgm.settings import Settings
 from bgm.takes import Activity, Music, order, piece_of
@@ -37,8 +38,14 @@ from bgm.ui.view import PREFIX, View
 log = logging.getLogger("bgm")
 POSTER_SECONDS, POSTER_WIDTH = 3.0, 640
 WARM_SECONDS = 4
+IDLE_SECONDS = 2.0
+"""Between two looks whether a user's work is over."""
 COMPOSER = "embedded"
 """The engine that made the takes shipped with the sample."""
+
+
+def _patient() -> None:
+    """Wait for all of it."""
 
 
 @dataclass(frozen=True)
@@ -93,27 +100,46 @@ class Sample:
         shutil.copytree(self._unpacked(settings), folder, copy_function=_link, ignore=_hidden, dirs_exist_ok=True)
         return projects.load(folder, settings)
 
-    def warm(self, settings: Settings) -> None:
+    def warm(self, settings: Settings, tick: Tick = _patient) -> None:
         """Load the engines that are here by a few seconds of the sample: the first video then waits for no model.
 
-        Nothing is fetched for it.
+        Nothing is fetched for it. ``tick`` is called now and then, and may raise.
         """
         with tempfile.TemporaryDirectory() as folder:
             whole, talk = Path(folder) / "whole.flac", Path(folder) / "talk.flac"
-            decode(probe(self.video), whole)
+            decode(probe(self.video), whole, _ticking(tick))
             with audio.writer(talk) as out:
                 out.write(audio.read(whole, 0, WARM_SECONDS * audio.SAMPLE_RATE))
             # Offline: preparing must not fetch gigabytes that nobody has asked for.
-            studio.analyze(studio.open_video(talk, Path(folder) / "project", replace(settings, offline=True)))
+            project = studio.open_video(talk, Path(folder) / "project", replace(settings, offline=True))
+            studio.analyze(project, lambda step: tick())
         log.info("the engines are loaded")
 
-    def prepare(self, settings: Settings) -> None:
-        """Load the engines and unpack the sample, beside each other; nothing depends on it."""
-        # The reader of emotions is needed last, but its libraries take longest to import, which is work for one core.
-        steps = [_load_reader, self.warm, *([self._unpacked] if self.is_analyzed() else [])]
-        list(side_by_side([partial(_tried, step, settings) for step in steps], len(steps), lambda: None))
+    def prepare(self, settings: Settings, is_busy: Callable[[], bool] = lambda: False) -> None:
+        """Load the engines and unpack the sample, beside each other; nothing depends on it.
 
-    def _unpacked(self, settings: Settings) -> Path:
+        Where a user's work is waiting (``is_busy``) it comes first: it loads its engines itself, and the sample is
+        unpacked behind it.
+        """
+
+        def tick() -> None:
+            if is_busy():
+                raise Cancelled("somebody's work comes first")
+
+        def unpack() -> None:
+            while True:
+                try:
+                    self._unpacked(settings, tick)
+                    return
+                except Cancelled:
+                    time.sleep(IDLE_SECONDS)
+
+        # The reader of emotions is needed last, but its libraries take longest to import, which is work for one core.
+        steps: list[Callable[[], None]] = [partial(_load_reader, settings), partial(self.warm, settings, tick)]
+        steps += [unpack] if self.is_analyzed() else []
+        list(side_by_side([partial(_tried, step) for step in steps], len(steps), _patient))
+
+    def _unpacked(self, settings: Settings, tick: Tick = _patient) -> Path:
         """The folder that every visitor's project begins with; what another version left is deleted."""
         music = self._music(settings)
         packed = [fingerprint(file) for file in sorted(self.analysis.rglob("*")) if file.is_file()]
@@ -126,9 +152,9 @@ class Sample:
                 shutil.rmtree(self.kept, ignore_errors=True)
                 part = ready.with_name("part")
                 part.mkdir(parents=True)
-                project = self._laid_out(part, settings)
+                project = self._laid_out(part, settings, tick)
                 if music:
-                    _mixed(self._with_takes(project, music))
+                    _mixed(self._with_takes(project, music, tick), tick)
                 # Renamed when whole: a server that was killed in the middle begins again.
                 part.replace(ready)
         return ready
@@ -142,7 +168,7 @@ class Sample:
             return None
         return Music.of(choice, Activity.load(self.analysis / "activity.json")) if choice.name == COMPOSER else None
 
-    def _with_takes(self, project: Project, music: Music) -> Project:
+    def _with_takes(self, project: Project, music: Music, tick: Tick) -> Project:
         """The takes beside the sample as this server's own, where its settings would make the same.
 
         Their ids are those of what the composer would make here: another soundfont than the one of the sample sounds
@@ -152,6 +178,7 @@ class Sample:
         timeline = project.timeline
         assert timeline is not None
         for segment in project.segments:
+            tick()
             own, packed = (order(p, piece_of(p), segment, 0, music).take for p in (project, plain))
             if own != packed:
                 return project
@@ -160,7 +187,7 @@ class Sample:
             timeline = takes.with_take(timeline, segment.id, own).update(segment.id, chosen=own.id)
         return replace(analysis.remember(project, music.choice), timeline=timeline).save()
 
-    def _laid_out(self, folder: Path, settings: Settings) -> Project:
+    def _laid_out(self, folder: Path, settings: Settings, tick: Tick) -> Project:
         """The analysis as a project's files."""
         for name in ("source", "media", "stems", "takes"):
             (folder / name).mkdir(parents=True, exist_ok=True)
@@ -171,15 +198,21 @@ class Sample:
         project = replace(projects.load(folder), settings=settings)
         shutil.copyfile(self.analysis / "activity.json", project.activity)
         with beside(project.audio) as part:
-            decode(probe(self.video), part)
+            decode(probe(self.video), part, _ticking(tick))
         with beside(project.voice) as part:
             _unpack_sound(self.analysis / "voice.ogg", part)
         return project.save()
 
 
-def _tried(step: Callable[[Settings], object], settings: Settings, check: Tick) -> None:
+def _ticking(tick: Tick) -> Progress:
+    return lambda fraction, note="": tick()
+
+
+def _tried(step: Callable[[], None], check: Tick) -> None:
     try:
-        step(settings)
+        step()
+    except Cancelled:
+        log.info("a user's work has come before the server was prepared")
     except (BgmError, OSError) as error:
         log.warning("the server could not prepare itself: %s", error)
 
@@ -195,10 +228,10 @@ def poster(video: Path) -> bytes:
     return thumbnail(probe(video), POSTER_SECONDS, POSTER_WIDTH)
 
 
-def _mixed(project: Project) -> None:
+def _mixed(project: Project, tick: Tick) -> None:
     """Mix what is there, and note it as the page's own mixes are."""
     if not studio.stale(project):
-        studio.mix_preview(project)
+        studio.mix_preview(project, lambda step: tick())
         replace(Records.load(project.folder), preview=mix_key(project)).save(project.folder)
 
 

@@ -66,11 +66,12 @@ def serve(page: Page, **options: Any) -> None:
 
 def prepare_when_visited(page: Page) -> threading.Thread:
     """Unpack the sample and load the engines in the background once somebody has the page open: a server that nobody
-    visits costs nothing, and whoever has just come doesn't wait for it yet."""
+    visits costs nothing, and whoever has just come doesn't wait for it yet. What users ask for comes before it."""
 
     def work() -> None:
         page.visited.wait()
-        page.sample.prepare(page.service.settings)
+        jobs = page.service.jobs
+        page.sample.prepare(page.service.settings, lambda: jobs.count("running") + jobs.count("waiting") > 0)
 
     thread = threading.Thread(target=work, name="bgm-prepare", daemon=True)
     thread.start()

@@ -103,6 +103,25 @@ def test_a_server_prepares_itself_when_the_first_visitor_comes(
     assert page.sample.kept.is_dir()
 
 
+def test_a_server_prepares_itself_behind_what_users_ask_for(
+    bundled: Sample, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bgm.ui.sample.IDLE_SECONDS", 0.01)
+    monkeypatch.setattr("bgm.ui.sample._load_reader", lambda settings: None)
+    monkeypatch.setattr(Sample, "warm", lambda self, settings, tick: tick())
+    mine = Sample(bundled.video, tmp_path / "kept")
+    whole: list[bool] = []
+
+    def is_busy() -> bool:
+        """A user's work comes when the unpacking has begun, and takes a while."""
+        whole.append(any(projects.exists(folder) for folder in mine.kept.glob("*") if folder.name != "part"))
+        return 3 <= len(whole) < 20
+
+    mine.prepare(SETTINGS, is_busy)
+    assert not any(whole[:20]), "it waits"
+    assert [projects.exists(folder) for folder in mine.kept.iterdir()] == [True], "it is made all the same, anew"
+
+
 def test_what_the_landing_draws_covers_the_video(bundled: Sample) -> None:
     shown = bundled.showcase()
     assert shown is not None
