@@ -72,7 +72,7 @@ def test_a_snapshot_is_saved_gone_back_to_undone_and_deleted(tab: Page, project:
 FITS = """(row) => {
   const inside = (box) => box.width === 0 || (box.left >= 0 && box.right <= innerWidth);
   const fields = [...row.querySelectorAll('select, input, button')].map((e) => e.getBoundingClientRect());
-  const own = row.querySelector('label.own input').getBoundingClientRect();
+  const own = row.querySelector('.own input').getBoundingClientRect();
   return row.scrollWidth <= row.clientWidth + 1 && fields.every(inside) && own.width > 110;
 }"""
 

@@ -30,7 +30,8 @@ function engineChip() {
   subscribe(['view'], () => {
     const used = store.view.engines ?? [];
     chip.hidden = !used.length;
-    setText(name, engineName((used.find(({ stage }) => stage === 'music') ?? used.at(-1))?.name ?? ''));
+    const composer = used.find(({ stage }) => stage === 'music');
+    setText(name, composer ? engineName(composer.name) : t('engines_short'));
     list.replaceChildren(...used.map(({ stage, name: engine, reason }) =>
       h('li', {}, h('b', {}, `${t(`uses_${stage}`)}: ${engineName(engine)}`), engine === 'none' ? '' : h('code', {}, engine), h('span', { class: 'note' }, why(reason)))));
   });

@@ -31,7 +31,7 @@ function row({ name }) {
   const when = h('span', { class: 'note' });
   const back = h('button', { type: 'button', class: 'btn', 'aria-label': t('snapshot_restore_named', { name }), onclick: () => restore(name) }, t('snapshot_restore'));
   const gone = button('close', t('snapshot_remove', { name }), () => remove(gone, name));
-  return Object.assign(h('li', { class: 'row' }, h('b', {}, name), when, h('span', { class: 'grow' }), back, gone), { when, back, gone });
+  return Object.assign(h('li', { class: 'row' }, h('b', { title: name }, name), when, h('span', { class: 'grow' }), back, gone), { when, back, gone });
 }
 
 function update(element, { saved }) {

@@ -157,7 +157,7 @@ function counted(note) {
   const [, k, n] = /^(?:composing|segment|sentence) (\d+) of (\d+)$/.exec(note ?? '') ?? [];
   if (n) return t('count_of', { k, n });
   const [, act, what] = /^(fetching|loading) (.+)$/.exec(note ?? '') ?? [];
-  return act ? t(act, { what }) : '';
+  return act ? t(act, { what }) : ''; // which model is loaded is the chip's to say
 }
 
 function left(seconds) {

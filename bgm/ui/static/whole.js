@@ -26,10 +26,10 @@ export function wholeRoom() {
     if (document.activeElement !== words) words.value = settings.words;
     if (document.activeElement !== piece) piece.value = settings.seed === 'auto' ? '' : settings.seed;
     setText(read, reading({ prompt: settings.words, ...told }));
-    read.title = read.textContent;
+    words.classList.toggle('partly', Boolean(told.unread.length || (settings.words && told.understood?.length === 0)));
   });
   return h('section', { class: 'whole', 'aria-label': t('whole') }, h('b', { 'aria-hidden': 'true' }, t('whole')), style, energy,
-    labelled(t('words'), words, 'own'), read, labelled(t('piece'), piece, 'piece'), shuffle);
+    h('div', { class: 'own' }, labelled(t('words'), words), read), labelled(t('piece'), piece, 'piece'), shuffle);
 }
 
 function choice(name, called) {
