@@ -7,13 +7,13 @@ the recognised ones (:mod:`bgm.speech.words`): they determine where a line is sp
 
 from __future__ import annotations
 
-import math
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bgm.speech import words as heard
-from bgm.speech.words import Moment, Timed, group, join
+from bgm.speech.words import Moment, Timed, Token, join
 from bgm.timeline import Utterance
 
 Lines = tuple[Utterance, ...]
@@ -25,8 +25,21 @@ SCRIPT_LENGTH = 400_000
 """Maximum characters of a script: ten hours of speech."""
 LEAST_SHARE = 0.2
 """Share of the script's words, or of the recognised ones if fewer, that must match: else it is another script."""
+SENTENCE_WORDS = 50
+"""A sentence of a script with more words is cut at its clauses: twice what recognition makes a line of."""
+LETTER_SECONDS = 0.06
+"""How long a letter of a word that was not recognised is taken to last: 170 words a minute."""
+PAUSE_SECONDS = 0.5
+"""A pause this long between the words of two lines parts them."""
+_TOUCHING = 0.2
 _TIMES = re.compile(r"\d*|.*\d:\d\d.*-->.*")
 """Lines of a pasted subtitle file to ignore: cue numbers and times."""
+_LABEL = re.compile(
+    r"\s*(?:[\[(][^\])]{1,40}[\])]\s*[:：]?|[^\s:：]{1,20}(?:\s[^\s:：]{1,20}){0,2}\s*[:：](?=\s|$))\s*"
+)
+"""What may be the name of a speaker, or a note for the reader, before what is said."""
+_INITIALS = re.compile(r"\W*(?:(?!I\.)\w\.)+\W*")
+"""``J.`` or ``U.S.``: its full stop ends no sentence."""
 
 
 def retold(lines: Lines, index: int, *, text: str | None = None, english: str | None = None) -> Lines:
@@ -120,10 +133,12 @@ class Laid:
     """Existing lines without a counterpart in the script."""
     unplaced: tuple[str, ...]
     """Lines of the script that were not found in the recording."""
+    labels: int = 0
+    """Names of speakers, and notes before a line, that were left out since nobody says them."""
 
 
 def scripted(lines: Lines, script: str, words: Sequence[Timed], duration: float) -> Laid:
-    """Lay the creator's script on the times of the recognised words.
+    """Lay the creator's script on the times of the recognised words, one sentence a line.
 
     Raises ValueError if the script doesn't match the recording, or if there are no recognised words at all.
     """
@@ -138,27 +153,70 @@ def scripted(lines: Lines, script: str, words: Sequence[Timed], duration: float)
     moments = iter(heard.align([token for part in parts for token in part], words))
     found = [[next(moments) for _ in part] for part in parts]
     _check_fits(found, words)
-    # 2. A line lasts from its first word to its last.
-    spans = _spans(found, duration)
-    fresh = [Utterance(*span, text) for text, span in zip(texts, spans, strict=True) if span]
-    # 3. Existing lines without a counterpart stay.
+    # 2. A speaker's name that nobody says is no part of what is said.
+    bare = [_without_label(*line) for line in zip(texts, parts, found, strict=True)]
+    labels = sum(text != short for text, (short, _, _) in zip(texts, bare, strict=True))
+    # 3. A line lasts from its first word to its last.
+    settled = _on_their_side([(tokens, line) for _, tokens, line in bare])
+    spans = _spans([_place(tokens, line) for tokens, line in settled], words, duration)
+    laid = list(zip((text for text, _, _ in bare), spans, strict=True))
+    fresh = [Utterance(*span, text) for text, span in laid if span]
+    # 4. Existing lines without a counterpart stay.
     kept = [u for u in lines if not any(f.start < u.end and u.start < f.end for f in fresh)]
     told = [*_in_english(fresh, lines), *kept]
-    unplaced = tuple(text for text, span in zip(texts, spans, strict=True) if not span)
-    return Laid(tuple(sorted(told, key=lambda u: u.start)), len(fresh), len(kept), unplaced)
+    unplaced = tuple(text for text, span in laid if not span)
+    return Laid(tuple(sorted(told, key=lambda u: u.start)), len(fresh), len(kept), unplaced, labels)
 
 
 def _cut(script: str) -> Iterator[str]:
-    """Split a script into lines, one sentence each, none too long."""
+    """Split a script into lines: one sentence each, what is too long at its clauses; a line break always ends one."""
     for row in re.sub(r"(?<=[。！？])(?=\S)", "\n", script).splitlines():
         if _TIMES.fullmatch(row.strip()) or not heard.tokens(row):
             continue
-        # Without times: the same grouping as of recognised words, by sentence ends and length alone.
-        pieces = [Timed(0.0, 0.0, f" {word}") for word in row.split()]
-        yield from (join(phrase)[:LENGTH] for phrase in group(pieces, math.inf))
+        for sentence in _sentences(row.split()):
+            yield from (" ".join(part) for part in _short_enough(sentence))
 
 
-def _check_fits(found: Sequence[Sequence[Moment | None]], words: Sequence[Timed]) -> None:
+def _sentences(words: Sequence[str]) -> Iterator[list[str]]:
+    begun = 0
+    for i, word in enumerate(words, 1):
+        # Small letters go on with the sentence (``"Stop!" he said.``), and a number at its start counts it (``1.``).
+        goes_on = i < len(words) and words[i].lstrip(heard.OPENING)[:1].islower()
+        counts = i == begun + 1 and word.rstrip(".").isdigit()
+        if i == len(words) or (heard.ends_sentence(word) and not (goes_on or counts or _INITIALS.fullmatch(word))):
+            yield list(words[begun:i])
+            begun = i
+
+
+def _short_enough(words: list[str]) -> Iterator[list[str]]:
+    """A sentence in halves, and those in halves, until none is too long for a line."""
+    if len(words) == 1:
+        yield from ([words[0][at : at + LENGTH]] for at in range(0, len(words[0]), LENGTH))
+    elif len(words) <= SENTENCE_WORDS and len(" ".join(words)) <= LENGTH:
+        yield words
+    else:
+        # Near the middle, at the end of a clause where there is one: no part is a word on its own.
+        middle, reach = len(words) / 2, max(1, len(words) // 4)
+        near = range(max(1, round(middle) - reach), min(len(words), round(middle) + reach + 1))
+        cut = min(near, key=lambda i: (not words[i - 1].endswith(heard.CLAUSE_END), abs(i - middle)))
+        yield from _short_enough(words[:cut])
+        yield from _short_enough(words[cut:])
+
+
+_Found = Sequence[Moment | None]
+
+
+def _without_label(text: str, tokens: Sequence[Token], found: _Found) -> tuple[str, Sequence[Token], _Found]:
+    """A line, its words and their moments without the name before it, if none of the name's words was recognised."""
+    label = _LABEL.match(text)
+    count = sum(token.end <= label.end() for token in tokens) if label else 0
+    said = [bool(m and m.sure) for m in found]
+    if not label or not count or any(said[:count]) or not any(said[count:]):
+        return text, tokens, found
+    return text[label.end() :], tokens[count:], found[count:]
+
+
+def _check_fits(found: Sequence[_Found], words: Sequence[Timed]) -> None:
     every = [moment for line in found for moment in line]
     # Similar words don't count here: among thousands some always are alike.
     exact = sum(moment is not None and moment.exact for moment in every)
@@ -166,22 +224,76 @@ def _check_fits(found: Sequence[Sequence[Moment | None]], words: Sequence[Timed]
         raise ValueError(f"this script is of something else: {exact} of its {len(every)} words are heard here")
 
 
-def _spans(found: Sequence[Sequence[Moment | None]], duration: float) -> list[tuple[float, float] | None]:
+def _on_their_side(lines: Sequence[tuple[Sequence[Token], _Found]]) -> list[tuple[Sequence[Token], _Found]]:
+    """Where two lines part at a pause, no word is left on the other side of it.
+
+    Whisper lets a word at a pause reach over it, and which end of it was spoken the recognition can't tell:
+    ``Exhibition in … being comparatively modern.`` The script can.
+    """
+    out = [(tokens, list(found)) for tokens, found in lines]
+    for (before, one), (after, other) in itertools.pairwise(out):
+        last, first = one[-1], other[0]
+        if not last or not first or first.start - last.end > _TOUCHING:
+            continue
+        second = other[1] if len(other) > 1 else None
+        last_but_one = one[-2] if len(one) > 1 else None
+        if second and second.start - first.end >= PAUSE_SECONDS:
+            other[0] = replace(first, start=second.start - _lasting(after[0]), end=second.start)
+        elif last_but_one and last.start - last_but_one.end >= PAUSE_SECONDS:
+            one[-1] = replace(last, start=last_but_one.end, end=last_but_one.end + _lasting(before[-1]))
+    return list(out)
+
+
+def _lasting(*tokens: Token) -> float:
+    return LETTER_SECONDS * sum(token.end - token.start for token in tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """From when to when a line's recognised words are spoken, and how long the others before and after them take."""
+
+    start: float
+    end: float
+    before: float
+    after: float
+
+
+def _place(tokens: Sequence[Token], found: _Found) -> _Place | None:
+    """None if no word of the line was surely recognised: it has no time of its own."""
+    if not any(m and m.sure for m in found):
+        return None
+    known = [i for i, m in enumerate(found) if m]
+    times = [m for m in found if m]
+    before, after = _lasting(*tokens[: known[0]]), _lasting(*tokens[known[-1] + 1 :])
+    return _Place(min(m.start for m in times), max(m.end for m in times), before, after)
+
+
+def _spans(
+    places: Sequence[_Place | None], words: Sequence[Timed], duration: float
+) -> list[tuple[float, float] | None]:
     """The times of each line, disjoint, in order, none too short; None if unknown."""
-    # 1. A line with no word that was surely recognised has no time of its own.
-    known = [[m for m in line if m] if any(m and m.sure for m in line) else [] for line in found]
+    known = [place for place in places if place]
+    # 1. Words at a line's ends that were not recognised take of the pause there, where nobody else is heard.
+    spans = [(place.start, place.end) for place in known]
+    for i, (one, other) in enumerate(itertools.pairwise(known)):
+        gap, wanted = other.start - one.end, one.after + other.before
+        if wanted and gap > 0 and not heard.heard_in(words, one.end, other.start):
+            share = min(1.0, gap / wanted)
+            spans[i] = (spans[i][0], one.end + share * one.after)
+            spans[i + 1] = (other.start - share * other.before, other.end)
     # 2. Each line ends before the next known one starts.
-    starts = [min(m.start for m in line) for line in known if line]
-    ends = iter([*starts[1:], duration])
+    ends = [*(start for start, _ in spans[1:]), duration]
     before, out = 0.0, list[tuple[float, float] | None]()
-    for line in known:
-        if not line:
+    timed = iter(zip(spans, ends, strict=True))
+    for place in places:
+        if place is None:
             out.append(None)
             continue
         # 3. It lasts from its first word, or the end of the line before, to its last; a short one gets LEAST_SECONDS,
         #    as far as there is room. With less than half of that it is unknown after all.
-        start, latest = max(before, min(m.start for m in line)), next(ends)
-        end = min(max(*(m.end for m in line), start + LEAST_SECONDS), max(latest, start))
+        (first, last), latest = next(timed)
+        start = max(before, first)
+        end = min(max(last, start + LEAST_SECONDS), max(latest, start))
         out.append((start, end) if end - start >= LEAST_SECONDS / 2 else None)
         before = end if out[-1] else before
     return out

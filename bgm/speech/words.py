@@ -65,6 +65,8 @@ UNSURE = 0.3
 
 _SENTENCE_END = (".", "!", "?", "。", "！", "？", "؟", "।")
 _CLOSING = "\"'”’»)）」』"
+OPENING = "\"'“‘«(（「『¿¡–—-"
+CLAUSE_END = (",", ";", ":", "–", "—", "，", "、", "；", "：")
 _ABBREVIATIONS = frozenset({"mr.", "mrs.", "ms.", "dr.", "st.", "vs.", "prof."})
 
 
@@ -220,7 +222,7 @@ def _cost(words: Sequence[Timed], cut: int, pause: float) -> float:
     moment = (before.end + after.start) / 2
     if ends_sentence(before.text):
         return abs(moment - pause)
-    return abs(moment - pause) + (CLAUSE_END_S if before.text.rstrip()[-1:] in ",;:–—" else MID_CLAUSE_S)
+    return abs(moment - pause) + (CLAUSE_END_S if before.text.rstrip().endswith(CLAUSE_END) else MID_CLAUSE_S)
 
 
 def _nearest(words: Sequence[Timed], phrase: Span) -> str:

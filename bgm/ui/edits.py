@@ -368,7 +368,8 @@ def _replace(now: Lines, gesture: Gesture, heard: Heard) -> tuple[Lines, Told]:
 
 def _script(now: Lines, gesture: Gesture, heard: Heard) -> tuple[Lines, Told]:
     laid = lines.scripted(now, _written(gesture, "text"), heard.words(), heard.duration)
-    return laid.lines, {"placed": laid.placed, "kept": laid.kept, "unplaced": list(laid.unplaced)}
+    told = {"placed": laid.placed, "kept": laid.kept, "unplaced": list(laid.unplaced), "labels": laid.labels}
+    return laid.lines, told
 
 
 def _index(gesture: Gesture) -> int:

@@ -148,6 +148,60 @@ def test_a_line_that_nobody_says_takes_nobody_elses_place() -> None:
     assert laid.lines == old and laid.unplaced == ("This was never ever said.",)
 
 
+def test_a_script_is_cut_into_sentences_and_nowhere_else() -> None:
+    said = words.evenly(0.0, 20.0, LONG)
+    laid = lines.scripted((), f"{LONG} Mr. J. K. Lee came to the U.S. army. \"Stop!\" he said. So do I. 2. Last.", [
+        *said, *words.evenly(20.0, 30.0, "Mr. J. K. Lee came to the U.S. army. Stop! he said. So do I. 2. Last.")
+    ], 40.0)  # fmt: skip
+    wanted = [LONG, "Mr. J. K. Lee came to the U.S. army.", '"Stop!" he said.', "So do I.", "2. Last."]
+    assert [u.text for u in laid.lines] == wanted
+    rambling = " ".join(f"word{i}" + ("," if i % 9 == 8 else "") for i in range(200))
+    parts = lines.scripted((), rambling, words.evenly(0.0, 90.0, rambling), 90.0).lines
+    assert " ".join(u.text for u in parts) == rambling
+    assert all(10 <= len(u.text.split()) <= lines.SENTENCE_WORDS for u in parts)
+    assert all(u.text.endswith(",") for u in parts[:-1]), "at a clause"
+    unspaced = "字" * 4500
+    assert "".join(u.text for u in lines.scripted((), unspaced, [Timed(0, 900, unspaced)], 900.0).lines) == unspaced
+
+
+LONG = (
+    "Printing, in the only sense with which we are at present concerned, differs from most if not from all the arts "
+    "and crafts represented in the Exhibition."
+)
+
+
+def test_speakers_names_are_no_part_of_what_is_said() -> None:
+    script = "ANNA: Good morning, everyone.\n\nMr. Bob Lee: We made it, at last!\n[laughs] Thank you."
+    laid = lines.scripted(LINES, script, HEARD, 12.0)
+    assert [text for *_, text in spans(laid.lines)] == ["Good morning, everyone.", "We made it, at last!", "Thank you."]
+    assert (laid.labels, laid.unplaced) == (3, ())
+    said = lines.scripted(LINES, "Good: morning everyone.", HEARD, 12.0)
+    assert (said.lines[0].text, said.labels) == ("Good: morning everyone.", 0), "it is heard"
+
+
+def test_a_word_that_reaches_over_a_pause_goes_to_its_line() -> None:
+    """As Whisper gave them: ``in`` was spoken at 10.86 s, after the pause."""
+    said = (
+        Timed(8.78, 9.4, " exhibition"),
+        Timed(9.4, 9.846, " in"),
+        Timed(10.96, 11.14, " being"),
+        Timed(11.14, 12, " modern."),
+    )
+    laid = lines.scripted((), "Exhibition\nin being modern.", said, 12.0)
+    assert laid.lines[0].end == 9.4 and laid.lines[1].start == pytest.approx(10.86, abs=0.05)
+    other = (Timed(1.0, 1.5, " One"), Timed(3.0, 3.2, " two"), Timed(3.2, 3.6, " three"), Timed(3.6, 4.0, " four"))
+    laid = lines.scripted((), "One two\nthree four", other, 12.0)
+    assert laid.lines[0].end == pytest.approx(1.7, abs=0.1) and laid.lines[1].start == 3.2
+
+
+def test_words_that_were_not_recognised_take_of_the_pause() -> None:
+    laid = lines.scripted((), "Good morning everyone, dear.\nOh we maid it, at last.", HEARD, 12.0)
+    assert spans(laid.lines) == [
+        (1.0, pytest.approx(2.5 + 5 * lines.LETTER_SECONDS), "Good morning everyone, dear."),
+        (pytest.approx(4.0 - 2 * lines.LETTER_SECONDS), 7.0, "Oh we maid it, at last."),
+    ]
+
+
 def test_subtitles_that_are_pasted_lose_their_numbers_and_times() -> None:
     laid = lines.scripted(LINES, "1\n00:00:01,000 --> 00:00:02,000\nGood morning everyone\n", HEARD, 12.0)
     assert laid.lines[0].text == "Good morning everyone" and not laid.unplaced

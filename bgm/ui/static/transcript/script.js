@@ -30,9 +30,10 @@ export function scriptSheet() {
   return room;
 }
 
-function summary({ placed, kept, unplaced }) {
+function summary({ placed, kept, unplaced, labels }) {
   const parts = [t('script_placed', { n: placed })];
   if (kept) parts.push(t('script_kept', { n: kept }));
+  if (labels) parts.push(t('script_labels', { n: labels }));
   if (unplaced.length) parts.push(t('script_unplaced', { n: unplaced.length }));
   return parts.join(' ');
 }
