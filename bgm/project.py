@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import logging
 import reprlib
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -30,6 +31,7 @@ MAX_BYTES = 32_000_000
 """Largest project.json: a day-long talk takes a tenth of it."""
 _NAME_BYTES = 255
 """The longest file name on common file systems."""
+TITLE_LENGTH = 255
 FILE = "project.json"
 LANGUAGE_UNKNOWN = "und"
 _WRITTEN = [name for name, setting in SETTINGS.items() if setting.card.group != "machine"]
@@ -73,6 +75,13 @@ class Project:
     settings: Settings = field(default_factory=Settings)
     notes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By step (NOTED): sentences about what was changed or lost, and, under ``kept``, about what was not."""
+    title: str = ""
+    """What the creator calls it, where the video's file could not keep that name."""
+
+    @property
+    def name(self) -> str:
+        """Its title, else the video's name."""
+        return self.title or Path(self.video).stem
 
     @property
     def video_path(self) -> Path:
@@ -232,6 +241,7 @@ def dumps(project: Project) -> str:
         "engines": {stage: asdict(use) for stage, use in project.engines.items()},
         "notes": {step: list(notes) for step, notes in project.notes.items()},
         "settings": {name: getattr(project.settings, name) for name in _WRITTEN},
+        **({"title": project.title} if project.title else {}),
     }
     return json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
@@ -276,6 +286,7 @@ def _schema() -> Any:
         engines: dict[str, EngineUse]
         notes: NotRequired[dict[Noted | Literal["score"], tuple[str, ...]]]  # absent in the first releases
         settings: Settings
+        title: NotRequired[Annotated[str, Field(max_length=TITLE_LENGTH), AfterValidator(_checked_title)]]
 
     return TypeAdapter(Document)
 
@@ -291,7 +302,21 @@ def _from_document(document: dict[str, Any], folder: Path) -> Project:
     notes = document.get("notes", {})
     if "score" in notes:  # the former name of compose
         notes["compose"] = notes.pop("score")
-    return Project(folder, timeline=timeline, notes=notes, **{name: document[name] for name in fields})
+    title = document.get("title", "")
+    return Project(folder, timeline=timeline, notes=notes, title=title, **{name: document[name] for name in fields})
+
+
+def title_of(text: str) -> str:
+    """A title that shows as it is written: without control characters and those that turn the direction of writing;
+    the joiners of letters and of pictures stay (U+200C, U+200D)."""
+    shown = "".join(c for c in unicodedata.normalize("NFC", text) if c.isprintable() or c in "\u200c\u200d")
+    return shown.strip()[:TITLE_LENGTH]
+
+
+def _checked_title(title: str) -> str:
+    if title != title_of(title):
+        raise ValueError("a title has no control characters")
+    return title
 
 
 def _checked_video(video: str) -> str:

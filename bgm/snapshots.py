@@ -1,16 +1,17 @@
 """Named states of a project to return to, kept in its folder as ``snapshots.json``.
 
-A snapshot is the content of project.json under a name. It refers to takes without copying any audio; since the studio
-never deletes takes, they are there when needed.
+A snapshot is the content of project.json under a name. It refers to takes without copying any audio; the page deletes
+takes only when nothing names them any more (:func:`prune`), so they are there when needed.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from bgm import project as projects
 from bgm.errors import BadInput
 from bgm.files import write_text
 from bgm.project import Project
+from bgm.timeline import Timeline
 
 FILE = "snapshots.json"
 MOST = 20
@@ -81,6 +83,30 @@ def check(project: Project) -> None:
         missing = [take.file for s in then.segments for take in s.takes if not then.take_path(take).is_file()]
         if missing:
             raise BadInput(f"the snapshot lacks the take {missing[0]}")
+
+
+def named_takes(project: Project, timelines: Iterable[Timeline] = ()) -> set[str] | None:
+    """The files of the takes that can be chosen again: of the project, its snapshots, and ``timelines`` (undo's).
+
+    None if the snapshots can't be read: then each may be needed.
+    """
+    try:
+        kept = [get(project, one.name).segments for one in listed(project.folder)]
+    except BadInput:
+        return None
+    segments = chain(project.segments, *kept, *(timeline.segments for timeline in timelines))
+    return {take.file for segment in segments for take in segment.takes}
+
+
+def prune(project: Project, timelines: Iterable[Timeline]) -> None:
+    """Delete the takes that nothing names. Nobody may edit the project or make its takes meanwhile: a take is written
+    before the project names it."""
+    needed = named_takes(project, timelines)
+    if needed is None:
+        return
+    for path in (project.folder / "takes").glob("*.flac"):
+        if f"takes/{path.name}" not in needed:
+            path.unlink(missing_ok=True)
 
 
 def _write(folder: Path, kept: list[Mapping[str, Any]]) -> None:

@@ -32,6 +32,8 @@ from bgm.timeline import EMOTIONS, MAX_SECONDS, Emotion, Segment, Style, Take, T
 
 OWN_FILE = "file"
 """Engine name of a take from the creator's own file."""
+LISTED = 64
+"""Takes of one segment that are kept to be chosen from, whatever they were made for."""
 MAX_TAKES = 64
 """Takes of one segment for the same inputs."""
 _SPEECH_GRID_S = 0.05
@@ -308,10 +310,14 @@ def inputs(project: Project, piece: Piece, segment: Segment, music: Music) -> st
 def with_take(timeline: Timeline, segment_id: str, take: Take) -> Timeline:
     """Add the take to its segment's list; a take made again keeps its position, because the page numbers takes by
     it."""
-    takes = timeline[segment_id].takes
+    segment = timeline[segment_id]
+    takes = segment.takes
     if any(t.id == take.id for t in takes):
         return timeline.update(segment_id, takes=tuple(take if t.id == take.id else t for t in takes))
-    return timeline.update(segment_id, takes=(*takes, take))
+    # The oldest goes, or a segment that is edited for hours would keep them all.
+    droppable = (t for t in takes if t.id != segment.chosen and t.engine != OWN_FILE)
+    old = next(droppable, None) if len(takes) >= LISTED else None
+    return timeline.update(segment_id, takes=(*(t for t in takes if t is not old), take))
 
 
 def with_takes_of(old: Sequence[Segment], timeline: Timeline) -> Timeline:

@@ -48,12 +48,18 @@ _SLACK_SECONDS = 1.0
 
 @full_disk_told()
 def pack(project: Project) -> Path:
-    """The project with its video, stems and takes as a zip file, in a folder of its own."""
+    """The project with its video, stems and takes as a zip file, in a folder of its own.
+
+    Takes that neither the timeline nor a snapshot names stay here: undo, which may still need them, isn't packed.
+    """
     with _export_folder(project) as folder:
         out = folder / f"{Path(project.video).stem}{SUFFIX}"
         with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+            needed = snapshots.named_takes(project)
             for path in sorted(project.folder.rglob("*")):
                 name = path.relative_to(project.folder)
+                if needed is not None and name.parts[0] == "takes" and name.as_posix() not in needed:
+                    continue
                 if path.is_file() and _belongs(PurePosixPath(name.as_posix())):
                     archive.write(path, name)
         return out

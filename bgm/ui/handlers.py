@@ -50,11 +50,12 @@ class Handlers:
         self.visited = threading.Event()
         """Somebody has loaded the page."""
 
-    def upload(self, files: list[str] | None) -> Shown:
-        """A video was dropped on the page, perhaps with its subtitles."""
+    def upload(self, files: list[str] | None, names: object) -> Shown:
+        """A video was dropped on the page, perhaps with its subtitles; ``names`` as the creator's disk has them."""
         if not files:
             return SKIP, SKIP
-        return self._begin(lambda: self._service.begin([Path(f) for f in files]), "start")
+        known = [str(name) for name in names] if isinstance(names, list) else []
+        return self._begin(lambda: self._service.begin([Path(f) for f in files], names=known), "start")
 
     def sample(self) -> Shown:
         """The bundled sample was asked for."""

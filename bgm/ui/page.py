@@ -30,6 +30,8 @@ from bgm.ui.workspace import UPLOADS_KEPT_SECONDS, Workspace
 SAMPLE = Path(__file__).parents[2] / "assets" / "sample.mp4"
 _PICKED = "(project, segment, file) => [...window.bgm.picked['#{name}'], file]"
 """For which project and segment a file was picked (panel.js): when it has come the page may show another one."""
+_NAMES = "(files, _) => [files, (files ?? []).map((file) => file.orig_name)]"
+"""Names with all their letters: those of the files on the server lack what could harm there."""
 _UPLOADS_KEPT_SECONDS = (600, UPLOADS_KEPT_SECONDS)
 """How often Gradio looks for abandoned uploads and results, and the age from which it deletes them."""
 _BESIDE_BYTES = 8 * 2**20
@@ -90,12 +92,14 @@ class Page:
 @dataclass(frozen=True)
 class Parts:
     """The components that have events or are read by one. ``start``, ``steps`` and ``studio`` are drawn by scripts;
-    ``project`` (an id that a script puts in) and the last four are not seen: the scripts' own buttons click them.
+    ``names``, ``project`` (an id that a script puts in) and the last four are not seen: the scripts' own buttons click
+    them.
     """
 
     project: gr.Textbox
     start: gr.HTML
     drop: gr.File
+    names: gr.JSON
     steps: gr.HTML
     studio: gr.HTML
     archive: gr.UploadButton
@@ -145,11 +149,12 @@ def _lay_out(environment: Environment, sample: Sample, service: Service) -> Part
     studio = island("studio", packed({"id": None}), server_functions=server_functions(service))
     with gr.Column(elem_id="bgm-offstage"):
         project = gr.Textbox(elem_id="bgm-project")
+        names = gr.JSON(elem_id="bgm-names")
         archive = gr.UploadButton(file_types=[".zip"], elem_id="bgm-open-project")
         subtitles = gr.UploadButton(file_types=list(SUBTITLES), elem_id="bgm-subtitles")
         own_audio = gr.UploadButton(file_types=["audio", "video"], elem_id="bgm-own-audio")
         segment = gr.Textbox(elem_id="bgm-segment")
-    return Parts(project, start, drop, steps, studio, archive, subtitles, own_audio, segment)
+    return Parts(project, start, drop, names, steps, studio, archive, subtitles, own_audio, segment)
 
 
 def _listen(blocks: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
@@ -159,7 +164,8 @@ def _listen(blocks: gr.Blocks, parts: Parts, handlers: Handlers) -> None:
     quiet = {**always, "trigger_mode": "multiple"}
     blocks.load(handlers.restore, project, shown, js=_LAST, **always)
     # Emptied afterwards: whoever comes back to the start finds the drop area as it was.
-    parts.drop.upload(handlers.upload, parts.drop, shown, **quiet).then(lambda: None, None, parts.drop, **quiet)
+    dropped = parts.drop.upload(handlers.upload, [parts.drop, parts.names], shown, js=_NAMES, **quiet)
+    dropped.then(lambda: None, None, parts.drop, **quiet)
     parts.start.sample(handlers.sample, None, shown, **quiet)
     parts.start.open(handlers.open, None, shown, **quiet)
     parts.archive.upload(handlers.unpack, parts.archive, shown, **quiet)

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from bgm import project as projects
 from bgm import snapshots, studio, takes
@@ -58,21 +58,36 @@ class Service:
     # Opening -------------------------------------------------------------------------------------------------------
 
     @full_disk_told()
-    def begin(self, files: Sequence[Path], settings: Settings | None = None, *, copy: bool = False) -> str:
-        """A new project of the uploaded video, with its subtitles if they were given too; its id."""
+    def begin(
+        self,
+        files: Sequence[Path],
+        settings: Settings | None = None,
+        *,
+        copy: bool = False,
+        names: Sequence[str] | None = None,
+    ) -> str:
+        """A new project of the uploaded video, with its subtitles if they were given too; its id.
+
+        ``names`` are those of the files on the creator's disk, of which an upload keeps a part only.
+        """
         videos = [f for f in files if f.suffix.lower() not in SUBTITLES]
         subtitles = [f for f in files if f.suffix.lower() in SUBTITLES]
         if len(videos) != 1 or len(subtitles) > 1:
             raise BadInput("please give one video or sound file, and at most one subtitle file (.srt or .vtt) with it")
         with self.workspace.new() as (project_id, folder):
             place = shutil.copyfile if copy else _keep
-            video = place_for_source(folder, videos[0].name)
+            own = dict(zip(files, names or (), strict=False)).get(videos[0], videos[0].name)
+            video = place_for_source(folder, f"{PurePath(own).stem}{videos[0].suffix}")
             place(videos[0], video)
             if not copy:  # ours needs no look
                 vet(video)
             for subtitle in subtitles:
                 place(subtitle, video.with_suffix(subtitle.suffix.lower()))
-            self._check_length(studio.open_video(video, folder, settings or self.settings).duration)
+            project = studio.open_video(video, folder, settings or self.settings)
+            self._check_length(project.duration)
+            title = projects.title_of(PurePath(own).stem)
+            if title != project.name:
+                replace(project, title=title).save()
         return project_id
 
     @full_disk_told()
@@ -130,7 +145,9 @@ class Service:
             @full_disk_told()
             def run(listen: Listener) -> Project:
                 before = projects.load(project.folder, project.settings)
-                return self._undoable(before, lambda now: work(now, options, listen))
+                done = self._undoable(before, lambda now: work(now, options, listen))
+                self._prune(name)
+                return done
 
             queue = "music" if making else queue  # with the composers whenever it makes music
             return self.jobs.submit(name, kind, queue, run, making=making, more=options.another)
@@ -260,6 +277,12 @@ class Service:
         if _revision(project) != before[0]:
             history.remember(before[0], edits.run_of(gesture))
         return told
+
+    def _prune(self, project_id: str) -> None:
+        """Delete the takes that neither the timeline nor undo nor a snapshot names, while nobody edits."""
+        with self._alone(project_id) as now:
+            history = self._history(project_id)
+            snapshots.prune(now, [revision.timeline for revision in (*history.past, *history.future)])
 
     def _undoable(self, before: Project, work: Callable[[Project], Project]) -> Project:
         """What ``work`` makes of the project; where it draws the timeline anew, that can be undone: together with the

@@ -41,7 +41,7 @@ def project_view(project_id: str, project: Project, history: History | None = No
     is_current = not old
     return {
         "id": project_id,
-        "title": Path(project.video).stem,
+        "title": project.name,
         "duration": project.duration,
         "language": project.language,
         "analyzed": project.timeline is not None,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from imageio_ffmpeg import get_ffmpeg_exe
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, FilePayload, Page, expect
 
 from tests.browser.waiting import WAIT
 
@@ -26,7 +26,10 @@ def test_a_video_is_dropped_and_its_music_is_heard_rendered_and_taken_away(
     notes.write_text("what I meant to upload")
     tab.locator("#bgm-drop input[type=file]").set_input_files(notes)
     expect(tab.locator(".problem")).to_contain_text("notes.txt")
-    tab.locator("#bgm-drop input[type=file]").set_input_files([clip, clip.with_suffix(".srt")])
+    files = ((clip, "holiday clip 🎬.mp4", "video/mp4"), (clip.with_suffix(".srt"), "holiday clip 🎬.srt", ""))
+    sent: list[FilePayload] = [{"name": n, "mimeType": kind, "buffer": f.read_bytes()} for f, n, kind in files]
+    tab.locator("#bgm-drop input[type=file]").set_input_files(sent)
+    expect(tab.locator(".bar .title")).to_have_text("holiday clip 🎬")
     expect(tab.locator(".seg .name")).to_have_text(["joy", "sadness", "anger", "fear"], timeout=WAIT)
     expect(tab.locator(".problem")).to_be_hidden()
     expect(tab.locator(".line .text").first).to_have_text("I am so happy today, this is wonderful and I love it!")

@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 from bgm import project as projects
+from bgm import snapshots
 from bgm.errors import BadInput
 from bgm.media import audio
 from bgm.project import Project
@@ -56,6 +57,17 @@ def test_a_project_file_opens_elsewhere(project: Project, muted_mp4: Path, tmp_p
     assert opened.segments == project.segments and opened.settings.min_segment == 2.0
     assert opened.video_path.read_bytes() == muted_mp4.read_bytes()
     assert {p.name for p in opened.folder.iterdir()} == {"project.json", "source", "takes"}
+
+
+def test_a_project_file_has_the_takes_that_can_be_chosen_and_no_abandoned_ones(project: Project) -> None:
+    for name in ("s1-old", "s9-gone", "s1-kept"):
+        sound(project.folder / "takes" / f"{name}.flac")
+    kept = Take("kept", "embedded", 2, "takes/s1-kept.flac")
+    segment = replace(project.segments[0], takes=(kept,), chosen="kept")
+    snapshots.save(replace(project, timeline=Timeline(5.0, (segment,))), "before")
+    with zipfile.ZipFile(archive.pack(project)) as packed:
+        takes = {name for name in packed.namelist() if name.startswith("takes/")}
+    assert takes == {"takes/s1-t1.flac", "takes/s1-kept.flac"}
 
 
 @pytest.mark.parametrize(

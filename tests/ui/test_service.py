@@ -368,3 +368,26 @@ def test_a_new_page_closes_nothing_that_was_opened_before_its_answer_came(servic
 
     with ThreadPoolExecutor(1) as pool:  # Playwright's loop runs in this thread
         assert pool.submit(asyncio.run, answers()).result() == [gr.skip()] * 2
+
+
+def test_a_take_that_nothing_names_any_more_goes_and_what_undo_needs_stays(service: Service, heard: str) -> None:
+    project = service.workspace.load(heard)
+    (project.folder / "takes" / "s9-gone.flac").write_bytes(b"x")
+    second = project.segments[1]
+    service.edit(heard, [{"op": "remove", "id": second.id}])
+    over(service.start(heard, "preview", StepOptions()))
+    assert not (project.folder / "takes" / "s9-gone.flac").exists()
+    service.edit(heard, [{"op": "undo"}])
+    now = service.workspace.load(heard)
+    assert now.segments[1].chosen == second.chosen and not studio.stale(now)
+
+
+def test_a_title_keeps_the_letters_of_the_file_on_the_creators_disk(service: Service, tmp_path: Path) -> None:
+    sound = tmp_path / "_22x_22.wav"
+    soundfile.write(sound, [0.0] * 48_000, 48_000)
+    name = '내 브이로그 🎬 it\'s "final" <b>\u202e.wav'
+    begun = service.begin([sound], names=[name])
+    assert service.view(begun)["title"] == '내 브이로그 🎬 it\'s "final" <b>'
+    kept = service.workspace.load(begun)
+    assert kept.video == "source/내 브이로그 _ it_s _final_ _b.wav"
+    assert projects.loads(projects.dumps(kept), kept.folder).name == kept.name
