@@ -148,9 +148,10 @@ def test_keys_for_emotion_silence_lock_split_merge_and_undo(tab: Page, project: 
     eventually(tab, lambda: len(segments(truth, project)) == 5)
     second = segments(truth, project)[1]
     assert (second.emotion, second.silent, second.locked, second.source) == ("joy", True, True, "user")
-    tab.keyboard.press("Control+z")
+    tab.keyboard.press("m")  # the way back
     eventually(tab, lambda: len(segments(truth, project)) == 4)
-    for _ in range(3):
+    assert [(s.id, s.start, s.end) for s in segments(truth, project)] == [(s.id, s.start, s.end) for s in before]
+    for _ in range(5):
         tab.keyboard.press("Control+z")
     eventually(tab, lambda: drawn(segments(truth, project)) == drawn(before))
     tab.keyboard.press("Control+Shift+z")
@@ -171,7 +172,7 @@ def test_everything_has_a_visible_button(tab: Page, project: str, truth: Truth) 
     eventually(tab, lambda: len(segments(truth, project)) == 5)
     tab.get_by_role("button", name="Undo (Ctrl+Z)").click()
     eventually(tab, lambda: len(segments(truth, project)) == 4)
-    tab.get_by_role("button", name="Merge at the nearest boundary (M)").click()
+    tab.get_by_role("button", name="Merge at the boundary nearest to the playhead (M)").click()
     eventually(tab, lambda: len(segments(truth, project)) == 3)
     tab.locator(".emotions").get_by_role("button", name="surprise (7)").click()
     tab.get_by_role("button", name="No music in this segment (N)").click()
