@@ -24,10 +24,11 @@ MIXED = """async () => {
   return Boolean(sound.audio);
 }"""
 SILENT = """async () => {
-  const { setView, store } = await import(new URL('studio/static/store.js', location.href));
+  const { setView, store, want } = await import(new URL('studio/static/store.js', location.href));
   const [first] = store.view.segments;
   const whole = { ...first, start: 0, end: store.view.duration };
   Object.assign(whole, { emotion: 'neutral', confidence: 0, scores: null, source: 'auto' });
+  want('silent');
   setView({ ...store.view, id: 'silent', utterances: [], segments: [{ ...whole, ignored: [] }] });
 }"""
 

@@ -74,8 +74,9 @@ def test_the_editor_is_one_screen(tab: Page) -> None:
 
 
 STATES = """async (state) => {
-  const { setJob, store, setView } = await import(new URL('studio/static/store.js', location.href));
+  const { setJob, store, setView, want } = await import(new URL('studio/static/store.js', location.href));
   const preview = { ...store.view.preview, stale: state === 'old', composes: false };
+  want('long'); // what the server says of the project meanwhile changes nothing
   setView({ ...store.view, id: 'long', title: 'The whole festival with all of its speeches, second cut', preview });
   const working = { state: 'running', kind: 'mix', stage: 'classify', overall: 0.37, remaining: 84 };
   setJob(state === 'working' ? { ...working, note: 'sentence 12 of 37' } : { state: 'idle' });
