@@ -37,16 +37,22 @@ export class Lane {
     clips.addEventListener('dblclick', (event) => event.target.closest('.gain') && setGain(event.target.closest('.clip').dataset.key, 0));
   }
 
-  // Whether all have their clip: a zoom may ask for dozens at once.
-  draw() {
-    const { scale } = this;
-    const { context, style } = fitted(this.canvas, scale.width, HEIGHT);
-    const [from, to] = scale.range;
-    const seen = segments().filter(({ start, end }) => end > from && start < to);
+  get seen() {
+    const [from, to] = this.scale.range;
+    return segments().filter(({ start, end }) => end > from && start < to);
+  }
+
+  paint() {
+    const { context, style } = fitted(this.canvas, this.scale.width, HEIGHT);
     context.font = `11px ${style.family}`;
     context.textBaseline = 'middle';
-    for (const segment of seen) this.drawClip(context, style, segment.id === this.held?.id ? this.held : segment);
-    const wide = seen.filter(({ start, end, chosen, silent }) => chosen && !silent && scale.x(end - start) > LEAST);
+    for (const segment of this.seen) this.drawClip(context, style, segment.id === this.held?.id ? this.held : segment);
+  }
+
+  // Whether all have their clip: a zoom may ask for dozens at once.
+  place() {
+    const { scale } = this;
+    const wide = this.seen.filter(({ start, end, chosen, silent }) => chosen && !silent && scale.x(end - start) > LEAST);
     const known = new Set([...this.clips.children].map(({ dataset }) => dataset.key));
     let left = AT_ONCE;
     const shown = wide.filter(({ id }) => known.has(id) || (left -= 1) >= 0);
@@ -66,7 +72,7 @@ export class Lane {
     context.globalAlpha = 1;
     context.fillStyle = style.ink;
     if (segment.silent || !take) {
-      context.fillText(shortened(context, t(segment.silent ? 'silent' : segment.composing ? 'composing' : 'no_music'), right - left - 10), left + 6, HEIGHT / 2);
+      if (right - left > LEAST) context.fillText(shortened(context, t(segment.silent ? 'silent' : segment.composing ? 'composing' : 'no_music'), right - left - 10), left + 6, HEIGHT / 2);
       return;
     }
     if (right - left < WAVE) return;
@@ -106,7 +112,8 @@ export class Lane {
     const element = Object.assign(h('div', { class: 'clip' }, name, gain), { name, gain });
     element.fades = fadeKnobs(element, this.scale, (held) => {
       this.held = held; // shown while it is dragged
-      this.draw();
+      this.paint();
+      this.place();
     });
     element.append(...element.fades);
     name.addEventListener('click', (event) => {

@@ -2,22 +2,25 @@
 // segment. Elements are kept by id, so focus survives redraws.
 import { clock, h, icon, reconcile, setText } from '../dom.js';
 import { makeSegment } from './actions.js';
+import { fitted } from './canvas.js';
 import { isSpoken, store } from '../store.js';
 import { emotionName, t } from '../texts.js';
 
 const ROOMS = [24, 108]; // pixels from which on a block shows its name, its times
 const [BESIDE, LETTER, WIDE_LETTER] = [122, 6.5, 11]; // pixels: the times and what is around them, a letter of how sure it is
 const AT_ONCE = 8; // blocks that begin to say more or less in one frame
+const GRIP = 12; // pixels: between two blocks that are both narrower, a handle would only cover them
 const STEPS = 2; // so many blocks beside the selected one are there for the keys, wherever one looks
 
 export class Strip {
   constructor(element, scale) {
     this.element = element;
     this.scale = scale;
+    this.narrow = h('canvas', { 'aria-hidden': 'true' });
     this.blocks = h('div', { class: 'segs', role: 'listbox', 'aria-multiselectable': 'true', 'aria-label': t('segments') });
     this.handles = h('div', { class: 'handles', role: 'group', 'aria-label': t('boundaries') });
     this.marks = h('div', { class: 'ignored', role: 'group', 'aria-label': t('ignored') });
-    element.append(this.blocks, this.marks, this.handles);
+    element.append(h('div', { class: 'window' }, this.narrow), this.blocks, this.marks, this.handles);
   }
 
   draw(segments, selected) {
@@ -27,50 +30,82 @@ export class Strip {
     reconcile(this.handles, segments.slice(1), (s) => s.id, makeHandle, (element, s, i) => this.updateHandle(element, i + 1));
   }
 
+  // The blocks that are too narrow for a word. A style sheet would take twice the time of a frame to paint hundreds of them; it
+  // does so for those that are picked.
+  paint() {
+    const { scale, narrow } = this;
+    const height = this.element.clientHeight;
+    const { context, style } = fitted(narrow, scale.width, height);
+    const [from, to] = scale.range;
+    for (const segment of this.segments ?? []) {
+      const width = scale.x(segment.end - segment.start);
+      if (width < ROOMS[0] && segment.end > from && segment.start < to) paintNarrow(context, style, segment, [scale.seenX(segment.start), width, height]);
+    }
+  }
+
   // After another zoom or scroll: what is far out of sight is not laid out, and a block says what it has room for. Whether some
   // are left for the next frame.
   fit() {
     const [from, to] = this.scale.range;
-    const margin = (to - from) / 2;
+    const margin = (to - from) / 8;
+    const least = this.scale.seconds(GRIP);
     const blocks = [...this.blocks.children];
+    const handles = [...this.handles.children];
     const at = blocks.findIndex(({ tabIndex }) => tabIndex === 0);
+    const isBeside = (i) => Math.abs(i - at) <= STEPS;
     const isWithin = ({ segment: { start, end } }, beside) => end >= from - beside && start <= to + beside;
-    const isNear = blocks.map((block, i) => Math.abs(i - at) <= STEPS || isWithin(block, margin));
+    const isNear = blocks.map((block, i) => isBeside(i) || isWithin(block, margin));
+    const isWide = blocks.map(({ segment: { start, end } }, i) => isBeside(i) || end - start >= least);
     let left = AT_ONCE;
     blocks.forEach((block, i) => {
       conceal(block, !isNear[i]);
-      if (i > 0) conceal(this.handles.children[i - 1], !isNear[i] && !isNear[i - 1]);
+      if (i > 0) conceal(handles[i - 1], !(isNear[i] || isNear[i - 1]) || !(isWide[i] || isWide[i - 1]));
       if (left > 0 && isWithin(block, 0)) left -= Number(this.furnish(block, block.segment.end - block.segment.start));
     });
+    this.keepInSight(blocks.find(({ segment: { start, end } }) => start < from && end > from), from);
     return left <= 0;
+  }
+
+  // The words of a block that begins before what is seen stand at its left edge. (position: sticky would do the same, with a
+  // layer of its own for the words of every block: 300 of them cost more than all else in a frame.)
+  keepInSight(block, from) {
+    if (this.cut && this.cut !== block) this.cut.style.removeProperty('--cut');
+    this.cut = block;
+    block?.style.setProperty('--cut', `${this.scale.x(from - block.segment.start)}px`);
   }
 
   // Whether it says something else than before.
   furnish(block, seconds) {
     const width = this.scale.x(seconds);
-    const room = String([...ROOMS, BESIDE + block.sureWidth].filter((least) => width >= least).length);
-    const isOther = block.dataset.room !== room;
-    if (isOther) block.dataset.room = room;
-    return isOther;
+    const room = [...ROOMS, BESIDE + block.sureWidth].filter((least) => width >= least).length;
+    if (block.room === room) return false;
+    block.room = room;
+    block.dataset.room = room;
+    block.replaceChildren(...words(block.segment, room));
+    return true;
   }
 
   select(selected) {
     const blocks = [...this.blocks.children];
     blocks.forEach((block) => markSelected(block, selected));
     const at = blocks.findIndex(({ tabIndex }) => tabIndex === 0);
-    for (const block of blocks.slice(Math.max(0, at - STEPS), at + STEPS + 1)) block.hidden = false;
+    for (let i = Math.max(0, at - STEPS); at >= 0 && i <= at + STEPS && i < blocks.length; i += 1) {
+      blocks[i].hidden = false;
+      if (i > 0) this.handles.children[i - 1].hidden = false;
+    }
   }
 
   // Show a boundary elsewhere without an edit: what a drag costs per frame.
   preview(index, time) {
     const [left, right] = [this.segments[index - 1], this.segments[index]];
     for (const [id, start, end] of [[left.id, left.start, time], [right.id, time, right.end]]) {
-      this.place(this.block(id), start, end);
-      this.furnish(this.block(id), end - start);
+      const block = this.block(id);
+      this.place(block, start, end);
+      this.furnish(block, end - start);
+      const when = block.querySelector('.when');
+      if (when) setText(when, span(start, end));
     }
     this.handle(right.id).style.left = this.scale.percent(time);
-    setText(this.block(left.id).querySelector('.when'), span(left.start, time));
-    setText(this.block(right.id).querySelector('.when'), span(time, right.end));
   }
 
   block(id) {
@@ -90,21 +125,17 @@ export class Strip {
     markSelected(element, selected);
     if (element.segment === segment && element.lines === store.view.utterances && element.length === this.scale.duration) return;
     Object.assign(element, { segment, lines: store.view.utterances, length: this.scale.duration });
-    const sure = certainty(segment, percent(segment.confidence));
-    element.sureWidth = [...sure].reduce((sum, letter) => sum + (letter > '\u1100' ? WIDE_LETTER : LETTER), 0);
+    element.sureWidth = [...certaintyOf(segment)].reduce((sum, letter) => sum + (letter > '\u1100' ? WIDE_LETTER : LETTER), 0);
+    element.room = null;
     this.place(element, segment.start, segment.end);
     this.furnish(element, segment.end - segment.start);
     element.style.setProperty('--fill', `var(--fill-${segment.emotion})`);
     element.style.setProperty('--sure', segment.confidence);
-    element.classList.toggle('stale', segment.stale && segment.takes.length > 0);
+    element.classList.toggle('stale', isOld(segment));
     element.classList.toggle('empty', !segment.takes.length && !segment.silent);
     element.classList.toggle('silent', segment.silent);
     element.classList.toggle('locked', segment.locked);
     element.classList.toggle('unsure', segment.confidence < 0.5 && !isUnheard(segment));
-    setText(element.querySelector('.name'), emotionName(segment.emotion));
-    setText(element.querySelector('.when'), span(segment.start, segment.end));
-    setText(element.querySelector('.state'), state(segment));
-    setText(element.querySelector('.sure'), sure);
     element.setAttribute('aria-label', describe(segment));
     element.title = describe(segment);
   }
@@ -130,20 +161,47 @@ export class Strip {
 }
 
 function makeBlock() {
-  return h('button', { type: 'button', class: 'seg', role: 'option' },
-    h('span', { class: 'name' }), h('span', { class: 'when', 'aria-hidden': 'true' }), h('span', { class: 'state', 'aria-hidden': 'true' }),
-    h('span', { class: 'marks' }, marked('lock', 'is-locked'), marked('mute', 'is-silent'), marked('refresh', 'is-stale')),
-    h('span', { class: 'sure', 'aria-hidden': 'true' }), h('span', { class: 'bar' }));
+  return h('button', { type: 'button', class: 'seg', role: 'option' });
+}
+
+// Its ground, as the style sheet has it for a wide one; fainter where it is silent, between two lines where its music is old.
+function paintNarrow(context, style, segment, [left, width, height]) {
+  const least = Number(style.colour('least-ground'));
+  const shares = [[1, 'under-ground'], [(least + (1 - least) * segment.confidence) * (segment.silent ? 0.5 : 1), `fill-${segment.emotion}`]];
+  const box = [left + 1, 0, Math.max(1, width - 2), height, Math.min(7, width / 3)];
+  for (const [alpha, fill] of shares) {
+    context.globalAlpha = alpha;
+    context.fillStyle = style.colour(fill);
+    context.beginPath();
+    context.roundRect(...box);
+    context.fill();
+  }
+  if (!isOld(segment)) return;
+  context.globalAlpha = 1;
+  context.fillStyle = style.colour('warn');
+  for (const y of [3, height - 5]) context.fillRect(box[0], y, box[2], 2);
+}
+
+// What a block says: nothing where it has no room, since each element of hundreds of blocks is styled and laid out in a frame.
+function words(segment, room) {
+  if (!room) return [];
+  const hidden = { 'aria-hidden': 'true' }; // the block's own name says it all
+  const now = state(segment);
+  const marks = [segment.locked && 'lock', segment.silent && 'mute', isOld(segment) && 'refresh'].filter(Boolean);
+  return [
+    h('span', { class: 'name' }, emotionName(segment.emotion)),
+    room > 1 && h('span', { class: 'when', ...hidden }, span(segment.start, segment.end)),
+    now && h('span', { class: 'state', ...hidden }, now),
+    marks.length && h('span', { class: 'marks' }, marks.map((name) => h('span', {}, icon(name)))),
+    room > 2 && h('span', { class: 'sure', ...hidden }, certaintyOf(segment)),
+    h('span', { class: 'bar' }),
+  ].filter(Boolean);
 }
 
 function makeMark() {
   const element = h('button', { type: 'button', class: 'ignored-mark' });
   element.addEventListener('click', () => makeSegment(element.mark));
   return element;
-}
-
-function marked(name, className) {
-  return h('span', { class: className }, icon(name));
 }
 
 function makeHandle() {
@@ -172,15 +230,18 @@ export const isOwn = (segment) => segment.source === 'user' && segment.confidenc
 // Where nobody speaks, or the words were changed since, there is no reading that one could be sure or unsure of.
 const isUnheard = (segment) => !isOwn(segment) && !segment.scores;
 
+const isOld = ({ stale, takes }) => stale && takes.length > 0;
+const certaintyOf = (segment) => certainty(segment, percent(segment.confidence));
+
 function certainty(segment, share) {
   if (isUnheard(segment)) return t(isSpoken(segment) ? 'unread' : 'unheard');
   return isOwn(segment) ? t('by_you') : share;
 }
 
 // Whether the music is of what the block says.
-function state({ composing, stale, takes }) {
-  if (composing) return t('composing');
-  return stale && takes.length ? t('old') : '';
+function state(segment) {
+  if (segment.composing) return t('composing');
+  return isOld(segment) ? t('old') : '';
 }
 
 const span = (start, end) => `${clock(start)}–${clock(end)}`;

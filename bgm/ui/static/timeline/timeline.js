@@ -34,10 +34,13 @@ export function timeline() {
   const draw = () => {
     if (zooming) scale.zoomAt(scale.zoom * zooming.factor, zooming.offset);
     zooming = null;
-    const isMore = strip.fit();
+    // The canvases first: writing on them asks for the page's styles, which are settled until the elements are touched.
     curves.draw();
     voice.draw();
-    const isEven = lane.draw();
+    lane.paint();
+    strip.paint();
+    const isMore = strip.fit();
+    const isEven = lane.place();
     edges.draw();
     movePlayhead(parts.head, scale, now());
     scale.place();
