@@ -14,7 +14,8 @@ Truth = Callable[[str], Project]
 AT = "() => document.querySelector('.player video').currentTime"
 SCROLLED = "() => { const s = document.querySelector('.scroller'); return [s.scrollLeft, s.scrollWidth] }"
 LONG = """async ([seconds, count]) => {
-  const { setView, store } = await import(new URL('studio/static/store.js', location.href));
+  const { setView, store, want } = await import(new URL('studio/static/store.js', location.href));
+  want(`long ${count}`);
   const step = seconds / count;
   const at = (i) => (i >= count ? seconds : i * step);
   const pattern = store.view.segments[0];
