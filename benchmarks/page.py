@@ -202,7 +202,7 @@ def edit_time(tab: Page) -> float:
 
 @contextmanager
 def rest(tab: Page) -> Iterator[None]:
-    """What is done in it, and all that the page then asks for, such as the film and the mix, until nothing came for REST_S."""
+    """What is done in it, and all that the page then asks for (film, mix), until nothing came for REST_S."""
     asked = [time.monotonic()]
 
     def note(_request: object) -> None:
