@@ -46,7 +46,7 @@ export function mount({ element, props, trigger, server }) {
 
 // Gradio draws its drop area later than this, and anew after each upload.
 function nameDropArea(landing) {
-  const name = () => landing.querySelector('#bgm-drop button')?.setAttribute('aria-label', t('drop_label'));
+  const name = () => landing.querySelectorAll('#bgm-drop :is(button, input)').forEach((part) => part.setAttribute('aria-label', t('drop_label')));
   new MutationObserver(name).observe(landing, { childList: true, subtree: true });
   name();
 }
