@@ -37,13 +37,13 @@ COSTS = {
     "decode": (0.25, 0.007),
     "separate": (0.8, 0.06),
     "cuts": (0.05, 0.0005),
-    "transcribe": (0.5, 0.11),
+    "transcribe": (0.4, 0.055),
     "classify": (0.1, 0.0015),
     "timeline": (0.05, 0.0),
 }
 """Seconds that each stage usually takes on two processor cores: at all, and for each second of video (``python -m
 benchmarks.remaining``). Used only for the progress and the remaining time."""
-_PER_REGION, _PER_SPEECH = 0.25, 0.12
+_PER_REGION, _PER_SPEECH = 0.1, 0.045
 """Of speech recognition, better: for each speech region, and for each second of them."""
 _SUBTITLES_COST = 0.3
 LOUD_BACKGROUND_DB = 1.0

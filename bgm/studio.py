@@ -38,7 +38,7 @@ WORDS = "words of "
 """The start of a note about the creator's description."""
 STAGES = (*analysis.COSTS, "music", "mix", "remux")
 """The stages of all steps, by name."""
-MUSIC_COST, MIX_COST, REMUX_COST = (0.1, 0.021), (0.1, 0.013), (0.1, 0.01)
+MUSIC_COST, MIX_COST, REMUX_COST = (0.1, 0.018), (0.1, 0.013), (0.1, 0.01)
 """Seconds that each usually takes on two processor cores: at all, and for each second of music or video."""
 log = logging.getLogger("bgm")
 

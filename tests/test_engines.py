@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar
 
 import pytest
 
 from bgm import engines
-from bgm.engines import Engine, EngineOptions, EngineSpec, Stage
+from bgm.engines import Choice, Engine, EngineOptions, EngineSpec, Stage
 from bgm.errors import BadInput, EngineUnavailable
 
 
@@ -82,3 +84,21 @@ def test_the_survey_says_what_is_missing() -> None:
 
 def test_one_loaded_engine_is_shared() -> None:
     assert engines.composer(engines.choose(Stage.MUSIC)) is engines.composer(engines.choose(Stage.MUSIC))
+
+
+def test_who_comes_while_an_engine_is_loaded_waits_for_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go_on = threading.Semaphore(0), threading.Event()
+
+    class Slow(Present):
+        def __init__(self, options: EngineOptions) -> None:
+            begun.release()
+            go_on.wait(10)
+
+    monkeypatch.setattr(EngineSpec, "load_class", lambda self: Slow)
+    choice = Choice(Stage.MUSIC, "embedded", "", EngineOptions(model="slow"))
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(engines.classifier, choice) for _ in range(2)]
+        assert begun.acquire(timeout=60)
+        assert not begun.acquire(timeout=0.1), "it is loaded a second time"
+        go_on.set()
+    assert both[0].result() is both[1].result()
