@@ -65,15 +65,16 @@ export function makeSegment({ start, end, emotion }) {
   commit({ op: 'insert', start, end, emotion });
 }
 
-// Over the marked stretch where there is one, else of the segment under the playhead.
+// Over the marked stretch where there is one, else of the segment under the playhead. One that was scrolled out of sight is shown
+// first.
 export function setEmotion(emotion) {
+  if (store.range && !isInSight('.timeline .range')) return say(t('range_shown'));
   if (store.range) {
     const [start, end] = store.range;
     mark(null);
-    commit({ op: 'insert', start, end, emotion });
-    return;
+    return commit({ op: 'insert', start, end, emotion });
   }
-  editEach(chosenSegments().filter((s) => s.emotion !== emotion).map(({ id }) => ({ op: 'emotion', id, emotion })));
+  return editEach(chosenSegments().filter((s) => s.emotion !== emotion).map(({ id }) => ({ op: 'emotion', id, emotion })));
 }
 
 export function flip(field) {
@@ -111,7 +112,17 @@ export function step(by) {
   seek(next.start);
 }
 
-// I and O: the marked stretch begins, or ends, at the playhead.
+// Whether any of an element is within the timeline's window; if not it is now, for the next press.
+function isInSight(what) {
+  const element = document.querySelector(what);
+  const [here, seen] = [element, element.closest('.scroller')].map((one) => one.getBoundingClientRect());
+  const isSeen = here.right > seen.left && here.left < seen.right;
+  if (!isSeen) element.scrollIntoView({ block: 'nearest', inline: 'center' });
+  return isSeen;
+}
+
+// I and O: the marked stretch begins, or ends, at the playhead. The newer one counts: an end that lies on the wrong side of it
+// goes to the end, or the start, of the video.
 export function markFrom() {
   const end = store.range?.[1] ?? store.view.duration;
   mark([now(), end > now() ? end : store.view.duration]);

@@ -1,5 +1,5 @@
 // The timeline: curves, words, voice and segments over one time axis, in step with the video.
-import { clock, h, isTyping } from '../dom.js';
+import { clock, h, isTyping, setText } from '../dom.js';
 import { now, onTime, seek } from '../playback.js';
 import { follow, mark, pick, pickTo, segments, selection, store, subscribe, togglePick } from '../store.js';
 import { emotionName, keyHints, t } from '../texts.js';
@@ -79,7 +79,7 @@ function build() {
   const plot = h('canvas', { class: 'plot', role: 'img', 'aria-label': t('curves_label') });
   const music = h('canvas', { class: 'music', role: 'img', 'aria-label': t('lane_label') });
   const clips = h('div', { class: 'clips', role: 'group', 'aria-label': t('lane_label') });
-  const range = h('div', { class: 'range', hidden: true });
+  const range = h('div', { class: 'range', hidden: true }, h('button', { type: 'button', class: 'unmark', title: t('unmark'), onclick: () => mark(null) }));
   const readout = h('output', { class: 'readout', hidden: true, 'aria-hidden': 'true' });
   const edges = h('div', { class: 'line-edges', role: 'group', 'aria-label': t('line_edges') });
   const canvas = h('canvas', { class: 'voice', role: 'img', 'aria-label': t('voice_label') });
@@ -167,16 +167,16 @@ function onWheel(event, scroller, zoom) {
   else scroller.scrollLeft += (event.deltaY || event.deltaX) * lines;
 }
 
-// A click shows the moment under it, and so selects its segment; a key press on a block comes without a place.
+// A click shows the moment under it, and so selects its segment, and leaves a marked stretch; a key press on a block comes without a
+// place.
 function onClick(event, scale) {
   const block = event.target.closest('.seg');
-  if (event.target.closest('.handle, .line-edges, .gain, .fade, .clip .name') || 'marking' in event.currentTarget.dataset) return;
+  if (event.target.closest('.handle, .range, .line-edges, .gain, .fade, .clip .name') || 'marking' in event.currentTarget.dataset) return;
   if (block && (event.shiftKey || event.ctrlKey || event.metaKey)) {
     if (event.shiftKey) pickTo(block.dataset.key);
     else togglePick(block.dataset.key);
     return;
   }
-  if (event.detail) mark(null);
   if (event.detail) pick([]);
   if (block) showTab('segment');
   if (event.detail) seek(scale.timeAt(event.clientX));
@@ -209,7 +209,8 @@ function markable({ inner, range }, scale) {
     if (!store.range) return;
     range.style.left = scale.percent(store.range[0]);
     range.style.width = scale.percent(store.range[1] - store.range[0]);
-    range.dataset.length = t('seconds', { n: (store.range[1] - store.range[0]).toFixed(1) });
+    range.classList.toggle('late', store.range[0] > scale.duration / 2);
+    setText(range.firstChild, t('range_hint', { n: (store.range[1] - store.range[0]).toFixed(1) }));
   });
 }
 

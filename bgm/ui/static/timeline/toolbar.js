@@ -23,7 +23,7 @@ export function toolbar(zoom, highlight) {
     button('fit', t('zoom_fit'), () => zoom(0)),
   ];
   const emotions = EMOTIONS.map((emotion, i) => emotionButton(emotion, i + 1, highlight));
-  subscribe(['view', 'selected', 'picked'], () => refresh(buttons, emotions));
+  subscribe(['view', 'selected', 'picked', 'range'], () => refresh(buttons, emotions));
   return h('div', { class: 'tools' },
     h('div', { class: 'emotions', role: 'group', 'aria-label': t('emotion_of_segment') }, emotions),
     h('div', { class: 'actions', role: 'toolbar', 'aria-label': t('edit_timeline') }, Object.values(buttons),
@@ -54,6 +54,6 @@ function refresh(buttons, emotions) {
   buttons.silent.setAttribute('aria-pressed', String(Boolean(segment?.silent)));
   buttons.locked.setAttribute('aria-pressed', String(Boolean(segment?.locked)));
   for (const element of emotions) {
-    element.setAttribute('aria-pressed', String(element.dataset.emotion === segment?.emotion));
+    element.setAttribute('aria-pressed', String(!store.range && element.dataset.emotion === segment?.emotion));
   }
 }
