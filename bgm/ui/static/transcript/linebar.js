@@ -67,7 +67,9 @@ function timeField(edge, line, index) {
   const field = h('input', { type: 'text', inputmode: 'decimal', class: 'time-field', 'aria-label': label, title: t('time_hint', { what: label }), autocomplete: 'off' });
   const change = (time, run = null) => {
     const { start, end } = line();
-    const [from, to] = clampLine(store.view, index(), ...(edge === 'start' ? [time, Math.max(end, time + LINE_SECONDS)] : [Math.min(start, time - LINE_SECONDS), time]));
+    const [low, high] = limits(store.view, index(), edge);
+    const at = Math.min(Math.max(time, low), high);
+    const [from, to] = edge === 'start' ? [at, end] : [start, at];
     if (from !== start || to !== end) commit({ op: 'line_times', index: index(), start: from, end: to, run });
     field.show();
   };
@@ -80,7 +82,9 @@ function timeField(edge, line, index) {
   field.addEventListener('change', () => {
     const time = seconds(field.value);
     field.shown = field.value;
+    const [low, high] = limits(store.view, index(), edge);
     if (time === null) say(t('bad_time'), true);
+    else if (time < low - FINE / 2 || time > high + FINE / 2) say(t(`${edge}_between`, { from: clock(low, 2), to: clock(high, 2) }), true);
     else if (Math.abs(time - line()[edge]) > FINE / 2) return change(time);
     return field.show();
   });
@@ -92,6 +96,13 @@ function timeField(edge, line, index) {
     change(Math.round((line()[edge] + by * (event.shiftKey ? COARSE : event.altKey ? FINE : STEP)) * 1000) / 1000, currentRun());
   });
   return field;
+}
+
+// Between which times an edge of a line may lie: up to the line beside it, and to its own other edge.
+export function limits(view, index, edge) {
+  const { start, end } = view.utterances[index];
+  if (edge === 'start') return [clampLine(view, index, 0, end)[0], end - LINE_SECONDS];
+  return [start + LINE_SECONDS, clampLine(view, index, start, Infinity)[1]];
 }
 
 // '1:02.5' or '62.5' as seconds; null where it is no time.
