@@ -240,7 +240,7 @@ function fetchCases({ fetched }) {
   };
 }
 
-function ruleCases({ apply, beforeNearest }, { near, nearest }, { seconds }, cases) {
+function ruleCases({ apply, beforeNearest }, { near, nearest }, { seconds, limits }, cases) {
   const found = [{ time: 1, kind: 'line' }, { time: 1.4, kind: 'word' }];
   const rules = Object.fromEntries(cases.map(({ name, before, gesture, after }) => (
     [name, () => same(apply({ segments: before.map(segment), preview: {} }, gesture).segments.map(row), after)])));
@@ -262,16 +262,60 @@ function ruleCases({ apply, beforeNearest }, { near, nearest }, { seconds }, cas
       same(near([0, 1, 1.5, 3], 1.2, 0.4), [1, 1.5]);
       same([nearest(found, 1.2, 0.3).kind, nearest(found, 1.25, 0.3).kind, nearest(found, 5, 1)], ['line', 'word', null]);
     },
+    'a typed edge of a line lies between its neighbours and its other edge': () => {
+      const lines = [line(1, 3, 'a'), line(4, 6, 'b'), line(8, 9, 'c')];
+      const found = [[0, 'start'], [1, 'start'], [1, 'end'], [2, 'end']].map(([i, edge]) => limits({ utterances: lines, duration: 10 }, i, edge));
+      same(found, [[0, 2.9], [3, 5.9], [4.1, 8], [8.1, 10]]);
+    },
     'a time is written in minutes or in seconds': () => {
       same(['1:02.5', '62,5', '1:00:01', 'soon', ''].map(seconds), [62.5, 62.5, 3601, null, null]);
     },
   };
 }
 
+// A mark by keys, with a video that stands where it is told to.
+function markCases({ store, setView, mark, say }, { onKey }, { attach }) {
+  const video = { currentTime: 0, addEventListener() {} };
+  const press = (key, time = video.currentTime) => {
+    video.currentTime = time;
+    onKey({ key, target: {} });
+    return store.range;
+  };
+  const begin = () => {
+    attach(video);
+    setView({ id: null });
+    setView(view(START));
+  };
+  return {
+    'I and O mark from playhead to playhead, and the newer one counts': () => {
+      begin();
+      same(press('i', 3), [3, 10]);
+      video.currentTime = 5;
+      setView(view(START));
+      same(press('o'), [3, 5], 'after the playhead has moved');
+      same(press('i', 7), [7, 10], 'behind the other end');
+      same(press('o', 2), [0, 2], 'before the other end');
+      same(press('Escape'), null);
+    },
+    'an error is told until one goes on': () => {
+      begin();
+      for (const name of ['pointerdown', 'keydown']) {
+        say('No.', true);
+        document.dispatchEvent(new Event(name));
+        same(store.message, null, name);
+      }
+      say('Done.');
+      document.dispatchEvent(new Event('pointerdown'));
+      same(store.message.text, 'Done.');
+      mark(null);
+    },
+  };
+}
+
 export async function run(base, cases) {
-  const names = ['store', 'edits', 'timeline/scale', 'timeline/snap', 'transcript/linebar', 'dom'];
-  const [store, edits, scale, snap, linebar, dom] = await Promise.all(names.map((name) => import(`${base}/${name}.js`)));
-  const all = { ...undoCases(store), ...mappingCases(scale), ...ruleCases(edits, snap, linebar, cases), ...fetchCases(dom) };
+  const names = ['store', 'edits', 'timeline/scale', 'timeline/snap', 'transcript/linebar', 'dom', 'timeline/actions', 'playback'];
+  const [store, edits, scale, snap, linebar, dom, actions, playback] = await Promise.all(names.map((name) => import(`${base}/${name}.js`)));
+  const all = { ...undoCases(store), ...mappingCases(scale), ...ruleCases(edits, snap, linebar, cases), ...fetchCases(dom), ...markCases(store, actions, playback) };
   const results = [];
   for (const [name, work] of Object.entries(all)) {
     try {
@@ -287,7 +331,7 @@ export async function run(base, cases) {
 if (typeof process !== 'undefined' && process.argv?.[2]) {
   const [folder, known, cases] = process.argv.slice(2);
   globalThis.window = Object.assign(globalThis, { bgm: { ...JSON.parse(known), language: 'en' } });
-  globalThis.document = { addEventListener() {}, activeElement: null, documentElement: { lang: 'en' } };
+  globalThis.document = Object.assign(new EventTarget(), { activeElement: null, documentElement: { lang: 'en' } });
   globalThis.fetch = async () => ({ ok: true, json: async () => ({}) });
   console.log(JSON.stringify(await run(folder, JSON.parse(cases))));
 }

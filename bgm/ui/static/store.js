@@ -185,9 +185,19 @@ function select(id) {
   tell('selected');
 }
 
+let blamed = null; // where one was when an error was told
+
 export function say(message, isError = false) {
+  blamed = isError ? document.activeElement : null;
   store.message = message ? { text: message, isError } : null;
   tell('message');
+}
+
+// An error is told until one goes on: a press of the pointer, or a key elsewhere than where it came from.
+for (const name of ['pointerdown', 'keydown']) {
+  document.addEventListener(name, ({ type, target }) => {
+    if (store.message?.isError && (type === 'pointerdown' || target !== blamed)) say(null);
+  }, { capture: true });
 }
 
 function hear(told) {

@@ -23,9 +23,10 @@ export function scriptSheet() {
   });
   subscribe(['message'], () => {
     if (!room.open) return;
-    if (store.message?.isError) left.replaceChildren();
-    if (store.message?.isError) setText(told, store.message.text);
-    told.classList.toggle('bad', Boolean(store.message?.isError));
+    const isBad = Boolean(store.message?.isError);
+    if (isBad) left.replaceChildren();
+    if (isBad || told.classList.contains('bad')) setText(told, isBad ? store.message.text : '');
+    told.classList.toggle('bad', isBad);
   });
   return room;
 }
