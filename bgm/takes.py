@@ -307,13 +307,26 @@ def inputs(project: Project, piece: Piece, segment: Segment, music: Music) -> st
     return order(project, piece, segment, 0, music).take.id
 
 
+def numbers(takes: Sequence[Take]) -> dict[str, int]:
+    """The number of each take, by its id; one without, of an older project, is counted by its place. The creator's own
+    sound has none."""
+    found: dict[str, int] = {}
+    for take in takes:
+        if take.engine != OWN_FILE:
+            found[take.id] = take.number or max(found.values(), default=0) + 1
+    return found
+
+
 def with_take(timeline: Timeline, segment_id: str, take: Take) -> Timeline:
-    """Add the take to its segment's list; a take made again keeps its position, because the page numbers takes by
-    it."""
+    """Add the take to its segment's list, under a number that no other has; one made again keeps place and number."""
     segment = timeline[segment_id]
-    takes = segment.takes
+    known = numbers(segment.takes)
+    takes = tuple(replace(t, number=known.get(t.id, 0)) for t in segment.takes)
     if any(t.id == take.id for t in takes):
-        return timeline.update(segment_id, takes=tuple(take if t.id == take.id else t for t in takes))
+        again = replace(take, number=known.get(take.id, 0))
+        return timeline.update(segment_id, takes=tuple(again if t.id == take.id else t for t in takes))
+    if take.engine != OWN_FILE and (not take.number or take.number in known.values()):
+        take = replace(take, number=max(known.values(), default=0) + 1)
     # The oldest goes, or a segment that is edited for hours would keep them all.
     droppable = (t for t in takes if t.id != segment.chosen and t.engine != OWN_FILE)
     old = next(droppable, None) if len(takes) >= LISTED else None
@@ -351,7 +364,8 @@ def go_on_after(project: Project, whole: Segment, second: Segment) -> Take | Non
     cut = cut % frames if is_repeated else min(cut, frames - 1)
     # 3. Named by what it was cut from: the same cut again finds the same file.
     identity = digest("rest", take.id, cut)
-    rest = replace(take, id=identity, file=f"takes/{second.id}-{identity}.flac")
+    number = numbers(whole.takes).get(take.id, 0)
+    rest = replace(take, id=identity, file=f"takes/{second.id}-{identity}.flac", number=number)
     with beside(project.take_path(rest)) as part, audio.writer(part, audio.channels(source)) as out:
         for block in audio.blocks(source, start=cut):
             out.write(block)

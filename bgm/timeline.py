@@ -80,12 +80,14 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """One generated clip. ``id`` is the digest of all that it was made from; ``file`` is relative to the project."""
+    """One generated clip. ``id`` is the digest of all that it was made from; ``file`` is relative to the project;
+    ``number`` is what its segment's list calls it, from 1, for as long as it exists (:func:`bgm.takes.numbers`)."""
 
     id: str
     engine: str
     seed: int
     file: str
+    number: int = 0
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
@@ -122,7 +124,10 @@ class Segment:
     silent: bool = _card("no music here", False)
     chosen: str | None = _card("`id` of the take in use", None)
     takes: tuple[Take, ...] = _card(
-        "`id` (digest of all the take's inputs), `engine`, `seed`, `file` (in `takes/`)", (), may_be="list"
+        "`id` (digest of all the take's inputs), `engine`, `seed`, `file` (in `takes/`), `number` (on the page; "
+        "0: by its place)",
+        (),
+        may_be="list",
     )
     style: Style | None = field(default=None, metadata={"help": "of the music here; null: the video's"})
     fade_in: float = _card(

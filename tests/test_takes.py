@@ -14,8 +14,8 @@ from bgm.engines import Choice, EngineOptions, Stage
 from bgm.music.embedded import find_font
 from bgm.project import Project
 from bgm.settings import Settings
-from bgm.takes import Activity, Music, order, piece_of
-from bgm.timeline import EMOTIONS, Emotion, Segment, Style, Timeline, Utterance
+from bgm.takes import OWN_FILE, Activity, Music, numbers, order, piece_of, with_take, with_takes_of
+from bgm.timeline import EMOTIONS, Emotion, Segment, Style, Take, Timeline, Utterance
 
 MUSIC = Music.of(Choice(Stage.MUSIC, "embedded", "", EngineOptions()), Activity())
 
@@ -78,3 +78,31 @@ def test_another_soundfont_is_another_sound(tmp_path: Path, monkeypatch: pytest.
     assert take(lora="somebody/lora") == before
     monkeypatch.setenv("BGM_SOUNDFONT", str(other))
     assert take() != before
+
+
+def take(name: str, engine: str = "embedded", number: int = 0) -> Take:
+    return Take(name, engine, 1, f"takes/s1-{name}.flac", number)
+
+
+def test_a_take_keeps_its_number() -> None:
+    timeline = Timeline(9.0, (Segment("s1", 0.0, 9.0, Emotion.JOY),))
+    for made in (take("a"), take("own", OWN_FILE), take("b"), take("a")):
+        timeline = with_take(timeline, "s1", made)
+    assert numbers(timeline["s1"].takes) == {"a": 1, "b": 2}
+    # 1. Of a list in which others came and went, as by a snapshot, the next number is a new one.
+    later = with_take(timeline.update("s1", takes=timeline["s1"].takes[2:]), "s1", take("c"))
+    assert numbers(later["s1"].takes) == {"b": 2, "c": 3}
+    # 2. Back where there were others: each has its own.
+    assert numbers(with_takes_of(later.segments, timeline)["s1"].takes) == {"a": 1, "b": 2, "c": 3}
+    rival = with_take(timeline.update("s1", takes=timeline["s1"].takes[:1]), "s1", take("x"))
+    assert numbers(with_takes_of(rival.segments, timeline)["s1"].takes) == {"a": 1, "b": 2, "x": 3}
+    # 3. The second half of a split goes on with take 2, and what is made for it is take 3.
+    half = with_take(timeline.update("s1", takes=()), "s1", take("rest", number=2))
+    assert numbers(with_take(half, "s1", take("new"))["s1"].takes) == {"rest": 2, "new": 3}
+
+
+def test_the_takes_of_an_older_project_are_numbered_by_their_place() -> None:
+    old = (take("a"), take("own", OWN_FILE), take("b"))
+    timeline = Timeline(9.0, (Segment("s1", 0.0, 9.0, Emotion.JOY, takes=old),))
+    assert numbers(old) == {"a": 1, "b": 2}
+    assert numbers(with_take(timeline, "s1", take("c"))["s1"].takes) == {"a": 1, "b": 2, "c": 3}

@@ -19,6 +19,7 @@ from bgm.media.probe import probe
 from bgm.music.direction import read
 from bgm.project import Project
 from bgm.snapshots import Snapshot
+from bgm.takes import numbers
 from bgm.timeline import EMOTIONS, Segment, Take, Utterance
 from bgm.ui.edits import PAGE_SETTINGS, History
 from bgm.ui.jobs import Job
@@ -216,7 +217,7 @@ def _segment(project: Project, files: Files, segment: Segment, marks: Sequence[I
         "locked": segment.locked,
         "silent": segment.silent,
         "chosen": segment.chosen,
-        "takes": [_take(project, files, take) for take in segment.takes],
+        "takes": [_take(project, files, take, numbers(segment.takes).get(take.id)) for take in segment.takes],
     }
 
 
@@ -239,11 +240,12 @@ def _snapshots(project: Project) -> Sequence[Snapshot]:
         return ()
 
 
-def _take(project: Project, files: Files, take: Take) -> View:
+def _take(project: Project, files: Files, take: Take, number: int | None) -> View:
     path = project.take_path(take)
     return {
         "id": take.id,
         "engine": take.engine,
+        "number": number,
         "seed": take.seed,
         "url": files.existing(f"take/{take.id}", path),
         "peaks": files.url(f"peaks/{take.id}"),

@@ -11,8 +11,7 @@ export function takesList() {
   const list = h('ol', { class: 'takes', 'aria-label': t('takes') });
   subscribe(['view', 'selected'], () => {
     const segment = selectedSegment();
-    const made = (segment?.takes ?? []).filter(isMade);
-    reconcile(list, segment?.takes ?? [], (take) => take.id, makeTake, (element, take) => update(element, take, made.indexOf(take), segment));
+    reconcile(list, segment?.takes ?? [], (take) => take.id, makeTake, (element, take) => update(element, take, segment));
   });
   subscribe(['view', 'job'], playNew);
   return list;
@@ -20,12 +19,10 @@ export function takesList() {
 
 // 'joy, take 2': an own sound has a name, and no number.
 export function takeName(segment, take) {
-  if (!isMade(take)) return t('own_take');
-  const n = segment.takes.filter(isMade).findIndex(({ id }) => id === take.id) + 1;
-  return `${emotionName(segment.emotion)}, ${t('take_n', { n }).toLocaleLowerCase()}`;
+  if (!take.number) return t('own_take');
+  return `${emotionName(segment.emotion)}, ${t('take_n', { n: take.number }).toLocaleLowerCase()}`;
 }
 
-const isMade = (take) => take.engine !== 'file'; // an own sound has no number, and takes none away
 let awaited = null;
 
 // The next take of this segment is played when it is there, unless something plays already or one has gone elsewhere.
@@ -57,11 +54,11 @@ function makeTake(take) {
   return item;
 }
 
-function update(item, take, index, segment) {
+function update(item, take, segment) {
   const chosen = take.id === segment.chosen;
   item.classList.toggle('chosen', chosen);
   item.classList.toggle('old', chosen && segment.stale);
-  const name = isMade(take) ? t('take_n', { n: index + 1 }) : t('own_take');
+  const name = take.number ? t('take_n', { n: take.number }) : t('own_take');
   setText(item.querySelector('.what'), chosen && segment.stale ? `${name} · ${t('stale')}` : name);
   setText(item.choose.querySelector('span'), t(chosen ? 'chosen' : 'choose'));
   item.choose.setAttribute('aria-checked', String(chosen));
