@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -98,10 +99,11 @@ def merge(lines: Lines, index: int, text: str | None = None) -> Lines:
     return _put(lines, index, 2, replace(whole, unsure=first.unsure or second.unsure))
 
 
-def replaced(lines: Lines, find: str, put: str) -> tuple[Lines, int]:
+def replaced(lines: Lines, find: str, put: str, *, whole: bool = False) -> tuple[Lines, int]:
     """Replace every ``find`` with ``put``, ignoring case, in the text and in its English; returns the count too.
 
-    The match's initial capital is kept. Raises ValueError if a line would have no words left.
+    ``whole``: only where no letter, digit or mark of any script goes on with the word on either side. The match's
+    initial capital is kept. Raises ValueError if a line would have no words left.
     """
     wanted = " ".join(find.split())
     if not wanted:
@@ -109,14 +111,31 @@ def replaced(lines: Lines, find: str, put: str) -> tuple[Lines, int]:
     pattern = re.compile(re.escape(wanted), re.IGNORECASE)
     count, new = 0, []
     for number, line in enumerate(lines, 1):
-        text, found = pattern.subn(lambda match: _as_large(match[0], put), line.text)
-        english, more = pattern.subn(lambda match: _as_large(match[0], put), line.english)
+        text, found = _swapped(line.text, pattern, put, whole)
+        english, more = _swapped(line.english, pattern, put, whole)
         count += found or more
         if (found and not text.strip()) or (more and not english.strip()):
             raise ValueError(f"line {number} would have no words left")
         changed = replace(line, text=_tidy(text), english=_tidy(english), scores=None, unsure=False)
         new.append(changed if found or more else line)
     return tuple(new), count
+
+
+def _swapped(text: str, pattern: re.Pattern[str], put: str, whole: bool) -> tuple[str, int]:
+    parts, done, at = list[str](), 0, 0
+    while match := pattern.search(text, at):
+        at = match.start() + 1
+        if whole and (_is_inside(text, match.start()) or _is_inside(text, match.end())):
+            continue
+        parts += text[done : match.start()], _as_large(match[0], put)
+        done = at = match.end()
+    return "".join([*parts, text[done:]]), len(parts) // 2
+
+
+def _is_inside(text: str, at: int) -> bool:
+    """Whether a word goes on from before this place to behind it."""
+    # re's \w knows no combining marks, without which Hindi and Thai words fall apart.
+    return 0 < at < len(text) and all(c.isalnum() or unicodedata.category(c)[0] == "M" for c in text[at - 1 : at + 1])
 
 
 def _as_large(found: str, put: str) -> str:

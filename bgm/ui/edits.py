@@ -362,7 +362,8 @@ def _line_merge(now: Lines, gesture: Gesture, heard: Heard) -> tuple[Lines, Told
 
 
 def _replace(now: Lines, gesture: Gesture, heard: Heard) -> tuple[Lines, Told]:
-    new, count = lines.replaced(now, _written(gesture, "find"), _written(gesture, "put"))
+    whole = _flag(gesture.get("whole", False))
+    new, count = lines.replaced(now, _written(gesture, "find"), _written(gesture, "put"), whole=whole)
     return new, {"replaced": count}
 
 

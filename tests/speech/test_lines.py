@@ -100,6 +100,23 @@ def test_a_word_is_replaced_everywhere() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "find", "wanted"),
+    [
+        ("The Netherlands, the end.", "the", "X Netherlands, x end."),
+        ("A_the 'the' other", "THE", "A_x 'x' other"),
+        ("학교에 갔다. 학교, 좋다", "학교", "학교에 갔다. x, 좋다"),
+        ("où ou oùi", "où", "x ou oùi"),
+        ("हिन्दी हिन्", "हिन्", "हिन्दी x"),
+        ("aa a a", "a a", "aa x"),
+        ("C++ and C", "c++", "x and C"),
+    ],
+)
+def test_a_whole_word_is_replaced_in_any_script(text: str, find: str, wanted: str) -> None:
+    new, count = lines.replaced((line(0, 1, text),), find, "x", whole=True)
+    assert (new[0].text, count > 0) == (wanted, True)
+
+
+@pytest.mark.parametrize(
     ("edit", "sentence"),
     [
         (lambda: lines.retold(LINES, 3, text="x"), "does not exist any more"),

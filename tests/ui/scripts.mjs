@@ -240,7 +240,7 @@ function fetchCases({ fetched }) {
   };
 }
 
-function ruleCases({ apply, beforeNearest }, { near, nearest }, { seconds, limits }, cases) {
+function ruleCases({ apply, beforeNearest, sought }, { near, nearest }, { seconds, limits }, cases) {
   const found = [{ time: 1, kind: 'line' }, { time: 1.4, kind: 'word' }];
   const rules = Object.fromEntries(cases.map(({ name, before, gesture, after }) => (
     [name, () => same(apply({ segments: before.map(segment), preview: {} }, gesture).segments.map(row), after)])));
@@ -261,6 +261,15 @@ function ruleCases({ apply, beforeNearest }, { near, nearest }, { seconds, limit
     'a time snaps to the nearest edge within reach': () => {
       same(near([0, 1, 1.5, 3], 1.2, 0.4), [1, 1.5]);
       same([nearest(found, 1.2, 0.3).kind, nearest(found, 1.25, 0.3).kind, nearest(found, 5, 1)], ['line', 'word', null]);
+    },
+    'a whole word is found in any script': () => {
+      const found = (text, find) => [...text.matchAll(sought(find, true))].map(({ index }) => index);
+      same(found("The Netherlands, the end's 'the' A_the", 'the'), [0, 17, 28, 35]);
+      same([found('학교에 갔다. 학교, 좋다', '학교'), found('où ou oùi', 'où'), found('हिन्दी हिन्', 'हिन्'), found('aa a a', 'a a'), found('C++ and C', 'c++')], [[8], [0], [7], [3], [0]]);
+      same('the Netherlands a.b axb'.match(sought('the', false)).length, 2);
+      same('a.b axb'.match(sought('a.b', false)), ['a.b'], 'no pattern');
+      const lines = [line(1, 3, 'The Netherlands')];
+      same(apply({ utterances: lines }, { op: 'replace', find: 'the', put: 'those', whole: true }).utterances[0].text, 'Those Netherlands');
     },
     'a typed edge of a line lies between its neighbours and its other edge': () => {
       const lines = [line(1, 3, 'a'), line(4, 6, 'b'), line(8, 9, 'c')];

@@ -148,8 +148,15 @@ function join(lines, { index, text }) {
   return replaceAt(lines, index, 2, changed(first, { text, english, end: second.end }));
 }
 
-function replaceText(lines, { find, put }) {
-  const pattern = new RegExp(find.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'), 'gi');
+// What one looks for, also as a whole word: no letter, digit or mark of any script goes on with it.
+export function sought(find, whole) {
+  const text = find.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  const [before, behind] = ['(?<![\\p{L}\\p{N}\\p{M}])', '(?![\\p{L}\\p{N}\\p{M}])'];
+  return new RegExp(whole ? `(?:${before}|${behind})${text}(?:${before}|${behind})` : text, 'giu');
+}
+
+function replaceText(lines, { find, put, whole = false }) {
+  const pattern = sought(find, whole);
   const swap = (text) => text.replace(pattern, (found) => (isLarge(found) ? put.slice(0, 1).toUpperCase() + put.slice(1) : put)).replace(/\s+/g, ' ').trim();
   const next = lines.map((line) => ({ line, text: swap(line.text), english: swap(line.english) }));
   return next.map(({ line, text, english }) => (text === line.text && english === line.english ? line : { ...line, text, english, scores: null }));

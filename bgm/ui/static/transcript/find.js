@@ -1,5 +1,6 @@
 // Find and replace in the transcript: Ctrl+F looks, Ctrl+H replaces, Enter goes to the next line that was found.
 import { button, h, icon, setText } from '../dom.js';
+import { sought } from '../edits.js';
 import { seek } from '../playback.js';
 import { commit, say, store, subscribe } from '../store.js';
 import { t } from '../texts.js';
@@ -9,20 +10,23 @@ export function finder(list, redraw) {
   const put = h('input', { type: 'text', placeholder: t('replace_with'), 'aria-label': t('replace_with') });
   const found = h('span', { class: 'note', role: 'status' });
   const all = button('check', t('replace_all'), () => replaceAll(), { text: t('replace_all') });
+  const words = h('input', { type: 'checkbox', onchange: () => redraw() });
+  const whole = () => !replacing.hidden && words.checked; // only where one sees that it is on
   const more = button('swap', t('replace'), () => open(replacing.hidden), { key: 'Ctrl+H', 'aria-expanded': 'false' });
-  const replacing = h('div', { class: 'row replacing', role: 'group', 'aria-label': t('replace'), hidden: true }, put, all);
+  const replacing = h('div', { class: 'row replacing', role: 'group', 'aria-label': t('replace'), hidden: true }, put, h('label', { class: 'check' }, words, h('span', {}, t('whole_words'))), all);
   const wanted = () => search.value.replace(/\s+/g, ' ').trim();
   const open = (isOpen) => {
     replacing.hidden = !isOpen;
     more.setAttribute('aria-expanded', String(isOpen));
+    if (words.checked) redraw();
     (isOpen && wanted() ? put : search).focus();
   };
   const replaceAll = () => {
-    if (wanted()) commit({ op: 'replace', find: wanted(), put: put.value });
+    if (wanted()) commit({ op: 'replace', find: wanted(), put: put.value, whole: whole() });
     else say(t('nothing_to_find'), true);
   };
   const filter = (lines) => {
-    const shown = wanted() ? lines.filter(({ utterance: u }) => holds(`${u.text}\n${u.english}`, wanted())) : lines;
+    const shown = wanted() ? lines.filter(({ utterance: u }) => `${u.text}\n${u.english}`.search(sought(wanted(), whole())) >= 0) : lines;
     setText(found, wanted() ? t('found', { n: shown.length }) : '');
     all.disabled = !wanted() || !shown.length;
     return shown;
@@ -46,10 +50,8 @@ export function finder(list, redraw) {
     search.select();
   };
   const element = h('span', { class: 'find' }, icon('search'), search, found, more);
-  return { element, replacing, filter, onKey, highlight: () => highlight(list, wanted()) };
+  return { element, replacing, filter, onKey, highlight: () => highlight(list, wanted() && sought(wanted(), whole())) };
 }
-
-const holds = (text, wanted) => text.toLowerCase().includes(wanted.toLowerCase());
 
 function walk(list, by) {
   const lines = [...list.children];
@@ -61,20 +63,17 @@ function walk(list, by) {
 }
 
 // What was found is marked where the browser can mark a text without touching it.
-function highlight(list, wanted) {
+function highlight(list, pattern) {
   if (!window.CSS?.highlights) return;
-  const ranges = wanted ? [...list.querySelectorAll('[contenteditable]')].flatMap((element) => rangesIn(element, wanted.toLowerCase())) : [];
+  const ranges = pattern ? [...list.querySelectorAll('[contenteditable]')].flatMap((element) => rangesIn(element, pattern)) : [];
   CSS.highlights.set('bgm-found', new Highlight(...ranges));
 }
 
-function rangesIn({ firstChild: node }, wanted) {
-  const text = node?.textContent.toLowerCase() ?? '';
-  const ranges = [];
-  for (let at = text.indexOf(wanted); at >= 0 && at + wanted.length <= node.length; at = text.indexOf(wanted, at + wanted.length)) {
+function rangesIn({ firstChild: node }, pattern) {
+  return [...(node?.textContent ?? '').matchAll(pattern)].map(({ index, 0: { length } }) => {
     const range = new Range();
-    range.setStart(node, at);
-    range.setEnd(node, at + wanted.length);
-    ranges.push(range);
-  }
-  return ranges;
+    range.setStart(node, index);
+    range.setEnd(node, index + length);
+    return range;
+  });
 }
