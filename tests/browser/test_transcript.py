@@ -75,8 +75,9 @@ def test_a_lines_times_are_typed_and_stop_at_its_neighbours(tab: Page, project: 
     expect(message).to_have_text("Not changed: this line can end between 0:05.30 and 0:10.10.")
     expect(end).to_have_value("0:09.90")
     start = tools.get_by_role("textbox", name="Start")
-    start.fill("0:31")
+    start.click()
     expect(message).to_be_empty()
+    start.fill("0:31")
     start.press("Enter")
     expect(message).to_contain_text("this line can start between")
     assert lines(tab, truth, project, 4)[1][:2] == (5.2, 9.9), "nothing moved"
