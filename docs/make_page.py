@@ -1,6 +1,6 @@
 """Make docs/page.png and docs/page.webm anew: the page as somebody sees it who opens the sample and works on it.
 
-    python docs/make_page.py
+    PYTHONPATH=. python docs/make_page.py
 
 Needs Chromium on the path. The pictures come by Chromium's own screencast and are encoded with PyAV. Where the page
 composes, at most a second of it is shown, so that the recording is no longer on a busy machine.
@@ -87,7 +87,7 @@ def picture(browser: Any, address: str) -> None:
     tab.locator(".seg").nth(2).click()
     tab.wait_for_function("() => document.querySelector('.player video').readyState > 2")
     tab.mouse.move(5, 300)
-    tab.wait_for_timeout(1500)
+    tab.wait_for_timeout(5000)  # the frames of the film come one sheet after the other
     tab.screenshot(path=DOCS / "page.png")
     tab.context.close()
 
