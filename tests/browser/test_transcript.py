@@ -17,6 +17,11 @@ VIEWS = """async () => {  // two of them come while one types
 }"""
 CARET = """() => [document.activeElement.closest('.line')?.dataset.key, document.getSelection().anchorOffset]"""
 
+JOINED = """async () => {
+  const { commit } = await import(new URL('studio/static/store.js', location.href));
+  commit({ op: 'line_merge', index: 2, text: 'both in one' });
+}"""
+
 
 def lines(tab: Page, truth: Truth, project: str, count: int) -> list[tuple[float, float, str]]:
     """What Python has, when every edit has come there."""
@@ -92,6 +97,30 @@ def test_a_lines_times_are_typed_and_stop_at_its_neighbours(tab: Page, project: 
     assert lines(tab, truth, project, 4)[1][:2] == (5.5, 9.9)
     tab.get_by_role("button", name="Undo (Ctrl+Z)").click()
     expect(start).to_have_value("0:05.20")  # one held key is one step
+
+
+def test_what_is_typed_on_stays_text_whatever_becomes_of_the_line(tab: Page, project: str, truth: Truth) -> None:
+    before = truth(project)
+    caret_in(tab, 1, len(before.utterances[1].text))
+    tab.keyboard.type(" So much.")
+    tab.keyboard.press("Enter")
+    tab.keyboard.type(" no music")
+    for _ in range(3):  # on to the last line, where it stays
+        tab.keyboard.press("Enter")
+    tab.keyboard.type(" nim")
+    tab.keyboard.press("Enter")
+    tab.evaluate(JOINED)  # as another tab may
+    assert tab.evaluate(CARET)[0] == "2"
+    tab.keyboard.press("End")
+    tab.keyboard.type(" m")
+    tab.set_viewport_size({"width": 700, "height": 900})
+    tab.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+    assert tab.evaluate(CARET)[0] == "2"
+    tab.keyboard.type("ns")
+    tab.keyboard.press("Enter")
+    texts = [text for _, _, text in lines(tab, truth, project, 3)]
+    assert [text.rsplit(maxsplit=2)[1:] for text in texts[1:]] == [["So", "much."], ["one", "mns"]]
+    assert truth(project).segments == before.segments
 
 
 def test_lines_are_cut_and_joined_by_buttons(tab: Page, project: str, truth: Truth) -> None:

@@ -2,6 +2,7 @@
 import { keepCurrent } from './current.js';
 import { h, setText } from './dom.js';
 import { exportRoom } from './export.js';
+import { keepFocus } from './focus.js';
 import { keepHistory } from './history.js';
 import { playerRoom } from './player.js';
 import { keepAside } from './recent.js';
@@ -29,6 +30,7 @@ export function mount({ element, props, watch, server }) {
     root.dataset.words = String(Boolean(store.view.utterances?.length)); // they come while the analysis goes on
     for (const room of later) room.inert = !store.view.analyzed; // it has its place, so that nothing moves when it is filled
   });
+  keepFocus(root);
   keepCurrent();
   keepHistory();
   const show = () => {

@@ -35,6 +35,9 @@ export function panelRoom() {
     show(name);
   };
   list.addEventListener('keydown', (event) => walk(event, tabs));
+  addEventListener('resize', () => {
+    if (rooms[shown].contains(document.activeElement)) panel.dataset.open = 'true'; // nobody is shut out while typing
+  });
   show('transcript');
   subscribe(['job'], () => {
     if (store.job.state === 'failed' && rooms[store.job.kind]) show(store.job.kind); // what went wrong is told there

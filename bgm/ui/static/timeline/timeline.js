@@ -1,5 +1,6 @@
 // The timeline: curves, words, voice and segments over one time axis, in step with the video.
 import { clock, h, isTyping, setText } from '../dom.js';
+import { wasMeantForText } from '../focus.js';
 import { now, onTime, seek } from '../playback.js';
 import { follow, mark, pick, pickTo, segments, selection, store, subscribe, togglePick } from '../store.js';
 import { emotionName, keyHints, t } from '../texts.js';
@@ -152,7 +153,7 @@ function listen({ root, scroller: area, inner }, scale, zoom, redraw) {
   inner.addEventListener('click', (event) => onClick(event, scale));
   inner.addEventListener('dblclick', (event) => event.target.closest('.seg') && split());
   document.addEventListener('keydown', (event) => {
-    const reachable = root.isConnected && root.offsetParent && !root.inert && !isTyping(event) && !event.defaultPrevented;
+    const reachable = root.isConnected && root.offsetParent && !root.inert && !isTyping(event) && !event.defaultPrevented && !wasMeantForText(event);
     if (reachable && onKey(event)) event.preventDefault();
   });
 }

@@ -1,5 +1,5 @@
 // One line: its words and their English are edited in place. Enter cuts the line at the caret and, with nothing beyond it,
-// saves; Backspace at the start joins it with the line before, Delete at the end with the next; Escape leaves it as it was.
+// saves it and goes on to the next; Backspace at the start joins it with the line before, Delete at the end with the next; Escape leaves it as it was.
 import { clock, h, set, setText } from '../dom.js';
 import { seek } from '../playback.js';
 import { commit, EMOTIONS, store } from '../store.js';
@@ -58,12 +58,23 @@ function editable(name, index, label) {
 function onKey(event, element, name, index) {
   const isText = name === 'text';
   if (event.key === 'Escape') element.textContent = element.saved;
-  if (event.key === 'Escape' || (event.key === 'Enter' && !(isText && splitAt(element, index, caret(element))))) element.blur();
+  if (event.key === 'Escape') element.blur();
+  else if (event.key === 'Enter') (isText && splitAt(element, index, caret(element))) || goOn(element, name, index);
   else if (event.key === 'Backspace' && isText && index > 0 && caret(element) === 0) mergeLines(index - 1);
   else if (event.key === 'Delete' && isText && index + 1 < count() && caret(element) === element.textContent.length) mergeLines(index);
-  else if (event.key !== 'Enter') return;
+  else return;
   event.preventDefault();
   event.stopPropagation();
+}
+
+// To the end of the next line, so that what is typed next is text; in the last one the caret stays.
+function goOn(element, name, index) {
+  const line = element.closest('.line').nextElementSibling;
+  const next = [line?.querySelector(`.${name}`), line?.querySelector('.text')].find((one) => one && !one.hidden);
+  if (!next) return saveText(element, name, index);
+  next.focus();
+  document.getSelection().selectAllChildren(next);
+  document.getSelection().collapseToEnd();
 }
 
 const count = () => store.view.utterances.length;
