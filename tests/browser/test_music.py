@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from bgm import studio
 from bgm.export import EXPORTS
 from bgm.project import Project
+from bgm.ui import archive
 from bgm.ui.page import Page as Studio
 from tests.browser.waiting import WAIT, eventually, saved, settled
 
@@ -142,6 +144,38 @@ def test_exports_can_be_downloaded(tab: Page) -> None:
             tab.locator(f".exports [data-kind={kind}]").click()
         text = Path(download.value.path()).read_text(encoding="utf-8")
         assert "happy" in text or "joy" in text, kind
+
+
+def test_a_download_that_fails_says_why(tab: Page, project: str, truth: Truth) -> None:
+    for number in range(archive.MAX_EXPORTS):
+        (truth(project).folder / "exports" / str(number)).mkdir(parents=True)
+    tab.get_by_role("button", name="Export").click()
+    tab.locator(".exports [data-kind=srt]").click()
+    expect(tab.locator(".exports [role=alert]")).to_have_text(
+        "This project is being downloaded already; try again when that is done"
+    )
+
+
+def test_what_needs_an_analysis_waits_for_it_and_one_that_was_stopped_says_how_to_go_on(
+    context: BrowserContext, open_tab: Callable[..., Page], clip: Path, others: Callable[..., threading.Event]
+) -> None:
+    release = others("studio")
+    tab = open_tab(context)
+    tab.locator("#bgm-drop input[type=file]").set_input_files([clip, clip.with_suffix(".srt")])
+    tab.get_by_role("button", name="Stop").click()
+    tab.get_by_role("button", name="Close this message").click()
+    expect(tab.locator(".invite")).to_contain_text("The analysis is not finished")
+    tab.get_by_role("button", name="Export").click()
+    srt = tab.locator(".exports [data-kind=srt]")
+    expect(srt).to_have_attribute("aria-disabled", "true")
+    assert srt.get_attribute("href") is None
+    expect(tab.locator(".exports")).to_contain_text("once it is finished")
+    tab.get_by_role("dialog", name="Export").get_by_role("button", name="Close").click()
+    release.set()
+    tab.locator(".invite").get_by_role("button", name="Go on with the analysis").click()
+    expect(tab.locator(".seg")).to_have_count(4, timeout=WAIT)
+    expect(tab.locator(".invite")).to_be_hidden()
+    expect(srt).to_have_attribute("href", re.compile("/export/srt$"))
 
 
 def test_the_style_of_the_video_and_of_one_segment_and_another_piece(tab: Page, project: str, truth: Truth) -> None:

@@ -32,6 +32,9 @@ const isFirst = () => !segments().some((s) => s.takes.length);
 
 export const isHalted = () => halted === count();
 
+// The analysis was stopped, or it failed.
+export const isBrokenOff = () => Boolean(store.view.id) && !store.view.analyzed && !isRunning() && (isHalted() || ['stopped', 'failed'].includes(store.job.state));
+
 // What the creator asked for goes on although it was stopped before.
 export function goOn() {
   halted = null;

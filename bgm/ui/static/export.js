@@ -1,6 +1,6 @@
 // The Export sheet: the finished video, which is made of what the timeline is now, and the other forms of the project.
 import { isHalted } from './current.js';
-import { h, icon, setText } from './dom.js';
+import { h, icon, set, setText } from './dom.js';
 import { soundsAlone } from './playback.js';
 import { toggle } from './settings.js';
 import { progress, stepButton } from './steps.js';
@@ -97,16 +97,26 @@ function list(place, sentences) {
 // Which forms there are is Python's to say (bgm/export.py).
 function formsRoom() {
   const links = h('div', { class: 'row' });
-  const project = h('a', { class: 'btn', download: true }, icon('film'), h('span', {}, t('export_project')));
+  const project = h('a', { class: 'btn', target: SAVE }, icon('film'), h('span', {}, t('export_project')));
+  const hint = h('p', { class: 'note' });
+  const problem = h('p', { class: 'note warn', role: 'alert' });
   let awaited = null;
   subscribe(['view', 'job'], () => {
-    const { id, exports = [], preview } = store.view;
+    const { id, exports = [], preview, analyzed } = store.view;
     const base = `${window.bgm.prefix}/${id}`;
     if (exports.length && !links.children.length) links.append(...exports.map((form) => link(form, (element) => {
       awaited = { element, id: store.view.id };
       if (!isRunning()) store.run('preview');
     })), project);
-    for (const element of links.querySelectorAll('[data-kind]')) element.href = `${base}/export/${element.dataset.kind}`;
+    setText(hint, t(analyzed ? 'exports_hint' : 'exports_wait'));
+    if (problem.dataset.of !== id) setText(problem, '');
+    problem.dataset.of = id;
+    for (const element of links.querySelectorAll('[data-kind]')) {
+      set(element, 'href', analyzed ? `${base}/export/${element.dataset.kind}` : null);
+      set(element, 'role', analyzed ? null : 'link'); // without an address it would be a text
+      set(element, 'aria-disabled', analyzed ? null : 'true');
+      set(element, 'title', analyzed ? null : t('exports_wait'));
+    }
     project.href = `${base}/project`;
     if (isHalted() || awaited?.id !== id) awaited = null;
     if (!awaited || isRunning() || !preview?.url) return;
@@ -114,14 +124,28 @@ function formsRoom() {
     awaited = null;
     element.click();
   });
-  return h('section', { class: 'exports', 'aria-label': t('exports') }, h('h2', {}, t('exports')), h('p', { class: 'note' }, t('exports_hint')), links);
+  return h('section', { class: 'exports', 'aria-label': t('exports') }, h('h2', {}, t('exports')), hint, problem, links, saver(problem));
+}
+
+// A file goes past this frame to the disk; what comes into it is the sentence why there is none. A link of its own would be the
+// browser's failed download, without a word.
+const SAVE = 'bgm-save';
+
+function saver(problem) {
+  const frame = h('iframe', { name: SAVE, title: t('exports'), hidden: true });
+  frame.addEventListener('load', () => {
+    const told = frame.contentDocument; // null: the browser's own page, that there is no connection
+    if (told?.URL === 'about:blank') return;
+    setText(problem, said(told?.body?.textContent.trim() || t('download_failed')));
+  });
+  return frame;
 }
 
 // Sound comes from the mix: where that is out of date it is made first, and then taken away.
 function link({ kind, is_sound: isSound }, mixFirst) {
-  const element = h('a', { class: 'btn', 'data-kind': kind, download: true }, icon('download'), h('span', {}, t(`export_${kind}`)));
+  const element = h('a', { class: 'btn', 'data-kind': kind, target: SAVE }, icon('download'), h('span', {}, t(`export_${kind}`)));
   element.addEventListener('click', (event) => {
-    if (!isSound || store.view.preview?.url) return;
+    if (!isSound || store.view.preview?.url || !element.href) return;
     event.preventDefault();
     mixFirst(element);
   });

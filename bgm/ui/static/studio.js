@@ -1,5 +1,5 @@
 // The editor: player, panel and timeline on one screen, the sheets over them. Python sets the view; edits go to its functions.
-import { keepCurrent } from './current.js';
+import { isBrokenOff, keepCurrent } from './current.js';
 import { h, setText } from './dom.js';
 import { exportRoom } from './export.js';
 import { keepFocus } from './focus.js';
@@ -46,10 +46,16 @@ const SHARE = 0.4; // of a video's length that all takes on two processor cores 
 
 // What happens while there is nothing to see yet, and how long that may be.
 function invitation() {
+  const what = h('span', {});
   const wait = h('span', {});
-  subscribe(['view'], () => {
+  const again = h('button', { type: 'button', class: 'btn', onclick: () => store.run('analyze') }, t('do_analyze'));
+  subscribe(['view', 'job'], () => {
     const { duration = 0 } = store.view;
+    const isOff = isBrokenOff();
+    setText(what, t(isOff ? 'invite_again' : 'invite'));
+    wait.hidden = isOff;
+    again.hidden = !isOff;
     setText(wait, duration > LONG ? t('invite_long', { minutes: Math.round(duration / 60), n: Math.ceil((SHARE * duration) / 60) }) : '');
   });
-  return h('p', { class: 'invite' }, t('invite'), ' ', wait);
+  return h('p', { class: 'invite' }, what, ' ', wait, again);
 }

@@ -1,4 +1,5 @@
 // What was said, line by line, in step with the playhead: click to seek, edit, cut, join, search and replace.
+import { isBrokenOff } from '../current.js';
 import { button, h, reconcile, setText } from '../dom.js';
 import { now, onTime } from '../playback.js';
 import { pick } from '../panel.js';
@@ -30,11 +31,11 @@ export function transcriptRoom() {
     redraw();
     empty.hidden = !store.view.analyzed || Boolean(store.view.utterances?.length);
     for (const part of [find.element, bar]) part.hidden = !empty.hidden;
-    const mute = (store.view.utterances ?? []).filter((u) => !u.english).length;
-    unread.hidden = !mute;
-    setText(unread, t('no_english', { n: mute }));
   });
   subscribe(['view', 'job'], () => {
+    const mute = (store.view.utterances ?? []).filter((u) => !u.english).length;
+    unread.hidden = !mute && !isBrokenOff();
+    setText(unread, isBrokenOff() ? t('invite_again') : t('no_english', { n: mute }));
     subtitles.disabled = isBusy();
     script.disabled = !empty.hidden;
   });
