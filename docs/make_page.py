@@ -108,6 +108,7 @@ def recorded(browser: Any, address: str) -> Frames:
     waits = walk(tab)
     screen.send("Page.stopScreencast")
     tab.context.close()
+    frames.append((time.time(), frames[-1][1]))  # nothing moves any more: the last one is looked at
     return shortened(frames, waits)
 
 
