@@ -43,6 +43,17 @@ _INITIALS = re.compile(r"\W*(?:(?!I\.)\w\.)+\W*")
 """``J.`` or ``U.S.``: its full stop ends no sentence."""
 
 
+def found(lines: Lines, start: float, end: float, text: str, english: str | None = None) -> int | None:
+    """Position of the line that read so at that time, wherever others were split or merged since; None if none does."""
+    # By its overlap, since the page only guesses where Python will have cut a line.
+    same = [
+        (abs(u.start - start), i)
+        for i, u in enumerate(lines)
+        if u.text == _tidy(text) and english in {None, u.english} and u.start < end and start < u.end
+    ]
+    return min(same)[1] if same else None
+
+
 def retold(lines: Lines, index: int, *, text: str | None = None, english: str | None = None) -> Lines:
     """Change a line's text: ``text`` as spoken, ``english`` for the classifier; if they were equal they stay equal."""
     old = _line(lines, index)

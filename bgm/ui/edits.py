@@ -331,7 +331,8 @@ class Heard:
 def apply_to_lines(now: Lines, gesture: Gesture, heard: Heard) -> tuple[Lines, Told]:
     """The transcript's lines after one gesture, which names a line by its number, counted from 0.
 
-    Raises BadInput, in one sentence, when it is impossible.
+    ``was`` lists the line (for a merge both) as known to who sends it: start, end, text and, where that is changed,
+    english. Raises BadInput, in one sentence, when it is impossible.
     """
     try:
         return LINE_EDITS[str(gesture["op"])](now, gesture, heard)
@@ -343,22 +344,22 @@ def _line_text(now: Lines, gesture: Gesture, heard: Heard) -> tuple[Lines, Told]
     name = gesture.get("name")
     if name not in {"text", "english"}:
         raise BadInput("this line of the transcript does not exist any more")
-    return lines.retold(now, _index(gesture), **{name: _written(gesture, "text")}), {}
+    return lines.retold(now, _index(now, gesture), **{name: _written(gesture, "text")}), {}
 
 
 def _line_times(now: Lines, gesture: Gesture, heard: Heard) -> tuple[Lines, Told]:
     start, end = _number(gesture, "start"), _number(gesture, "end")
-    return lines.timed(now, _index(gesture), start, end, heard.duration), {}
+    return lines.timed(now, _index(now, gesture), start, end, heard.duration), {}
 
 
 def _line_split(now: Lines, gesture: Gesture, heard: Heard) -> tuple[Lines, Told]:
     left, right = _written(gesture, "left"), _written(gesture, "right")
-    return lines.split(now, _index(gesture), left, right, heard.words()), {}
+    return lines.split(now, _index(now, gesture), left, right, heard.words()), {}
 
 
 def _line_merge(now: Lines, gesture: Gesture, heard: Heard) -> tuple[Lines, Told]:
     text = None if gesture.get("text") is None else _written(gesture, "text")
-    return lines.merge(now, _index(gesture), text), {}
+    return lines.merge(now, _index(now, gesture), text), {}
 
 
 def _replace(now: Lines, gesture: Gesture, heard: Heard) -> tuple[Lines, Told]:
@@ -373,11 +374,24 @@ def _script(now: Lines, gesture: Gesture, heard: Heard) -> tuple[Lines, Told]:
     return laid.lines, told
 
 
-def _index(gesture: Gesture) -> int:
-    index = gesture.get("index")
+def _index(now: Lines, gesture: Gesture) -> int:
+    index, was = gesture.get("index"), gesture.get("was")
     if isinstance(index, bool) or not isinstance(index, int):
         raise BadInput("this line of the transcript does not exist any more")
-    return index
+    if was is None:
+        return index
+    if not isinstance(was, list) or not was or not all(isinstance(line, Mapping) for line in was):
+        raise BadInput("this line of the transcript does not exist any more")
+    spans = [(_number(w, "start"), _number(w, "end"), _written(w, "text"), w.get("english")) for w in was]
+    places = [lines.found(now, *span) for span in spans]
+    first = places[0]
+    if first is None or places != [*range(first, first + len(places))]:
+        # Another tab was faster; what was typed over its edit is told, so that it can be typed again.
+        words = " ".join(str(gesture[name]) for name in ("text", "left", "right") if name in gesture)
+        if not words:
+            raise BadInput("this line was changed elsewhere meanwhile and stays as it is now")
+        raise BadInput(f"this line was changed elsewhere meanwhile and stays as it is now; you wrote: {words}")
+    return first
 
 
 def _written(gesture: Gesture, name: str) -> str:

@@ -270,7 +270,8 @@ class Endpoints:
         (start, end, emotion), choose (id, take), set (id, field, value) with the fields prompt, seed, style, gain_db,
         fade_in, fade_out, locked and silent, together (edits: several as one step), undo and redo. Lines of the
         transcript are counted from 0: line_text (index, name: text or english, text), line_times (index, start, end),
-        line_split (index, left, right), line_merge (index; with the next one), replace (find, put, whole),
+        line_split (index, left, right), line_merge (index; with the next one), each with
+        an optional was (the lines as you know them: start, end, text), replace (find, put, whole),
         script (text).
         """
         if not isinstance(edits, list):

@@ -26,6 +26,13 @@ Open = Callable[..., Page]
 Other = tuple[str, Job, list[threading.Event]]
 KNOWN_TOO = """one => localStorage.setItem('bgm-recent',
   JSON.stringify([...JSON.parse(localStorage.getItem('bgm-recent')), one]))"""
+JOINED, RETOLD = (
+    f"async () => (await import(new URL('studio/static/store.js', location.href))).commit({edit})"
+    for edit in (
+        "{ op: 'line_merge', index: 0, text: 'both' }",
+        "{ op: 'line_text', index: 0, name: 'text', text: 'others' }",
+    )
+)
 GOING = """async () => {
   const { h, reconcile } = await import(new URL('studio/static/dom.js', location.href));
   const list = h('ol', {});
@@ -67,6 +74,32 @@ def test_a_tab_shows_what_was_changed_in_another_when_one_comes_back(
     tab.bring_to_front()
     tab.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")  # a browser without windows tells none
     expect(tab.locator(".seg .name")).to_have_text(["joy", "joy", "anger", "fear"])
+
+
+def test_what_is_typed_lands_in_its_line_although_another_tab_joined_lines(
+    tab: Page, context: BrowserContext, open_tab: Open, project: str, truth: Truth
+) -> None:
+    other = open_tab(context, project)
+    other.evaluate("() => document.addEventListener('visibilitychange', (e) => e.stopImmediatePropagation(), true)")
+    before = [u.text for u in truth(project).utterances]
+    tab.evaluate(JOINED)
+    eventually(tab, lambda: len(truth(project).utterances) == 3)
+    line = other.get_by_role("textbox", name="Words", exact=True)
+    line.nth(2).click()
+    other.keyboard.press("Control+End")
+    other.keyboard.type(" Really.")
+    other.keyboard.press("Tab")
+    eventually(other, lambda: truth(project).utterances[1].text == f"{before[2]} Really.")
+    assert [u.text for u in truth(project).utterances] == ["both", f"{before[2]} Really.", before[3]]
+    line.nth(0).click()
+    other.keyboard.press("Control+End")
+    other.keyboard.type(" words")
+    tab.evaluate(RETOLD)
+    eventually(tab, lambda: truth(project).utterances[0].text == "others")
+    other.keyboard.press("Tab")
+    expect(other.get_by_text("you wrote: both words")).to_be_visible()
+    expect(line.nth(0)).to_have_text("others")
+    assert truth(project).utterances[0].text == "others"
 
 
 def test_a_job_survives_a_closed_tab(

@@ -242,8 +242,10 @@ function fetchCases({ fetched }) {
 
 function ruleCases({ apply, beforeNearest, sought }, { near, nearest }, { seconds, limits }, cases) {
   const found = [{ time: 1, kind: 'line' }, { time: 1.4, kind: 'word' }];
-  const rules = Object.fromEntries(cases.map(({ name, before, gesture, after }) => (
-    [name, () => same(apply({ segments: before.map(segment), preview: {} }, gesture).segments.map(row), after)])));
+  const words = ({ start, end, text }) => [start, end, text];
+  const rules = Object.fromEntries(cases.map(({ name, before, lines, gesture, after }) => [name, () => (lines
+    ? same(apply({ utterances: lines.map((one) => line(...one)), duration: 10 }, gesture).utterances.map(words), after ?? lines)
+    : same(apply({ segments: before.map(segment), preview: {} }, gesture).segments.map(row), after))]));
   return {
     ...rules,
     'after a split a merge is the way back, also a while later and in the last segment': () => {

@@ -17,14 +17,17 @@ from typing import Any
 
 import pytest
 
-from bgm.timeline import Emotion, Segment, Timeline
-from bgm.ui.edits import apply
+from bgm.errors import BadInput
+from bgm.timeline import Emotion, Segment, Timeline, Utterance
+from bgm.ui.edits import Heard, apply, apply_to_lines
 from bgm.ui.looks import head
 from bgm.ui.media import STATIC
 
 HERE = Path(__file__).parent
 CASES: list[dict[str, Any]] = json.loads((HERE / "gestures.json").read_text("utf-8"))
-"""A segment is a row: id, start, end, emotion, fade in, fade out."""
+"""A segment is a row: id, start, end, emotion, fade in, fade out; a line: start, end, text. Without an
+
+``after`` the edit is refused."""
 IN_BROWSER = """async ([known, cases]) => {
   window.bgm = { ...known, language: 'en' };
   const { run } = await import('/tests/ui/scripts.mjs');
@@ -74,7 +77,23 @@ def rows(timeline: Timeline) -> list[list[object]]:
     return [[s.id, s.start, s.end, s.emotion, s.fade_in, s.fade_out] for s in timeline.segments]
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
+def of(kind: str) -> list[Any]:
+    return [pytest.param(case, id=case["name"]) for case in CASES if kind in case]
+
+
+@pytest.mark.parametrize("case", of("lines"))
+def test_an_edit_of_a_line_finds_it_or_is_refused(case: dict[str, Any]) -> None:
+    before = tuple(Utterance(float(a), float(b), text, text) for a, b, text in case["lines"])
+    heard = Heard(lambda: (), 10.0)
+    if case["after"] is None:
+        with pytest.raises(BadInput, match="was changed elsewhere meanwhile and stays as it is now; you wrote: "):
+            apply_to_lines(before, case["gesture"], heard)
+    else:
+        after, _ = apply_to_lines(before, case["gesture"], heard)
+        assert [[u.start, u.end, u.text] for u in after] == case["after"]
+
+
+@pytest.mark.parametrize("case", of("before"))
 def test_python_follows_the_table(case: dict[str, Any]) -> None:
     before = tuple(
         Segment(i, float(a), float(b), Emotion(e), fade_in=rise, fade_out=fall)

@@ -2,7 +2,10 @@
 export const { min_length: MIN_LENGTH, line_seconds: LINE_SECONDS } = window.bgm;
 
 export function apply(view, gesture) {
-  if (gesture.op in LINE_EDITS) return { ...view, utterances: LINE_EDITS[gesture.op](view.utterances, gesture, view) };
+  if (gesture.op in LINE_EDITS) {
+    const index = lineAt(view.utterances, gesture);
+    return index === null ? view : { ...view, utterances: LINE_EDITS[gesture.op](view.utterances, { ...gesture, index }, view) };
+  }
   const segments = edited(view.segments, gesture);
   return segments === view.segments ? view : { ...view, segments, preview: { ...view.preview, url: null } };
 }
@@ -109,6 +112,24 @@ function freeId(segments) {
 }
 
 const LINE_EDITS = { line_text: retell, line_times: retime, line_split: cut, line_merge: join, replace: replaceText };
+
+// What an edit of a line tells of it: another tab may have changed the lines, and then its number is another's.
+export const wasOf = ({ start, end, text, english }, name = 'text') => ({ start, end, text, ...(name === 'english' && { english }) });
+
+// Where the line is by now that an edit is of; null where it is no more.
+export function lineAt(lines, { index, was }) {
+  if (!was) return index;
+  const places = was.map((line) => found(lines, line));
+  return places.every((place, i) => place !== null && place === places[0] + i) ? places[0] : null;
+}
+
+export const isStill = (lines, index, line) => lineAt(lines, { index, was: [wasOf(line)] }) === index;
+
+function found(lines, { start, end, text, english }) {
+  const same = [...lines.keys()].filter((i) => lines[i].text === text && (english ?? lines[i].english) === lines[i].english && lines[i].start < end && start < lines[i].end);
+  const apart = (i) => Math.abs(lines[i].start - start);
+  return same.sort((a, b) => apart(a) - apart(b))[0] ?? null;
+}
 
 // A line that was changed is read again; its English follows where it was the same.
 function changed(line, fields) {

@@ -1,9 +1,9 @@
 // When a line is spoken, by hand: an edge at each end of it in the lane of the words. The line under the playhead has its
 // edges in sight, and by keyboard; any other shows them under the pointer.
-import { LINE_SECONDS, clampLine } from '../edits.js';
+import { LINE_SECONDS, clampLine, isStill, wasOf } from '../edits.js';
 import { clock, h, reconcile, set } from '../dom.js';
 import { now } from '../playback.js';
-import { commit, currentRun, store } from '../store.js';
+import { commit, currentRun, say, store } from '../store.js';
 import { t } from '../texts.js';
 import { snap } from './snap.js';
 
@@ -48,9 +48,9 @@ export function lineEdges({ canvas, group }, scale, { label, line, show }) {
     return side ? clampLine(store.view, index, start, at) : clampLine(store.view, index, Math.min(at, end - LINE_SECONDS), end);
   }
 
-  function save(index, [start, end], run = null) {
-    const before = lines()[index];
-    if (start !== before.start || end !== before.end) commit({ op: 'line_times', index, start, end, run });
+  function save(index, [start, end], run = null, before = lines()[index]) {
+    if (!isStill(lines(), index, before)) say(t('line_changed'), true);
+    else if (start !== before.start || end !== before.end) commit({ op: 'line_times', index, was: [wasOf(before)], start, end, run });
   }
 
   group.addEventListener('pointerdown', (event) => {
@@ -61,7 +61,7 @@ export function lineEdges({ canvas, group }, scale, { label, line, show }) {
     element.focus({ preventScroll: true });
     group.setPointerCapture(event.pointerId);
     const { index, side } = element;
-    state.drag = { index, side, times: timesOf(index), offset: scale.timeAt(event.clientX) - timesOf(index)[side], playhead: now() };
+    state.drag = { index, side, line: lines()[index], times: timesOf(index), offset: scale.timeAt(event.clientX) - timesOf(index)[side], playhead: now() };
   });
 
   group.addEventListener('pointermove', (event) => {
@@ -82,7 +82,7 @@ export function lineEdges({ canvas, group }, scale, { label, line, show }) {
     state.drag = null;
     label.hide();
     line.hide();
-    if (keep) save(drag.index, drag.times);
+    if (keep) save(drag.index, drag.times, null, drag.line);
     show(null);
   }
 

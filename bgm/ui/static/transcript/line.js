@@ -1,6 +1,7 @@
 // One line: its words and their English are edited in place. Enter cuts the line at the caret and, with nothing beyond it,
 // saves it and goes on to the next; Backspace at the start joins it with the line before, Delete at the end with the next; Escape leaves it as it was.
 import { clock, h, set, setText } from '../dom.js';
+import { isStill, wasOf } from '../edits.js';
 import { seek } from '../playback.js';
 import { commit, EMOTIONS, store } from '../store.js';
 import { emotionName, t } from '../texts.js';
@@ -50,6 +51,9 @@ function showFeeling(element, { scores, english }) {
 function editable(name, index, label) {
   const element = h('p', { contenteditable: 'plaintext-only', role: 'textbox', spellcheck: 'false', class: name, 'aria-label': label });
   if (element.contentEditable !== 'plaintext-only') element.contentEditable = 'true';
+  element.addEventListener('beforeinput', () => {
+    element.was ??= element.closest('.line').utterance; // what is typed is an edit of this line, wherever it is by then
+  });
   element.addEventListener('keydown', (event) => !event.isComposing && onKey(event, element, name, index));
   element.addEventListener('blur', () => saveText(element, name, index));
   return element;
@@ -57,7 +61,7 @@ function editable(name, index, label) {
 
 function onKey(event, element, name, index) {
   const isText = name === 'text';
-  if (event.key === 'Escape') element.textContent = element.saved;
+  if (event.key === 'Escape') settle(element, element.saved);
   if (event.key === 'Escape') element.blur();
   else if (event.key === 'Enter') (isText && splitAt(element, index, caret(element))) || goOn(element, name, index);
   else if (event.key === 'Backspace' && isText && index > 0 && caret(element) === 0) mergeLines(index - 1);
@@ -95,8 +99,9 @@ export function splitAt(element, index, offset) {
   if (offset === null) return false;
   const [left, right] = [element.textContent.slice(0, offset), element.textContent.slice(offset)].map(tidy);
   if (!left || !right) return false;
-  settle(element, left);
-  commit({ op: 'line_split', index, left, right });
+  const was = knownOf(index);
+  settle(element, isStill(store.view.utterances, index, was) ? left : element.saved);
+  commit({ op: 'line_split', index, was: [wasOf(was)], left, right });
   typeIn(index + 1, 0);
   return true;
 }
@@ -105,19 +110,24 @@ export function splitAt(element, index, offset) {
 export function mergeLines(index) {
   const [first, second] = [index, index + 1].map((i) => tidy(textOf(i)?.textContent ?? store.view.utterances[i].text));
   const text = `${first} ${second}`.trim();
+  const [was, next] = [index, index + 1].map(knownOf);
   const active = document.activeElement;
   const wasTyping = active?.matches('.line .text');
-  if (wasTyping) settle(active, text);
-  commit({ op: 'line_merge', index, text });
+  if (wasTyping) settle(active, isStill(store.view.utterances, index, was) ? text : active.saved);
+  commit({ op: 'line_merge', index, was: [wasOf(was), wasOf(next)], text });
   if (wasTyping) typeIn(index, first.length ? first.length + 1 : 0);
 }
 
 export const textOf = (index) => document.querySelector(`.lines [data-key="${index}"] .text`);
 
+// The line as it was when one began to type in it.
+const knownOf = (index) => textOf(index)?.was ?? store.view.utterances[index];
+
 // What the line holds from now on; nothing is left to be saved when it loses the focus.
 function settle(element, text) {
   element.textContent = text;
   element.saved = text;
+  element.was = null;
 }
 
 function typeIn(index, offset) {
@@ -131,9 +141,12 @@ function typeIn(index, offset) {
 
 function saveText(element, name, index) {
   const text = tidy(element.textContent);
-  if (text === element.saved) return;
-  if (text) commit({ op: 'line_text', index, name, text });
-  else element.textContent = element.saved;
+  const was = element.was ?? store.view.utterances[index];
+  const isEdit = was && text && text !== (element.was?.[name] ?? element.saved);
+  element.was = null;
+  // Where its line stands elsewhere by now, the edit is shown there.
+  if (!isEdit || !isStill(store.view.utterances, index, was)) setText(element, element.saved);
+  if (isEdit) commit({ op: 'line_text', index, was: [wasOf(was, name)], name, text });
 }
 
 function fill(element, text) {

@@ -1,7 +1,7 @@
 // The line in which one types, else the one under the playhead: its times, cut, join. One place for all lines, so that
 // nothing moves when another is meant.
 import { button, clock, h, setText } from '../dom.js';
-import { LINE_SECONDS, clampLine } from '../edits.js';
+import { LINE_SECONDS, clampLine, isStill, wasOf } from '../edits.js';
 import { commit, currentRun, say, store, subscribe } from '../store.js';
 import { t } from '../texts.js';
 import { caret, mergeLines, splitAt, textOf } from './line.js';
@@ -70,7 +70,7 @@ function timeField(edge, line, index) {
     const [low, high] = limits(store.view, index(), edge);
     const at = Math.min(Math.max(time, low), high);
     const [from, to] = edge === 'start' ? [at, end] : [start, at];
-    if (from !== start || to !== end) commit({ op: 'line_times', index: index(), start: from, end: to, run });
+    if (from !== start || to !== end) commit({ op: 'line_times', index: index(), was: [wasOf(line())], start: from, end: to, run });
     field.show();
   };
   // What is being typed stays, however many views come meanwhile: only what was shown here is replaced.
@@ -79,11 +79,17 @@ function timeField(edge, line, index) {
     field.value = clock(line()[edge], 2);
     field.shown = field.value;
   };
+  field.addEventListener('input', () => {
+    field.was ??= line();
+  });
   field.addEventListener('change', () => {
+    const was = field.was ?? line();
+    field.was = null;
     const time = seconds(field.value);
     field.shown = field.value;
     const [low, high] = limits(store.view, index(), edge);
     if (time === null) say(t('bad_time'), true);
+    else if (!isStill(store.view.utterances, index(), was)) say(t('line_changed'), true);
     else if (time < low - FINE / 2 || time > high + FINE / 2) say(t(`${edge}_between`, { from: clock(low, 2), to: clock(high, 2) }), true);
     else if (Math.abs(time - line()[edge]) > FINE / 2) return change(time);
     return field.show();
@@ -93,6 +99,7 @@ function timeField(edge, line, index) {
     if (!by) return;
     event.preventDefault();
     field.shown = field.value;
+    field.was = null;
     change(Math.round((line()[edge] + by * (event.shiftKey ? COARSE : event.altKey ? FINE : STEP)) * 1000) / 1000, currentRun());
   });
   return field;
