@@ -77,10 +77,11 @@ def test_a_tab_shows_what_was_changed_in_another_when_one_comes_back(
 
 
 def test_what_is_typed_lands_in_its_line_although_another_tab_joined_lines(
-    tab: Page, context: BrowserContext, open_tab: Open, project: str, truth: Truth
+    tab: Page, context: BrowserContext, page: Studio, project: str, truth: Truth
 ) -> None:
-    other = open_tab(context, project)
-    other.evaluate("() => document.addEventListener('visibilitychange', (e) => e.stopImmediatePropagation(), true)")
+    other = context.new_page()
+    other.goto(page.blocks.local_url)
+    expect(other.locator(".line")).to_have_count(4)
     before = [u.text for u in truth(project).utterances]
     tab.evaluate(JOINED)
     eventually(tab, lambda: len(truth(project).utterances) == 3)
