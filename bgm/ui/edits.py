@@ -100,6 +100,8 @@ class History:
     future: list[Revision] = field(default_factory=list)
     changes: int = 0
     """How often either list changed."""
+    delivered: dict[str, None] = field(default_factory=dict)
+    """Keys of the latest gestures."""
     _run: object = None
     _at: dict[object, Segment] = field(default_factory=dict)
     _indexed: int = 0
@@ -257,8 +259,7 @@ def _prompt(value: object) -> str:
 
 
 def _page_bounds(name: str) -> tuple[float, float]:
-    known = BOUNDED[name]
-    low, high = known.get("page_bounds", known["bounds"])
+    low, high = BOUNDED[name].get("page_bounds", BOUNDED[name]["bounds"])
     return low, high
 
 

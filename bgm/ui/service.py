@@ -249,6 +249,18 @@ class Service:
 
     def _gesture(self, project: Project, gesture: Gesture) -> Told:
         history = self._history(project.folder.name)
+        key = gesture.get("key")
+        if not isinstance(key, str) or len(key) > 64:
+            return self._apply(history, project, gesture)
+        if key in history.delivered:
+            return {}  # the page didn't get the answer, and sent it again
+        told = self._apply(history, project, gesture)
+        history.delivered[key] = None
+        while len(history.delivered) > MAX_GESTURES:
+            del history.delivered[next(iter(history.delivered))]
+        return told
+
+    def _apply(self, history: History, project: Project, gesture: Gesture) -> Told:
         if gesture.get("op") in {"undo", "redo"}:
             _walk(history, project, back=gesture["op"] == "undo")
             return {}

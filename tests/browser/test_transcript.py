@@ -117,7 +117,11 @@ def test_what_is_typed_on_stays_text_whatever_becomes_of_the_line(tab: Page, pro
     tab.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
     assert tab.evaluate(CARET)[0] == "2"
     tab.keyboard.type("ns")
+    tab.route("**/component_server/**", lambda route: route.abort())  # the server is away
     tab.keyboard.press("Enter")
+    expect(tab.locator(".line.unsaved")).to_have_count(1)
+    tab.unroute_all()
+    tab.evaluate("() => dispatchEvent(new Event('online'))")
     texts = [text for _, _, text in lines(tab, truth, project, 3)]
     assert [text.rsplit(maxsplit=2)[1:] for text in texts[1:]] == [["So", "much."], ["one", "mns"]]
     assert {(s.source, s.silent) for s in truth(project).segments} == {("auto", False)}, "no letter was a shortcut"

@@ -23,11 +23,11 @@ const START = [['s1', 0, 4, 'joy'], ['s2', 4, 10, 'fear']];
 // A server that answers when it is told to.
 function server(store) {
   const calls = [];
-  store.server = { edit: ({ project, gestures }) => new Promise((answer, fail) => calls.push({ project, ops: gestures.map((g) => g.op), answer, fail })) };
+  store.server = { edit: ({ project, gestures }) => new Promise((answer, fail) => calls.push({ project, ops: gestures.map((g) => g.op), keys: gestures.map((g) => g.key), answer, fail })) };
   return calls;
 }
 
-function undoCases({ store, setView, closeView, want, commit, isSaving, setJob }) {
+function undoCases({ store, setView, closeView, want, commit, isSaving, savedLines, setJob }) {
   const emotions = () => store.view.segments.map((s) => s.emotion).join(' ');
   const open = (one) => {
     want(one.id);
@@ -41,6 +41,13 @@ function undoCases({ store, setView, closeView, want, commit, isSaving, setJob }
   const answered = async (call, rows, more) => {
     call.answer({ view: JSON.stringify(view(rows, more)), error: null });
     await turn();
+  };
+  const failed = async (call) => {
+    const { fetch } = globalThis;
+    globalThis.fetch = async () => ({ ok: true });
+    call.fail(new Error('gone'));
+    await turn();
+    globalThis.fetch = fetch;
   };
   const [ANGRY] = [[['s1', 0, 4, 'anger'], ['s2', 4, 10, 'fear']]];
   return {
@@ -73,11 +80,25 @@ function undoCases({ store, setView, closeView, want, commit, isSaving, setJob }
       await answered(calls[1], [['s1', 0, 6, 'anger'], ['s2', 6, 10, 'joy']]);
       same(store.view.segments.map((s) => s.start), [0, 6]);
     },
-    'a connection that fails shows what Python had, and says so': async () => {
+    'edits that did not come there stay in sight and are sent again, in order, by the next one': async () => {
       const calls = begin();
       commit({ op: 'emotion', id: 's1', emotion: 'anger' });
-      calls[0].fail(new Error('gone'));
-      await turn();
+      await failed(calls[0]);
+      same([emotions(), isSaving(), store.message.isError, savedLines().has(store.view.utterances[0])], ['anger fear', true, true, true]);
+      commit({ op: 'line_text', index: 0, name: 'text', text: 'hello you' });
+      same([calls[1].ops, calls[1].keys[0] === calls[0].keys[0]], [['emotion'], true], 'with its key');
+      same(savedLines().has(store.view.utterances[0]), false);
+      await answered(calls[1], ANGRY);
+      same(calls[2].ops, ['line_text']);
+      await answered(calls[2], ANGRY, { utterances: [line(1, 3, 'hello you')] });
+      same([calls.length, isSaving(), savedLines()], [3, false, null]);
+    },
+    'an edit that a server in reach fails to take three times is given up': async () => {
+      const calls = begin();
+      for (const op of ['emotion', 'undo', 'undo']) {
+        commit({ op, id: 's1', emotion: 'anger' });
+        await failed(calls.at(-1));
+      }
       same([emotions(), isSaving(), store.message.isError], ['joy fear', false, true]);
     },
     'edits during the analysis wait for its end': async () => {
@@ -342,6 +363,7 @@ export async function run(base, cases) {
 if (typeof process !== 'undefined' && process.argv?.[2]) {
   const [folder, known, cases] = process.argv.slice(2);
   globalThis.window = Object.assign(globalThis, { bgm: { ...JSON.parse(known), language: 'en' } });
+  globalThis.addEventListener ??= () => {};
   globalThis.document = Object.assign(new EventTarget(), { activeElement: null, documentElement: { lang: 'en' } });
   globalThis.fetch = async () => ({ ok: true, json: async () => ({}) });
   console.log(JSON.stringify(await run(folder, JSON.parse(cases))));

@@ -236,6 +236,17 @@ def any_edit(chance: Random, project: Project) -> dict[str, object]:
     return chance.choice(edits)
 
 
+def test_an_edit_that_is_sent_again_is_made_once(service: Service, heard: str) -> None:
+    project = service.workspace.load(heard)
+    first = project.segments[0]
+    edit = {"op": "split", "id": first.id, "time": first.start + 1, "key": "tab-1"}
+    for _ in range(2):
+        service.edit(heard, [edit])
+    assert len(service.workspace.load(heard).segments) == len(project.segments) + 1
+    service.edit(heard, [{**edit, "time": first.start + 0.5, "key": "tab-2"}])
+    assert len(service.workspace.load(heard).segments) == len(project.segments) + 2
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_a_whole_session_is_undone_and_redone_step_by_step(service: Service, heard: str, seed: int) -> None:

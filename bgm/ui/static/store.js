@@ -28,6 +28,10 @@ let pending = [];
 let sending = false;
 let waiting = null; // the latest view that came meanwhile
 let wanted; // the project that the creator asked for last; null: the start; undefined: what the page is loaded with
+let isLost = false; // the server could not be reached: edits wait until it can
+let tries = 0; // of edits that a server that can be reached failed to take
+let retry = 0;
+const RETRY = 5000; // milliseconds
 const parked = new Map(); // by project that was left: its edits that Python lacks
 
 // `listener` is called now and whenever one of `topics` changed; when it answers `false` it is dropped.
@@ -213,12 +217,15 @@ const beginRun = () => {
 for (const name of ['focusin', 'pointerdown']) document.addEventListener(name, beginRun, { capture: true });
 export const currentRun = () => run;
 
+const page = `${Date.now().toString(36)}${Math.random().toString(36).slice(2)}`;
+let count = 0;
+
 // An edit: shown at once, sent to Python once, in order; Python's answer replaces what was shown.
 export function commit(gesture) {
   const last = pending.at(-1);
   const sameMove = last && gesture.op === 'move' && last.op === 'move' && last.id === gesture.id;
   if (sameMove) pending.pop();
-  pending.push(gesture);
+  pending.push({ ...gesture, key: `${page}-${(count += 1)}` }); // by which Python knows an edit that is sent again
   store.edits += 1;
   store.view = apply(store.view, gesture);
   follow(now());
@@ -236,27 +243,61 @@ const isFrozen = () => isRunning() && store.job.kind === 'analyze';
 async function send() {
   if (sending || !(pending.length || parked.size)) return;
   sending = true;
-  while (pending.length && !isFrozen()) {
-    const gestures = pending;
-    const project = store.view.id;
-    pending = [];
-    await ask('edit', { project, gestures });
+  clearTimeout(retry);
+  let isTaken = true;
+  while (isTaken && pending.length && !isFrozen()) {
+    const gestures = pending.splice(0, isLost ? 1 : pending.length); // one by one where many wait: a refusal is of one alone
+    isTaken = await deliver(store.view.id, gestures);
   }
   for (const [project, { gestures, isWaiting }] of [...parked]) {
-    if (!isWaiting && parked.delete(project)) await ask('edit', { project, gestures });
+    if (isTaken && !isWaiting && parked.delete(project)) isTaken = await deliver(project, gestures);
   }
   sending = false;
+  if (!isTaken) retry = setTimeout(send, RETRY);
   if (waiting) show(waiting);
   waiting = null;
   tell('view');
 }
+
+// Whether Python has answered. What it could not be told waits, in order, and is shown meanwhile.
+async function deliver(project, gestures) {
+  const isAnswered = (await ask('edit', { project, gestures })) !== null;
+  const isShown = () => store.view.id === project;
+  if (isAnswered) {
+    tries = 0;
+    if (isLost && !pending.length && [undefined, t('connection_lost')].includes(store.message?.text)) say(t('connection_back'));
+    isLost &&= pending.length > 0;
+    return true;
+  }
+  tries = (await isReachable()) ? tries + 1 : 0;
+  if (tries >= TRIES) { // it is the edit that fails
+    tries = 0;
+    if (isShown()) pending = [];
+    if (isShown()) show(seen);
+    say(t('connection'), true);
+    return true;
+  }
+  isLost = true;
+  if (isShown()) pending = [...gestures, ...pending];
+  else parked.set(project, { gestures: [...gestures, ...(parked.get(project)?.gestures ?? [])], isWaiting: false });
+  say(t('connection_lost'), true);
+  return false;
+}
+
+const TRIES = 3;
+const isReachable = () => fetch(import.meta.url, { method: 'HEAD', cache: 'no-store' }).then(({ ok }) => ok, () => false);
+addEventListener('online', () => send());
+addEventListener('beforeunload', (event) => isLost && isSaving() && event.preventDefault());
+
+// The lines that Python has, while there are others; null while all is well.
+export const savedLines = () => (isLost ? new Set(seen.utterances) : null);
 
 // Another tab may have changed the project while one was there.
 document.addEventListener('visibilitychange', () => {
   if (!document.hidden && store.view.id && !isSaving() && !isRunning()) ask('edit', { gestures: [] });
 });
 
-// Call one of Python's functions; its view becomes ours, its refusal is shown.
+// Call one of Python's functions; its view becomes ours, its refusal is shown. Null for edits that did not come there.
 export async function ask(name, call) {
   const project = call.project ?? store.view.id;
   const isShown = () => store.view.id === project;
@@ -269,10 +310,7 @@ export async function ask(name, call) {
     else if (isShown() && view?.told?.length) hear(view.told);
     return !error;
   } catch {
-    if (isShown()) {
-      pending = [];
-      show(seen);
-    }
+    if (name === 'edit') return null;
     say(t('connection'), true);
     return false;
   }

@@ -1,10 +1,10 @@
 // What was said, line by line, in step with the playhead: click to seek, edit, cut, join, search and replace.
 import { isBrokenOff } from '../current.js';
-import { button, h, reconcile, setText } from '../dom.js';
+import { button, h, reconcile, set, setText } from '../dom.js';
 import { now, onTime } from '../playback.js';
 import { pick } from '../panel.js';
 import { sheetButton } from '../sheet.js';
-import { isBusy, store, subscribe } from '../store.js';
+import { isBusy, savedLines, store, subscribe } from '../store.js';
 import { t } from '../texts.js';
 import { finder } from './find.js';
 import { makeLine, updateLine } from './line.js';
@@ -24,6 +24,12 @@ export function transcriptRoom() {
     const all = (store.view.utterances ?? []).map((utterance, index) => ({ utterance, index }));
     const shown = find.filter(all);
     reconcile(list, shown, ({ index }) => index, makeLine, updateLine);
+    const known = savedLines();
+    for (const line of list.children) {
+      const isUnsaved = Boolean(known) && !known.has(line.utterance);
+      line.classList.toggle('unsaved', isUnsaved);
+      set(line, 'title', isUnsaved && t('unsaved'));
+    }
     find.highlight();
     markCurrent(list, now());
   };
