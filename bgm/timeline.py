@@ -278,6 +278,8 @@ class Timeline:
         if len(self.segments) == 1:
             raise ValueError("the only segment can't be removed: it is the whole video")
         gone = self.segments[i]
+        if gone.locked:
+            raise ValueError("this segment is locked: unlock it first")
         if i == 0:
             return self._put(0, 2, replace(self.segments[1], start=gone.start, source="user"))
         return self._put(i - 1, i + 1, replace(self.segments[i - 1], end=gone.end, source="user"))

@@ -118,3 +118,10 @@ def test_kept_segments_stand_and_everything_is_covered(spans: list[tuple[float, 
     new = overlay(base, kept)
     assert [(s.id, s.emotion) for s in new.segments if s.source == "user"] == [(k.id, k.emotion) for k in kept]
     assert all(abs(n.start - k.start) < MIN_LENGTH for n in new.segments for k in kept if n.id == k.id)
+
+
+def test_a_locked_segment_is_not_removed() -> None:
+    locked = timeline(10.0, 20.0).update("s2", locked=True)
+    with pytest.raises(ValueError, match="locked: unlock it first"):
+        locked.remove("s2")
+    assert [s.end for s in locked.update("s2", locked=False).remove("s2").segments] == [20.0, 30.0]

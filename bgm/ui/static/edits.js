@@ -76,7 +76,7 @@ function merge(segments, { id }) {
 // The one before lasts until its end; where it is the first, the next one begins with it.
 function remove(segments, { id }) {
   const i = segments.findIndex((s) => s.id === id);
-  if (i < 0 || segments.length === 1) return segments;
+  if (i < 0 || segments.length === 1 || segments[i].locked) return segments;
   const stays = segments[i === 0 ? 1 : i - 1];
   const place = i === 0 ? { start: segments[0].start } : { end: segments[i].end };
   return replaceAt(segments, Math.max(0, i - 1), 2, { ...stays, ...place, source: 'user', stale: isHeard(stays) });

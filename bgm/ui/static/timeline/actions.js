@@ -53,7 +53,8 @@ function mergeRuns(chosen) {
 // Its stretch goes to the segment before it.
 export function remove() {
   const chosen = chosenSegments();
-  if (chosen.length < segments().length) editEach(chosen.map(({ id }) => ({ op: 'remove', id })));
+  if (chosen.some((s) => s.locked)) say(t('locked_first'), true);
+  else if (chosen.length < segments().length) editEach(chosen.map(({ id }) => ({ op: 'remove', id })));
   else say(t('cannot_remove'), true);
 }
 
