@@ -35,6 +35,14 @@ export function panelRoom() {
     show(name);
   };
   list.addEventListener('keydown', (event) => walk(event, tabs));
+  document.addEventListener('keydown', (event) => {
+    const isReplace = (event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === 'h';
+    if (!isReplace || event.defaultPrevented || !panel.checkVisibility() || panel.inert) return;
+    event.preventDefault();
+    panel.dataset.open = 'true';
+    show('transcript');
+    rooms.transcript.find();
+  });
   addEventListener('resize', () => {
     if (rooms[shown].contains(document.activeElement)) panel.dataset.open = 'true'; // nobody is shut out while typing
   });

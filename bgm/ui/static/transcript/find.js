@@ -36,6 +36,11 @@ export function finder(list, redraw) {
     if (event.key === 'Enter' && !event.isComposing) walk(list, event.shiftKey ? -1 : 1);
     if (event.key === 'Escape' && !search.value) open(false);
   });
+  search.addEventListener('keydown', (event) => {
+    if (event.key !== 'Tab' || event.shiftKey || replacing.hidden) return;
+    event.preventDefault();
+    put.focus(); // what stands between them is reached from there, backwards
+  });
   put.addEventListener('keydown', (event) => event.key === 'Enter' && !event.isComposing && replaceAll());
   subscribe(['told'], () => {
     const told = store.told.find((one) => 'replaced' in one);
@@ -45,12 +50,15 @@ export function finder(list, redraw) {
     const key = (event.ctrlKey || event.metaKey) && !event.altKey ? event.key.toLowerCase() : '';
     if (key !== 'f' && key !== 'h') return;
     event.preventDefault();
-    open(key === 'h' || !replacing.hidden);
+    show(key === 'h' || !replacing.hidden);
+  };
+  const show = (isReplacing) => {
+    open(isReplacing);
     search.focus();
     search.select();
   };
   const element = h('span', { class: 'find' }, icon('search'), search, found, more);
-  return { element, replacing, filter, onKey, highlight: () => highlight(list, wanted() && sought(wanted(), whole())) };
+  return { element, replacing, filter, onKey, show, highlight: () => highlight(list, wanted() && sought(wanted(), whole())) };
 }
 
 function walk(list, by) {

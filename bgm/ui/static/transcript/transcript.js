@@ -47,7 +47,7 @@ export function transcriptRoom() {
   });
   onTime((time) => markCurrent(list, time));
   for (const part of [room, tools]) part.addEventListener('keydown', find.onKey);
-  return Object.assign(room, { tools });
+  return Object.assign(room, { tools, find: () => find.element.hidden || find.show(true) });
 }
 
 function markCurrent(list, time) {
