@@ -49,7 +49,7 @@ def found(lines: Lines, start: float, end: float, text: str, english: str | None
     same = [
         (abs(u.start - start), i)
         for i, u in enumerate(lines)
-        if u.text == _tidy(text) and english in {None, u.english} and u.start < end and start < u.end
+        if _tidy(u.text) == _tidy(text) and english in {None, u.english} and u.start < end and start < u.end
     ]
     return min(same)[1] if same else None
 

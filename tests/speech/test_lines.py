@@ -88,6 +88,13 @@ def test_lines_are_joined() -> None:
     assert lines.merge(mixed, 0)[0].english == "hello world"
 
 
+def test_a_line_is_found_by_its_words_whatever_spaces_they_have() -> None:
+    spaced = (Utterance(0.0, 2.0, "これは\u3000犬です。"), Utterance(2.0, 4.0, "two  spaces"))
+    assert lines.found(spaced, 0.1, 1.9, "これは\u3000犬です。") == 0
+    assert lines.found(spaced, 2.0, 4.0, "two spaces") == 1
+    assert lines.found(spaced, 0.0, 1.5, "two spaces") is None, "at another time it is another line"
+
+
 def test_a_word_is_replaced_everywhere() -> None:
     new, count = lines.replaced(LINES, "IT", "them")
     assert count == 1 and new[1].text == "We maid them, at last."
