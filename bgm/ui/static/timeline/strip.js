@@ -89,10 +89,10 @@ export class Strip {
     const blocks = [...this.blocks.children];
     blocks.forEach((block) => markSelected(block, selected));
     const at = blocks.findIndex(({ tabIndex }) => tabIndex === 0);
-    for (let i = Math.max(0, at - STEPS); at >= 0 && i <= at + STEPS && i < blocks.length; i += 1) {
-      blocks[i].hidden = false;
-      if (i > 0) this.handles.children[i - 1].hidden = false;
-    }
+    if (at < 0) return;
+    const first = Math.max(0, at - STEPS);
+    const beside = [...blocks.slice(first, at + STEPS + 1), ...[...this.handles.children].slice(Math.max(0, first - 1), at + STEPS)];
+    for (const element of beside) element.hidden = false;
   }
 
   // Show a boundary elsewhere without an edit: what a drag costs per frame.

@@ -63,8 +63,9 @@ function onKey(event, element, name, index) {
   const isText = name === 'text';
   if (event.key === 'Escape') settle(element, element.saved);
   if (event.key === 'Escape') element.blur();
-  else if (event.key === 'Enter') (isText && splitAt(element, index, caret(element))) || goOn(element, name, index);
-  else if (event.key === 'Backspace' && isText && index > 0 && caret(element) === 0) mergeLines(index - 1);
+  else if (event.key === 'Enter') {
+    if (!isText || !splitAt(element, index, caret(element))) goOn(element, name, index);
+  } else if (event.key === 'Backspace' && isText && index > 0 && caret(element) === 0) mergeLines(index - 1);
   else if (event.key === 'Delete' && isText && index + 1 < count() && caret(element) === element.textContent.length) mergeLines(index);
   else return;
   event.preventDefault();
