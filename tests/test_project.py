@@ -70,7 +70,7 @@ def test_the_schema_has_the_promised_fields(project: Project) -> None:
     assert set(document["segments"][0]) == set(
         "id start end emotion confidence source prompt seed gain_db locked silent chosen".split()
     ) | set("takes style fade_in fade_out chosen_for".split())
-    assert set(document["segments"][0]["takes"][0]) == set("id engine seed file".split())
+    assert set(document["segments"][0]["takes"][0]) == set("id engine seed file number".split())
     assert set(document["utterances"][0]) == set("start end text english scores unsure".split())
     assert set(document["utterances"][0]["scores"]) == set(EMOTIONS)
 

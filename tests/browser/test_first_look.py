@@ -57,7 +57,7 @@ def test_before_the_analysis_the_timeline_takes_no_keys_and_a_stopped_one_goes_o
     expect(tab.locator(".timeline .message")).to_be_empty()
     expect(tab.locator(".timeline")).to_have_attribute("inert", "")
     tab.get_by_role("button", name="Stop").click()
-    again = tab.get_by_role("button", name="Go on with the analysis")
+    again = tab.locator("#bgm-studio").get_by_role("button", name="Go on with the analysis")
     expect(again).to_be_visible()
     release.set()
     again.click()

@@ -36,11 +36,11 @@ class Tab:
             {"path": path, "orig_name": file.name, "meta": {"_type": "gradio.FileData"}}
             for path, file in zip(paths, files, strict=True)
         ]
-        *_, (project, steps, sent) = self.event("upload", [given])
+        *_, (steps, sent) = self.event("upload", [given, [file.name for file in files]])
         view = _view(sent)
         if not view.get("id"):
             raise AssertionError(f"the upload gave no project: {steps}")
-        self.project = project
+        self.project = view["id"]
         return view
 
     def upload(self, files: Sequence[Path]) -> list[str]:
@@ -50,7 +50,7 @@ class Tab:
 
     def steps(self, kind: str, **options: Any) -> Iterator[View]:
         """Run a step: where it stands, each time that this changes. Leaving the loop is closing the tab."""
-        for _, steps, _ in self.event("run", [self.project], {"step": kind, **options}):
+        for steps, _ in self.event("run", [], {"step": kind, "project": self.project, **options}):
             if isinstance(steps, dict) and "state" in steps:
                 yield steps
 
@@ -64,7 +64,7 @@ class Tab:
     def open(self, project: str) -> View:
         """Another tab's project, as after a reload."""
         self.project = project
-        *_, (_, _, sent) = self.event("restore", [project])
+        *_, (_, sent) = self.event("restore", [project])
         return _view(sent)
 
     def call(self, name: str, **arguments: Any) -> View:

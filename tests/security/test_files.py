@@ -64,11 +64,10 @@ def test_the_pages_own_events_refuse_it_too(
     forged, tried = forms(secret, uploads)[form], 0
     for event in config["dependencies"]:
         inputs = [kinds[i] for i in event["inputs"]]
-        if "uploadbutton" not in inputs and inputs != ["file"]:
+        if "uploadbutton" not in inputs and inputs != ["file", "json"]:
             continue
-        data = [forged if kind in {"uploadbutton", "file"} else "x" * 32 for kind in inputs]
-        if inputs == ["file"]:
-            data = [[forged]]
+        given = {"uploadbutton": forged, "file": [forged], "json": ["x.mp4"]}
+        data = [given.get(kind, "x" * 32) for kind in inputs]
         assert _answer(http, event["id"], data)["success"] is False
         tried += 1
     assert tried == 4  # dropped files, a project file, subtitles, an own sound
