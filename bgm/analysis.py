@@ -313,7 +313,8 @@ def _segment(project: Project, stages: Stages) -> Project:
         from bgm.emotion.smoothing import segment, settled
 
         said, old = now.utterances, now.segments
-        fresh = segment(said, now.duration, settings.min_segment, now.reader, Reading.of(now).pace)
+        noted = Reading.noted(now)
+        fresh = segment(said, now.duration, settings.min_segment, now.reader, noted.pace if noted else None)
         return replace(now, timeline=_with_decisions(settled(fresh, old, said), old, settings.seed))
 
     stages.begin(step.name)

@@ -94,10 +94,13 @@ class Reading:
     @classmethod
     def of(cls, project: Project) -> Reading:
         """As it was noted, else of the project's lines."""
+        return cls.noted(project) or cls(_spoken(project), pace(project.utterances, project.duration))
+
+    @classmethod
+    def noted(cls, project: Project) -> Reading | None:
+        """None where it is still of the project's lines: who needs a part of it computes no more than that."""
         noted = _NOTED.fullmatch(project.state().get("reading", ""))
-        if noted and noted[1] in EMOTIONS:
-            return cls(Emotion(noted[1]), float(noted[2]))
-        return cls(_spoken(project), pace(project.utterances, project.duration))
+        return cls(Emotion(noted[1]), float(noted[2])) if noted and noted[1] in EMOTIONS else None
 
     @classmethod
     def note(cls, project: Project) -> None:
@@ -198,8 +201,10 @@ def piece_of(project: Project) -> Piece:
     seed, style = project.settings.seed, project.settings.style
     if seed == "auto":
         seed = seed_of("piece", project.state().get("video", ""))
-    chosen = auto_style(seed, Reading.of(project).spoken) if style == "auto" else Style(style)
-    return Piece(seed, project.duration, chosen)
+    if style == "auto":
+        noted = Reading.noted(project)
+        return Piece(seed, project.duration, auto_style(seed, noted.spoken if noted else _spoken(project)))
+    return Piece(seed, project.duration, Style(style))
 
 
 def _spoken(project: Project) -> Emotion:

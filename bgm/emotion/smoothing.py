@@ -70,9 +70,7 @@ def segment(
     if not (math.isfinite(duration) and duration > 0):
         raise BadInput("a timeline needs a duration above zero")
     speech = _speech(utterances, duration)
-    if fitting is None:
-        fitting = fitting_threshold(speech)
-    least = fitting if min_segment == "auto" else min_segment
+    least = (fitting_threshold(speech) if fitting is None else fitting) if min_segment == "auto" else min_segment
     if not (math.isfinite(least) and least >= 0):
         raise BadInput("the shortest segment must last zero seconds or more")
     cells = _cells(speech, duration, max(least, SILENCE_S))

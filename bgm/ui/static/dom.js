@@ -81,14 +81,15 @@ export function reconcile(parent, items, keyOf, make, update) {
   rounds.set(parent, round);
   // The focus leaves what goes before it goes: what was typed there is an edit, which draws these children anew, in the middle of
   // this. Then they are newer than `items`.
-  const keys = new Set(items.map((item, index) => String(keyOf(item, index))));
+  const keys = items.map((item, index) => String(keyOf(item, index)));
   const typed = document.activeElement;
-  if (parent.contains(typed) && [...parent.children].some((child) => child.contains(typed) && !keys.has(child.dataset.key))) typed.blur();
+  const child = parent.contains(typed) && [...parent.children].find((one) => one.contains(typed));
+  if (child && !keys.includes(child.dataset.key)) typed.blur();
   if (rounds.get(parent) !== round) return;
   const old = new Map([...parent.children].map((child) => [child.dataset.key, child]));
   let before = parent.firstElementChild;
   for (const [index, item] of items.entries()) {
-    const key = String(keyOf(item, index));
+    const key = keys[index];
     let element = old.get(key);
     if (!element) {
       element = make(item);

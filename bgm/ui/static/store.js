@@ -262,7 +262,6 @@ async function send() {
 // Whether Python has answered. What it could not be told waits, in order, and is shown meanwhile.
 async function deliver(project, gestures) {
   const isAnswered = (await ask('edit', { project, gestures })) !== null;
-  const isShown = () => store.view.id === project;
   if (isAnswered) {
     tries = 0;
     if (isLost && !pending.length && [undefined, t('connection_lost')].includes(store.message?.text)) say(t('connection_back'));
@@ -272,18 +271,19 @@ async function deliver(project, gestures) {
   tries = (await isReachable()) ? tries + 1 : 0;
   if (tries >= TRIES) { // it is the edit that fails
     tries = 0;
-    if (isShown()) pending = [];
-    if (isShown()) show(seen);
+    if (isShown(project)) pending = [];
+    if (isShown(project)) show(seen);
     say(t('connection'), true);
     return true;
   }
   isLost = true;
-  if (isShown()) pending = [...gestures, ...pending];
+  if (isShown(project)) pending = [...gestures, ...pending];
   else parked.set(project, { gestures: [...gestures, ...(parked.get(project)?.gestures ?? [])], isWaiting: false });
   say(t('connection_lost'), true);
   return false;
 }
 
+const isShown = (id) => store.view.id === id;
 const TRIES = 3;
 const isReachable = () => fetch(import.meta.url, { method: 'HEAD', cache: 'no-store' }).then(({ ok }) => ok, () => false);
 addEventListener('online', () => send());
@@ -300,14 +300,13 @@ document.addEventListener('visibilitychange', () => {
 // Call one of Python's functions; its view becomes ours, its refusal is shown. Null for edits that did not come there.
 export async function ask(name, call) {
   const project = call.project ?? store.view.id;
-  const isShown = () => store.view.id === project;
   try {
     const { view: text, error } = await store.server[name]({ ...call, project });
     const view = parsed(text);
     if (name !== 'edit') store.edits += 1;
-    if (view && isShown()) show(view);
+    if (view && isShown(project)) show(view);
     if (error) say(said(error), true);
-    else if (isShown() && view?.told?.length) hear(view.told);
+    else if (isShown(project) && view?.told?.length) hear(view.told);
     return !error;
   } catch {
     if (name === 'edit') return null;
